@@ -1,0 +1,113 @@
+/* sheet.h — workbooks and delimited text, in and out, streaming.
+ *
+ * A reader gives borrowed cells: a row's cells live until the next call. Limits stand at the door: parts, sizes, ratio, strings, columns. Readers block on
+ * file I/O and are meant for offload threads (or a plain thread): they touch no loop. A scope is used for memory and failure only. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_SHEET_SHEET_H
+#define JB_SHEET_SHEET_H
+
+#include "base/decimal.h"
+#include "base/record.h"
+#include "base/scope.h"
+
+enum jb_cell_type {
+    JB_CELL_EMPTY,
+    JB_CELL_NUMBER, /* text: as written in the file; number(): exact */
+    JB_CELL_TEXT,
+    JB_CELL_BOOL,
+    JB_CELL_ERROR, /* text "#DIV/0!" */
+    JB_CELL_DATE,  /* a number whose format is a date or time; text: the serial as written */
+};
+
+struct jb_cell {
+    enum jb_cell_type type;
+    uint32_t column;    /* 1-based */
+    bool truth;
+    bool has_time;      /* DATE: the format shows a time of day, or the serial has a fraction */
+    struct jb_str text; /* UTF-8, decoded */
+    double serial;      /* DATE and NUMBER */
+};
+
+enum jb_sheet_format { JB_SHEET_AUTO, JB_SHEET_XLSX, JB_SHEET_CSV, JB_SHEET_TSV };
+
+struct jb_sheet_options {
+    enum jb_sheet_format format; /* AUTO: by content, then by name */
+    struct jb_str sheet;         /* NULL: the first worksheet */
+    struct jb_str encoding;      /* CSV; NULL: BOM, then UTF-8 if valid, then CP949 */
+    char separator;              /* CSV; 0: guessed among , ; tab */
+    int64_t rows_max;            /* 0: 1,048,576 for workbooks, none for CSV */
+    int columns_max;             /* 0: 16,384 */
+    size_t cell_chars_max;       /* 0: 32,767 characters for workbooks; for CSV 1,000,000 */
+    int64_t part_bytes_max;      /* one unpacked part; 0: 4 GiB */
+    int64_t strings_bytes_max;   /* shared strings unpacked; 0: 1 GiB */
+    int ratio_max;               /* unpacked : packed, over the first MiB; 0: 1,000 */
+};
+
+struct jb_sheet; /* an open file */
+
+/* Opens a file by path. `name` is what people call it (an upload's own name), used in messages; NULL: the path's last part. Refuses with one sentence: not a
+ * workbook, old Excel format, xlsb, encrypted, no such sheet (names the ones there are), truncated, limits (LIMIT), not found. */
+struct jb_sheet *jb_sheet_open(struct jb_scope *scope, const char *path, struct jb_str name, const struct jb_sheet_options *options);
+void jb_sheet_close(struct jb_sheet *sheet);
+
+struct jb_sheet_row {
+    int64_t number;           /* 1-based row number in the sheet; for CSV the record's number (blank lines counted) */
+    const struct jb_cell *cells; /* ascending columns, no EMPTY cells */
+    size_t count;
+};
+
+/* The next row that has cells. false at the end without a failure, or with one. */
+bool jb_sheet_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row);
+
+/* For progress: bytes of the packed sheet read so far and in all; rows from the dimension element or 0. */
+struct jb_sheet_progress {
+    int64_t bytes_read, bytes_total, rows_hint;
+};
+struct jb_sheet_progress jb_sheet_progress(const struct jb_sheet *sheet);
+
+enum jb_sheet_format jb_sheet_format_of(const struct jb_sheet *sheet);
+/* Worksheet names in order (CSV: one, the file's name). */
+size_t jb_sheet_names(const struct jb_sheet *sheet, const struct jb_str **ret_names);
+struct jb_str jb_sheet_name(const struct jb_sheet *sheet); /* the one being read */
+bool jb_sheet_date1904(const struct jb_sheet *sheet);
+struct jb_str jb_sheet_encoding(const struct jb_sheet *sheet); /* "utf-8", "cp949", "utf-16le", … */
+size_t jb_sheet_strings_bytes(const struct jb_sheet *sheet);   /* memory held by shared strings */
+
+/* NUMBER: exact, the way Excel shows it (15 significant digits). false when it does not fit in 18 digits. */
+bool jb_cell_decimal(const struct jb_cell *cell, struct jb_decimal *ret_number);
+/* DATE: days and time of day. Knows the 1900 system with its false 29 February, and 1904. false when out of range. */
+bool jb_cell_time(const struct jb_sheet *sheet, const struct jb_cell *cell, struct jb_civil *ret_civil);
+/* The cell as people see it in Excel's General format or ISO: for text columns. A number keeps no ".0", a date becomes ISO. In the scope or borrowed. */
+struct jb_str jb_cell_text(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell);
+/* The cell as a value for a field: numbers, dates in cells or as text, amounts as people write them, choices by name or label; leading zeros of text survive.
+ * Fails INVALID with the reason alone, in the scope's language. Empty cell or blank text: JB_NULL. (Then jb_field_check.) */
+bool jb_cell_value(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell, const struct jb_field *field, struct jb_value *ret_value);
+
+/* "A", "XFD" for 1, 16384. */
+struct jb_str jb_column_letters(uint32_t column, char out[4]);
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+
+/* Where written bytes go: a file, a socket, a buffer. false stops the writer; the sink has failed the scope. */
+typedef bool jb_sheet_sink(void *arg, struct jb_scope *scope, const void *bytes, size_t size);
+
+struct jb_sheet_writer_options {
+    enum jb_sheet_format format; /* XLSX, CSV, TSV */
+    struct jb_str sheet;         /* its name; NULL: "Sheet1" */
+    bool raw;                    /* no formula guard in CSV */
+    bool bom;                    /* CSV: UTF-8 BOM, so that Excel reads Korean */
+    const struct jb_zone *zone;  /* for TIME values */
+};
+
+struct jb_sheet_writer;
+/* Streams: nothing of earlier rows is kept. XLSX: inline strings, deflate level 1, ZIP64 where needed, dates and amounts with formats, a frozen bold head row. */
+struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct jb_sheet_writer_options *options, jb_sheet_sink *sink, void *arg);
+void jb_sheet_writer_free(struct jb_sheet_writer *writer);
+/* The head row: column titles, and the fields they belong to (their types choose column formats; NULL entries are text). Call first. */
+bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles, const struct jb_field *const *fields, size_t count);
+/* JB_NULL leaves the cell out. Text that a spreadsheet would take for a formula is guarded in CSV with a leading ' (OWASP) unless raw; in XLSX it is text anyway.
+ * The 1,048,577th row fails LIMIT. */
+bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
+bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope);
+
+#endif

@@ -1,0 +1,133 @@
+/* main.c — runs the registered tests with cmocka, printing TAP; `test_NAME WORD` runs only the sentences that contain WORD.
+ *
+ * Each test is a forked child: it has its own memory, clock, loop and threads, may crash or hang (300 s), and a failing check simply ends it. */
+// SPDX-License-Identifier: Apache-2.0
+#include "jb_test.h"
+#include "run/run.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define EXIT_FAILED 1
+#define EXIT_SKIPPED 77
+#define TEST_SECONDS_MAX 300 /* only a hang takes that long */
+
+struct test {
+    const char *sentence, *file;
+    jb_test_run *run;
+    bool fiber;
+    int line;
+};
+
+static struct test tests[1000];
+static size_t test_count;
+
+void jb_test_register(const char *sentence, jb_test_run *run, bool fiber, const char *file, int line)
+{
+    JB_CHECK(test_count < JB_COUNT(tests));
+    tests[test_count++] = (struct test){ sentence, file, run, fiber, line };
+}
+
+static _Noreturn void failed(void)
+{
+    fflush(NULL);
+    _exit(EXIT_FAILED);
+}
+
+void jb_check_true(bool truth, const char *expression, const char *file, int line)
+{
+    if (truth)
+        return;
+    fprintf(stderr, "%s:%d: not true: %s\n", file, line, expression);
+    failed();
+}
+
+void jb_check_int(int64_t got, int64_t want, const char *expression, const char *file, int line)
+{
+    if (got == want)
+        return;
+    fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", file, line, expression, (long long)got, (long long)want);
+    failed();
+}
+
+void jb_check_str(struct jb_str got, struct jb_str want, const char *expression, const char *file, int line)
+{
+    if (jb_str_equal(got, want))
+        return;
+    fprintf(stderr, "%s:%d: %s is\n  \"%.*s\", not\n  \"%.*s\"\n", file, line, expression, JB_FMT(got), JB_FMT(want));
+    failed();
+}
+
+void jb_check_ok(bool ok, struct jb_scope *scope, const char *expression, const char *file, int line)
+{
+    if (ok)
+        return;
+    struct jb_str text = jb_failure_text(scope);
+    fprintf(stderr, "%s:%d: %s failed (%s): %.*s\n", file, line, expression, jb_error_name(jb_error(scope)), JB_FMT(text));
+    failed();
+}
+
+void jb_test_skip(const char *why)
+{
+    fprintf(stderr, "# skipped: %s\n", why);
+    fflush(NULL);
+    _exit(EXIT_SKIPPED);
+}
+
+static void run_with_scope(void *arg)
+{
+    const struct test *test = arg;
+    struct jb_scope *scope = jb_scope_new("test");
+    test->run(scope);
+    jb_scope_end(scope);
+}
+
+static _Noreturn void run_in_child(struct test *test)
+{
+    alarm(TEST_SECONDS_MAX);
+    if (test->fiber)
+        jb_loop_run(run_with_scope, test);
+    else
+        run_with_scope(test);
+    exit(0); /* not _exit: the leak check runs at exit */
+}
+
+static void run_test(void **state)
+{
+    struct test *test = *state;
+    int status;
+
+    fflush(NULL);
+    pid_t child = fork();
+    JB_CHECK(child >= 0);
+    if (child == 0)
+        run_in_child(test);
+    JB_CHECK(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED)
+        skip();
+    if (WIFSIGNALED(status))
+        fail_msg("%s:%d: ended by signal %d (%s)", test->file, test->line, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status) != 0)
+        fail_msg("%s:%d: failed (exit %d)", test->file, test->line, WEXITSTATUS(status));
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest list[JB_COUNT(tests)];
+    size_t count = 0;
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    for (size_t i = 0; i < test_count; i++)
+        if (argc < 2 || strstr(tests[i].sentence, argv[1]))
+            list[count++] = (struct CMUnitTest){ .name = tests[i].sentence, .test_func = run_test, .initial_state = &tests[i] };
+    if (count == 0) {
+        fprintf(stderr, "no test of that name\n");
+        return 1;
+    }
+    return _cmocka_run_group_tests(argv[0], list, count, NULL, NULL);
+}
