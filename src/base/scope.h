@@ -143,6 +143,8 @@ void jb_deadline_set(struct jb_scope *scope, int64_t monotonic_us);
 /* May be called from any thread; waiting fibers notice at their next wait (run/fiber wakes them). */
 void jb_cancel(struct jb_scope *scope);
 bool jb_cancelled(const struct jb_scope *scope);
+/* run/loop sets it at start: called by jb_cancel, on any thread, so that loops look through their parked fibers. */
+extern void (*jb_cancel_hook)(void);
 /* true while work may go on; otherwise fails with CANCELLED or TIMEOUT.  For loops that do not wait. */
 bool jb_continue(struct jb_scope *scope);
 
