@@ -1,0 +1,208 @@
+/* store.h — models, queries, transactions.
+ *
+ * A model is a record with a table. SQL is text that was written in a C file (JB_SQL refuses a variable), everything else is a parameter. The scope knows its
+ * database (JB_SERVICE_DB) and its open transaction. Two files stand behind SQLite (decisions.md G): the main file holds what must not be lost and must change
+ * together; the live file what may be lost (sessions, leases, progress). A model says which with .live; no transaction ever writes to both. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_STORE_H
+#define JB_STORE_STORE_H
+
+#include "base/record.h"
+#include "base/scope.h"
+
+struct jb_model {
+    struct jb_record record; /* exactly one field is .primary: int64_t id */
+    const char *app;         /* "cash" */
+    const char *name;        /* "cashbook"; NULL: the struct's name without underscores */
+    const char *table;       /* NULL: the struct's name */
+    const char *label;       /* Korean, for people: "현금출납부" */
+    const char *label_en;    /* NULL: the name, humanised */
+    const char *entry;       /* one of them: "전표"; NULL: the label */
+    const char *entry_en;
+    const char *title;       /* the field that names a row for people ("external_ref"); NULL: id */
+    const char *order;       /* "-date -id"; NULL: "-id" */
+    const char *indexes;     /* "date, category date": groups separated by commas, fields by blanks, - for descending */
+    const char *uniques;     /* groups of fields that are unique together */
+    bool live;               /* in the live file */
+    bool hidden;             /* no admin, no API, no import (auth secrets, queue) */
+    /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
+     * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
+    bool (*check)(struct jb_scope *scope, void *state, const void *before, const void *after);
+    bool (*check_prepare)(struct jb_scope *scope, void **ret_state);
+};
+
+#define JB_MODELS(...) (const struct jb_model *const[]){ __VA_ARGS__, NULL }
+
+struct jb_str jb_model_name(const struct jb_model *model, struct jb_scope *scope);      /* "cashbook" */
+struct jb_str jb_model_table(const struct jb_model *model);                             /* "cashbook" */
+struct jb_str jb_model_full_name(const struct jb_model *model, struct jb_scope *scope); /* "cash.cashbook" */
+struct jb_str jb_model_label(const struct jb_model *model, struct jb_scope *scope);     /* in the scope's language */
+struct jb_str jb_model_entry(const struct jb_model *model, struct jb_scope *scope);
+const struct jb_field *jb_model_primary(const struct jb_model *model);
+int64_t jb_row_id(const struct jb_model *model, const void *row);
+/* What names the row for people: the title field's text, otherwise "#17". */
+struct jb_str jb_row_title(struct jb_scope *scope, const struct jb_model *model, const void *row);
+/* By "cash.cashbook" among the database's models; NULL (NOT_FOUND, names the nearest). */
+const struct jb_model *jb_model_find(struct jb_scope *scope, struct jb_str full_name);
+
+/* ---- SQL literals ----------------------------------------------------------------------------------------------------- */
+
+/* SQL is text written in this file: "" text "" refuses anything else. Parameters are `?`, at most eight; an ids parameter fills `in (?)`. */
+struct jb_sql {
+    const char *text;
+    size_t arg_count;
+    struct jb_value args[8];
+};
+#define JB_SQL0(t) ((struct jb_sql){ "" t "", 0, { { 0 } } })
+#define JB_SQL1(t, a) ((struct jb_sql){ "" t "", 1, { jb_v(a) } })
+#define JB_SQL2(t, a, b) ((struct jb_sql){ "" t "", 2, { jb_v(a), jb_v(b) } })
+#define JB_SQL3(t, a, b, c) ((struct jb_sql){ "" t "", 3, { jb_v(a), jb_v(b), jb_v(c) } })
+#define JB_SQL4(t, a, b, c, d) ((struct jb_sql){ "" t "", 4, { jb_v(a), jb_v(b), jb_v(c), jb_v(d) } })
+#define JB_SQL5(t, a, b, c, d, e) ((struct jb_sql){ "" t "", 5, { jb_v(a), jb_v(b), jb_v(c), jb_v(d), jb_v(e) } })
+#define JB_SQL6(t, a, b, c, d, e, f) ((struct jb_sql){ "" t "", 6, { jb_v(a), jb_v(b), jb_v(c), jb_v(d), jb_v(e), jb_v(f) } })
+#define JB_SQL7(t, a, b, c, d, e, f, g) ((struct jb_sql){ "" t "", 7, { jb_v(a), jb_v(b), jb_v(c), jb_v(d), jb_v(e), jb_v(f), jb_v(g) } })
+#define JB_SQL8(t, a, b, c, d, e, f, g, h) ((struct jb_sql){ "" t "", 8, { jb_v(a), jb_v(b), jb_v(c), jb_v(d), jb_v(e), jb_v(f), jb_v(g), jb_v(h) } })
+#define JB_SQL_PICK(a, b, c, d, e, f, g, h, i, name, ...) name
+#define JB_SQL(...) JB_SQL_PICK(__VA_ARGS__, JB_SQL8, JB_SQL7, JB_SQL6, JB_SQL5, JB_SQL4, JB_SQL3, JB_SQL2, JB_SQL1, JB_SQL0, 0)(__VA_ARGS__)
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+
+enum jb_op { JB_OP_END, JB_EQUAL, JB_NOT_EQUAL, JB_LESS, JB_LESS_EQUAL, JB_GREATER, JB_GREATER_EQUAL, JB_CONTAINS, JB_STARTS, JB_IS_NULL, JB_IN };
+
+/* One condition from outside (a filter, a query parameter): field by name, value typed. All of a list must hold. */
+struct jb_condition {
+    struct jb_str field;
+    enum jb_op op;
+    struct jb_value value;
+};
+
+#define JB_ROWS_MAX 10000 /* jb_select never returns more; walk a cursor instead */
+
+struct jb_select {
+    struct jb_sql where;                   /* optional; ANDed with the conditions */
+    const struct jb_condition *conditions; /* ends with JB_OP_END; NULL: none */
+    struct jb_str search;                  /* every word must occur in one of search_fields (ASCII without case) */
+    const char *search_fields;             /* "memo counterparty" */
+    struct jb_str order;                   /* "-date id"; unknown names fail INVALID; NULL: the model's order. The primary key is always last. */
+    int64_t limit;                         /* 0: JB_ROWS_MAX, and more rows than that fail LIMIT */
+    int64_t offset;
+    bool fresh;                            /* from the primary (stage 2) */
+};
+
+/* Rows of the model, in the scope; NULL on failure. */
+#define jb_select(scope, model, ...) jb_select_rows((scope), (model), &(struct jb_select){ __VA_ARGS__ })
+struct jb_rows *jb_select_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
+/* The one row with that id into ret_row; NOT_FOUND. */
+bool jb_get(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row);
+/* The first row; false without a failure when there is none. */
+#define jb_first(scope, model, ret_row, ...) jb_first_row((scope), (model), (ret_row), &(struct jb_select){ __VA_ARGS__ })
+bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *ret_row, const struct jb_select *what);
+/* -1 on failure. */
+#define jb_count(scope, model, ...) jb_count_rows((scope), (model), &(struct jb_select){ __VA_ARGS__ })
+int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
+/* Sums of decimal or int fields ("income expense") over what the selection finds, in that order; order, limit and offset are ignored. */
+bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, const char *fields, struct jb_decimal *ret_sums);
+/* Distinct values of one field, sorted, at most limit: for filters. The record has that one column. */
+struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model, const char *field, int64_t limit);
+
+/* Own SQL. Result columns go to the record's members by name. SQLite stores decimals as minor units: a DECIMAL member reads them with its own .decimals. */
+bool jb_query_row(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, void *ret_row); /* NOT_FOUND when no row */
+struct jb_rows *jb_query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as);
+/* One integer (NULL counts as 0). */
+bool jb_query_int(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_number);
+/* The same three on the live file. */
+bool jb_live_query_row(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, void *ret_row);
+struct jb_rows *jb_live_query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as);
+bool jb_live_query_int(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_number);
+
+/* Walks any number of rows in a constant amount of memory (exports); the row is borrowed until the next call. On SQLite it works on a reader thread, in pages. */
+struct jb_cursor;
+struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what); /* limit 0: all */
+bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row); /* false at the end without a failure */
+void jb_cursor_close(struct jb_cursor *cursor);
+
+/* ---- writing -------------------------------------------------------------------------------------------------------------- */
+
+/* Inserts one row; auto fields and the id are filled in. Breaking a unique rule fails CONFLICT with field and value in the sentence ("external_ref ‘CB-1’ exists already"),
+ * a missing reference INVALID, a choice or length rule INVALID (by field). */
+bool jb_insert(struct jb_scope *scope, const struct jb_model *model, void *row);
+/* Writes all members of the row with its id; NOT_FOUND when it is gone. */
+bool jb_save(struct jb_scope *scope, const struct jb_model *model, void *row);
+/* CONFLICT when other rows refer to it (RESTRICT). */
+bool jb_delete(struct jb_scope *scope, const struct jb_model *model, int64_t id);
+
+struct jb_update {
+    struct jb_sql set, where;
+    int64_t *ret_count; /* may be NULL */
+};
+#define jb_update(scope, model, ...) jb_update_rows((scope), (model), &(struct jb_update){ __VA_ARGS__ })
+bool jb_update_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_update *what);
+bool jb_delete_rows(struct jb_scope *scope, const struct jb_model *model, struct jb_sql where, int64_t *ret_count); /* ret_count may be NULL */
+
+/* Any statement on the main or the live file. ret_changes may be NULL. */
+bool jb_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
+bool jb_live_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
+
+/* Many rows by one prepared statement in the open transaction (or one of its own). With match_on (unique fields) it can ignore or update. */
+enum jb_on_conflict { JB_CONFLICT_FAIL, JB_CONFLICT_IGNORE, JB_CONFLICT_UPDATE };
+struct jb_bulk {
+    const char *match_on;
+    enum jb_on_conflict on_conflict;
+    int64_t *ret_inserted, *ret_updated, *ret_ignored; /* each may be NULL */
+};
+bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how);
+
+/* ---- transactions ------------------------------------------------------------------------------------------------------------ */
+
+/* BEGIN IMMEDIATE on the main (or the live) file. Until commit or rollback every store call of this scope and its children runs inside; only store calls may wait. Rolled back with
+ * its scope unless committed. Inside another transaction it is a savepoint. NULL on failure (TIMEOUT when the writer is busy past the deadline). */
+struct jb_tx;
+struct jb_tx *jb_begin(struct jb_scope *scope);
+struct jb_tx *jb_begin_live(struct jb_scope *scope);
+bool jb_commit(struct jb_tx *tx);
+void jb_rollback(struct jb_tx *tx);
+bool jb_in_transaction(const struct jb_scope *scope);
+/* Calls run(scope, arg) after the outermost commit (never after a rollback), on the committing fiber; outside a transaction at once. */
+void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope, void *arg), void *arg);
+
+/* ---- the database -------------------------------------------------------------------------------------------------------------- */
+
+struct jb_db;
+struct jb_db_options {
+    struct jb_str url;   /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db */
+    const struct jb_model *const *models; /* every model of the site; ends with NULL */
+    int reader_threads;  /* 0: 2 */
+    bool reads_on_threads; /* DB_READS=threads */
+    int64_t cache_bytes; /* of the writer; 0: 32 MiB */
+    double slow_query_s; /* 0: 1.0; slower statements are counted */
+};
+/* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
+struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);
+void jb_db_close(struct jb_db *db);
+/* Ties the database to the scope and its children. */
+void jb_db_use(struct jb_scope *scope, struct jb_db *db);
+struct jb_db *jb_db_of(struct jb_scope *scope); /* asserts that there is one */
+const struct jb_model *const *jb_db_models(struct jb_scope *scope);
+/* SELECT 1 on both files. */
+bool jb_db_ping(struct jb_scope *scope);
+const char *jb_db_kind(const struct jb_db *db); /* "sqlite" */
+/* Changes whenever another connection committed to the live file; for progress (decisions.md F). Cheap; runs on the calling loop. */
+bool jb_live_version(struct jb_scope *scope, int64_t *ret_version);
+
+/* ---- migrations ------------------------------------------------------------------------------------------------------------------ */
+
+struct jb_migration_step {
+    struct jb_str sql, reason; /* reason: "new table cashbook", "new column cashbook.memo" */
+    bool destructive;          /* never done by itself */
+};
+/* What must change for the tables to follow the models; ret_count 0: nothing. */
+bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count);
+/* Does it, in one transaction per file, under a lock; idempotent. */
+bool jb_migrate(struct jb_scope *scope, size_t *ret_done);
+
+/* jb check's part: every model's indexes, uniques, order, title, references resolve; types and sizes fit. Fails INVALID with one sentence, with the nearest name. */
+bool jb_model_check(struct jb_scope *scope, const struct jb_model *model);
+/* The name nearest to `name` among count names by edit distance; NULL text when none is near. */
+struct jb_str jb_nearest(struct jb_str name, const struct jb_str *names, size_t count);
+
+#endif
