@@ -37,7 +37,7 @@ struct jb_request {
 struct jb_str jb_path_text(const struct jb_request *req, const char *name);
 bool jb_path_int(struct jb_request *req, const char *name, int64_t *ret_number);            /* fails NOT_FOUND */
 bool jb_path_month(struct jb_request *req, const char *name, struct jb_month *ret_month);   /* fails NOT_FOUND */
-struct jb_str jb_query(const struct jb_request *req, const char *name);
+struct jb_str jb_query_text(const struct jb_request *req, const char *name);
 struct jb_str jb_cookie(const struct jb_request *req, const char *name);
 /* The query string with one parameter set (NULL value: removed), for links: "?q=a&page=2". */
 struct jb_str jb_query_with(struct jb_request *req, const char *name, struct jb_str value);
