@@ -1,0 +1,176 @@
+/* transfer.h — workbooks in and out of models, as jobs with live progress.
+ *
+ * An upload streams into the spool; one transaction writes the job and its queue entry; a worker (or, for a small file, the request itself) reads, checks, stages, compares and
+ * merges it (decisions.md G). `abort`: all rows in one commit, or none. `skip`: batches, each with position and counts. The spool file goes after the commit that ends the job. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_TRANSFER_TRANSFER_H
+#define JB_TRANSFER_TRANSFER_H
+
+#include "base/json.h"
+#include "queue/queue.h"
+#include "sheet/sheet.h"
+#include "store/store.h"
+
+/* ---- declarations ------------------------------------------------------------------------------------------------------------ */
+
+struct jb_column {
+    const char *heading; /* as it is written on export; NULL: the field's label */
+    const char *field;   /* "income", or "project.code": a reference by a unique field of its target, looked up once per batch */
+};
+
+/* How sheets go in and out of a model. Everything NULL or 0 works. */
+struct jb_exchange {
+    const struct jb_model *model;
+    const struct jb_column *columns; /* ends with a NULL field; NULL: every field but the primary, auto and secret ones */
+    const char *match_on;            /* the import key, "external_ref"; NULL: the first unique field, otherwise id */
+    int batch_rows;                  /* 0: IMPORT_EXPORT_CHUNK_SIZE */
+};
+
+/* ---- the job -------------------------------------------------------------------------------------------------------------------- */
+
+/* Table import_jobs (`cash.importjob`). Live figures (progress, phase, rows so far) stand in the live file while it runs and here when it ends. */
+struct import_job {
+    int64_t id;
+    struct jb_str kind;   /* import, export */
+    struct jb_str model;  /* cash.cashbook */
+    struct jb_str status; /* queued running waiting done failed cancelled */
+    int progress;         /* 0-100 */
+    int64_t rows, batches, new_rows, changed, unchanged, refused, skipped, errors_total; /* columns: rows, batches, new, … */
+    struct jb_str errors; /* JSON list, the first 1,000 */
+    struct jb_str reason; /* one sentence when it failed */
+    struct jb_str notes;  /* JSON list of sentences: unknown columns, … */
+    int64_t user_id;      /* 0: command line */
+    struct jb_str user;
+    struct jb_str file_name, file_hash;
+    int64_t file_bytes;
+    struct jb_str options; /* JSON: mode, match_on, on_error, sheet, encoding, batch_rows, dry_run, confirm, columns, filter, format, … */
+    struct jb_str spool;   /* file in SPOOL_DIR while needed */
+    struct jb_str result;  /* file in MEDIA_DIR: an export, or the refused rows */
+    struct jb_str once;    /* form token or Idempotency-Key with the user; unique */
+    int64_t task_id;
+    int attempt;
+    int64_t position;      /* skip: rows already decided */
+    int64_t micros;        /* run time of the last attempt */
+    int64_t peak_rss_bytes;
+    bool dry_run;
+    struct jb_time created_at, started_at, finished_at, expires_at;
+    uint64_t present;
+};
+extern const struct jb_model jb_import_job;
+extern const struct jb_model jb_import_mark;     /* main: guards the merge */
+extern const struct jb_model jb_import_progress; /* live */
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress
+extern const struct jb_task jb_import_task, jb_export_task, jb_job_mail_task;
+#define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_job_mail_task
+
+enum jb_import_mode { JB_UPSERT, JB_INSERT, JB_UPDATE_ONLY };
+enum jb_on_error { JB_ABORT, JB_SKIP };
+
+struct jb_import_options {
+    enum jb_import_mode mode;
+    enum jb_on_error on_error;
+    bool ignore_existing, dry_run;
+    bool confirm;             /* stage and compare, then wait for jb_import_confirm */
+    struct jb_str match_on;   /* NULL: the exchange's */
+    struct jb_str sheet, encoding, format;
+    int batch_rows;           /* 0: the exchange's */
+    int64_t limit_refused;    /* 0: none */
+    struct jb_str once;       /* idempotency; NULL: none */
+};
+
+/* ---- the service ------------------------------------------------------------------------------------------------------------------- */
+
+struct jb_transfer_options {
+    const struct jb_exchange *const *exchanges; /* ends with NULL; models without one get a default */
+    struct jb_str spool_dir, media_dir;
+    int64_t async_bytes;   /* IMPORT_ASYNC_BYTES */
+    int64_t upload_bytes_max;
+    int batch_rows;        /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
+    const struct jb_zone *zone;
+    struct jb_str site_url; /* for links in mails: http://127.0.0.1:8000 */
+};
+struct jb_transfer;
+struct jb_transfer *jb_transfer_new(struct jb_scope *scope, const struct jb_transfer_options *options); /* makes the folders; checks every exchange */
+void jb_transfer_free(struct jb_transfer *transfer);
+void jb_transfer_use(struct jb_scope *scope, struct jb_transfer *transfer);
+/* Never NULL for a model that is not hidden. */
+const struct jb_exchange *jb_exchange_of(struct jb_scope *scope, const struct jb_model *model);
+/* Removes spool, staging and result files that no job needs (dead attempts, expired previews, days-old exports). At start and nightly. */
+bool jb_transfer_sweep(struct jb_scope *scope);
+
+/* ---- uploads into the spool ------------------------------------------------------------------------------------------------------------ */
+
+struct jb_spool;
+struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name); /* NFC, no path; removed with the scope unless a job took it */
+/* LIMIT over upload_bytes_max, UNAVAILABLE when the disk is full. Writes on an offload thread. */
+bool jb_spool_write(struct jb_spool *spool, struct jb_scope *scope, const void *bytes, size_t size);
+bool jb_spool_copy(struct jb_spool *spool, struct jb_scope *scope, const char *path); /* the command line's file */
+int64_t jb_spool_bytes(const struct jb_spool *spool);
+
+/* ---- imports ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* Makes the job (and, when `background`, its queue entry) in one transaction; it takes the spool file. The same `once` gives the job that is there. */
+bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, bool background, int64_t *ret_job);
+/* Runs it here and now, to its end (or to `waiting`). true also for a job that ended `failed`: read the job. */
+bool jb_import_run(struct jb_scope *scope, int64_t job);
+/* What a view does with an upload: below async_bytes runs it and waits ≤ 0.8 s (it goes on by itself after that), otherwise queues it. *ret_ended says whether it ended. */
+bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, int64_t *ret_job, bool *ret_ended);
+bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: merges exactly what was shown (again by the queue); CONFLICT when it does not wait */
+bool jb_import_discard(struct jb_scope *scope, int64_t job); /* a waiting one */
+
+/* Rows of a waiting or ended job's staging, for the preview. */
+enum jb_preview { JB_PREVIEW_NEW, JB_PREVIEW_CHANGED, JB_PREVIEW_UNCHANGED };
+struct import_difference {
+    int64_t row;
+    struct jb_str key;           /* the match fields as text */
+    struct jb_str column, label; /* field name; heading for people */
+    struct jb_str before, after; /* as text; NULL: empty */
+    bool has_before;             /* false for new rows */
+};
+extern const struct jb_record jb_import_difference_record;
+struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_preview what, int64_t offset, int64_t limit);
+
+/* ---- exports ------------------------------------------------------------------------------------------------------------------------------- */
+
+struct jb_export_options {
+    enum jb_sheet_format format;
+    struct jb_str columns;  /* "a,b"; NULL: the exchange's */
+    const struct jb_condition *conditions;
+    struct jb_str search;
+    const char *search_fields;
+    struct jb_str order;
+    struct jb_ids ids;      /* chosen rows; count 0: all that match */
+    bool raw;
+};
+/* At once, to a sink; *ret_rows may be NULL. `progress` may be NULL. */
+bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, int64_t *ret_rows);
+/* As a job that ends with a file to download. */
+bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, int64_t *ret_job);
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------------------------------------ */
+
+/* The job row with its live figures laid over; NOT_FOUND; DENIED when the actor may not see it (its owner, superusers, the command line may). */
+bool jb_job_get(struct jb_scope *scope, int64_t job, struct import_job *ret_job);
+
+struct import_progress {
+    int64_t job_id;
+    int64_t number;       /* of the event: rises by one */
+    struct jb_str phase;  /* reading checking comparing writing */
+    int progress;
+    int64_t done, total;  /* rows of this phase; total 0: unknown */
+    int64_t new_rows, changed, unchanged, refused;
+    struct jb_time at, started_at;
+    bool cancel_wish;
+};
+/* Events after `number`, kept for replay while the job runs (Last-Event-ID). */
+struct jb_rows *jb_job_events(struct jb_scope *scope, int64_t job, int64_t after_number);
+/* Waits until there is an event after `number` or the job has ended; false when the scope ends first. */
+bool jb_job_wait(struct jb_scope *scope, int64_t job, int64_t after_number);
+bool jb_job_cancel(struct jb_scope *scope, int64_t job); /* CONFLICT when it has ended */
+bool jb_job_retry(struct jb_scope *scope, int64_t job);  /* failed and cancelled ones whose spool file is still there */
+/* The result object of interface §2. */
+void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb_json_writer *writer);
+/* Refused rows as a workbook (row, column, value, reason) into MEDIA_DIR is made at the end of the job; this opens it or an export's file for reading. */
+bool jb_job_file(struct jb_scope *scope, int64_t job, int *ret_fd, int64_t *ret_bytes, struct jb_str *ret_name);
+
+#endif
