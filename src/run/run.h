@@ -58,6 +58,13 @@ bool jb_watch_wait(struct jb_watch *watch, struct jb_scope *scope, enum jb_wait 
 /* true once the peer was seen to hang up (POLLHUP, RDHUP) while nobody was reading. */
 bool jb_watch_gone(const struct jb_watch *watch);
 
+/* For connections that no fiber serves (net/http_serve: a connection holds no fiber while it is idle). `seen` runs on the loop, outside any fiber, each time bytes, a new
+ * connection or the end arrive while no fiber waits to read; `gone`: the peer has hung up (POLLHUP, RDHUP, POLLERR). true keeps the watch armed (whoever returns it has read what
+ * there was); false disarms reading until the next read wait or jb_watch_arm, but a hang-up is still told, once. `seen` may close its own watch. NULL ends it. */
+typedef bool jb_watch_seen(void *arg, bool gone);
+void jb_watch_notify(struct jb_watch *watch, jb_watch_seen *seen, void *arg);
+void jb_watch_arm(struct jb_watch *watch);
+
 /* Store calls between jb_begin and commit mark the fiber, so that any other wait inside a transaction asserts. Nests. */
 void jb_fiber_forbid_waits(bool forbid);
 /* Store's own waits bracket themselves with this, to be allowed all the same. */
