@@ -15,7 +15,8 @@ struct jb_arena_chunk;
 
 struct jb_arena {
     struct jb_arena_chunk *newest;
-    size_t total_bytes; /* of all chunks */
+    struct jb_arena_chunk *spare; /* kept by a rewind for the next allocation, or NULL */
+    size_t total_bytes;           /* of all chunks */
     size_t bytes_max;
 };
 
@@ -39,7 +40,7 @@ struct jb_arena_mark jb_arena_mark(const struct jb_arena *arena);
 /* Frees everything allocated since the mark. */
 void jb_arena_rewind(struct jb_arena *arena, struct jb_arena_mark mark);
 
-/* Bytes handed out and held, for counters and tests. */
+/* Bytes held in chunks, handed out or not, for counters and tests. */
 size_t jb_arena_bytes(const struct jb_arena *arena);
 
 #endif

@@ -121,6 +121,8 @@ bool jb_fail_at(struct jb_scope *scope, enum jb_error error, const char *file, i
 bool jb_wrap_at(struct jb_scope *scope, const char *file, int line, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Adds a message for one field and makes the failure INVALID; returns false. */
 bool jb_fail_field(struct jb_scope *scope, struct jb_str field, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Turns the newest failure (of jb_field_parse, say) into that field's message, keeping what failed before it; returns false. */
+bool jb_failure_of_field(struct jb_scope *scope, struct jb_str field);
 /* errno as a failure: ENOSPC, EDQUOT → UNAVAILABLE, EACCES → DENIED, ENOENT → NOT_FOUND, else BROKEN; "doing what: reason". */
 #define jb_fail_errno(scope, number, ...) jb_fail_errno_at((scope), (number), __FILE__, __LINE__, __VA_ARGS__)
 bool jb_fail_errno_at(struct jb_scope *scope, int number, const char *file, int line, const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -153,7 +155,7 @@ void jb_actor_set(struct jb_scope *scope, const struct jb_user *user); /* copied
 enum jb_language jb_language(const struct jb_scope *scope);
 void jb_language_set(struct jb_scope *scope, enum jb_language language);
 /* Both texts at the place of use:  jb_fail(scope, JB_INVALID, JB_L(scope, "%s이 없습니다.", "There is no %s."), name)
- * Both formats take the same arguments in the same order (use %1$s where the word order differs). */
+ * Both formats take the same arguments in the same order; ISO C has no %1$s, so word the sentences for it. */
 #define JB_L(scope, ko, en) (jb_language(scope) == JB_KO ? (ko) : (en))
 
 struct jb_counters *jb_counters(struct jb_scope *scope);

@@ -63,7 +63,7 @@ uint64_t jb_str_hash(struct jb_str text);
 
 /* ---- growing buffer ------------------------------------------------------------------------------------------- */
 
-/* Appending past `max` sets `full` and drops what does not fit; check it once, at the end. */
+/* A piece that does not fit within `max` is dropped, and all that follows it: `full` says so; check it once, at the end. */
 struct jb_buf {
     char *data;
     size_t size, capacity, max;

@@ -72,6 +72,10 @@ struct jb_civil jb_zone_civil(const struct jb_zone *zone, struct jb_time time);
 /* A civil time that the zone skips is moved forward by the gap, one that it has twice is the earlier. */
 bool jb_zone_time(const struct jb_zone *zone, const struct jb_civil *civil, struct jb_time *ret_time);
 
+/* The site's zone, set once at start (settings TIME_ZONE): where times without an offset are read, and how they are shown. NULL is UTC. */
+const struct jb_zone *jb_zone_local(void);
+void jb_zone_local_set(const struct jb_zone *zone);
+
 /* The wall clock and the monotonic clock (µs from any start).  A test holds both with jb_clock_hold and moves them together. */
 struct jb_time jb_now(void);
 int64_t jb_monotonic_us(void);
