@@ -196,7 +196,9 @@ struct jb_record {
     const struct jb_field *fields; /* ends with JB_END */
 };
 
-#define JB_FIELD(record, member, ...) \
+/* JB_FIELD(cashbook, memo, .label = "적요", .length_max = 200) */
+#define JB_FIELD(record, ...) JB_FIELD_(record, __VA_ARGS__, )
+#define JB_FIELD_(record, member, ...) \
     { .name = #member, .offset = offsetof(struct record, member), .size = sizeof(((struct record *)0)->member), .type = JB_TYPE_OF(((struct record *)0)->member), __VA_ARGS__ }
 
 /* The presence word: put it last, so that indexes of real fields stay small. */
