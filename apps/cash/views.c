@@ -1,0 +1,69 @@
+/* views.c — the pages of the cash books. A view is a function from request to response. */
+// SPDX-License-Identifier: Apache-2.0
+#include "cash.h"
+
+struct month_sum {
+    int64_t entries;
+    struct jb_decimal income, expense, balance;
+};
+
+/* Adds one category to the sums and says what the balance is after it. */
+static bool add_line(struct jb_scope *scope, struct month_sum *sum, const struct cash_total *line)
+{
+    struct jb_decimal after_income;
+
+    sum->entries += line->entries;
+    if (jb_decimal_add(sum->income, line->income, &sum->income) && jb_decimal_add(sum->expense, line->expense, &sum->expense) &&
+        jb_decimal_add(sum->balance, line->income, &after_income) && jb_decimal_subtract(after_income, line->expense, &sum->balance))
+        return true;
+    return jb_fail(scope, JB_LIMIT, JB_L(scope, "합계가 18자리를 넘습니다.", "The total has more than 18 digits."));
+}
+
+static bool put_lines(struct jb_scope *scope, struct jb_vars *vars, const struct jb_rows *totals, struct month_sum *sum)
+{
+    jb_vars_list(vars, "lines");
+    for (JB_EACH_ROW(totals, const struct cash_total, total)) {
+        if (!add_line(scope, sum, total))
+            return false;
+        struct jb_vars *line = jb_vars_append(vars, "lines");
+        jb_vars_set(line, "category", jb_v(total->category));
+        jb_vars_set(line, "entries", jb_v(total->entries));
+        jb_vars_set(line, "income", jb_v(total->income));
+        jb_vars_set(line, "expense", jb_v(total->expense));
+        jb_vars_set(line, "balance", jb_v(sum->balance));
+    }
+    return true;
+}
+
+/* GET /cash/{month}: totals by category and the running balance, which starts with what earlier months left. */
+static struct jb_response *show_month(struct jb_request *req)
+{
+    struct jb_month month;
+    struct jb_decimal carried;
+    struct jb_rows *totals;
+
+    if (!jb_path_month(req, "month", &month) ||
+        !cash_balance_before(req->scope, jb_month_first(month), &carried) ||
+        !(totals = cash_month_totals(req->scope, month)))
+        return jb_problem(req);
+
+    struct jb_vars *vars = jb_vars_new(req->scope);
+    struct month_sum sum = { .income.scale = 2, .expense.scale = 2, .balance = carried };
+    if (!put_lines(req->scope, vars, totals, &sum))
+        return jb_problem(req);
+
+    jb_vars_set(vars, "month", jb_v(month));
+    jb_vars_set(vars, "before", jb_v((struct jb_month){ month.months - 1 }));
+    jb_vars_set(vars, "after", jb_v((struct jb_month){ month.months + 1 }));
+    jb_vars_set(vars, "carried", jb_v(carried));
+    jb_vars_set(vars, "entries", jb_v(sum.entries));
+    jb_vars_set(vars, "income", jb_v(sum.income));
+    jb_vars_set(vars, "expense", jb_v(sum.expense));
+    jb_vars_set(vars, "balance", jb_v(sum.balance));
+    return jb_page_vars(req, 200, "cash/month.html", vars);
+}
+
+const struct jb_route cash_routes[] = {
+    { JB_GET, "/cash/{month}", show_month, "cash.month", .permission = "cash.view_cashbook" },
+    { 0 },
+};
