@@ -1,0 +1,269 @@
+/* site.c — the one file that ties modules upward: what the apps declare becomes running services. */
+// SPDX-License-Identifier: Apache-2.0
+#include "app/site.h"
+#include "api/api.h"
+#include "base/json.h"
+#include <string.h>
+
+/* ---- gathering ------------------------------------------------------------------------------------------------------------ */
+
+static const struct jb_model *const built_in_models[] = { JB_AUTH_MODELS, JB_QUEUE_MODELS, JB_TRANSFER_MODELS, NULL };
+static const struct jb_task *const built_in_tasks[] = { JB_TRANSFER_TASKS, NULL };
+
+/* One list of pointers out of those that the apps (and we) declare; `member` is where the list stands in struct jb_app. */
+static const void **gather(struct jb_scope *scope, const struct jb_site *site, size_t member, const void *const *built_in)
+{
+    size_t count = 0;
+    const void **all = NULL;
+
+    for (int pass = 0; pass < 2; pass++) {
+        size_t at = 0;
+        for (const struct jb_app *const *app = site->apps; *app; app++) {
+            const void *const *list;
+            memcpy(&list, (const char *)*app + member, sizeof list);
+            for (; list && *list; list++, at++)
+                if (all)
+                    all[at] = *list;
+        }
+        for (const void *const *list = built_in; list && *list; list++, at++)
+            if (all)
+                all[at] = *list;
+        if (!all)
+            all = JB_NEW_ARRAY(scope, const void *, at + 1);
+        count = at;
+    }
+    JB_CHECK(all[count] == NULL);
+    return all;
+}
+
+static size_t count_apps(const struct jb_site *site)
+{
+    size_t count = 0;
+    while (site->apps[count])
+        count++;
+    return count;
+}
+
+/* ---- services of every command --------------------------------------------------------------------------------------------- */
+
+static void close_services(void *arg)
+{
+    struct jb_runtime *runtime = arg;
+    jb_web_free(runtime->web);
+    jb_transfer_free(runtime->transfer);
+    jb_notify_free(runtime->notify);
+    jb_queue_free(runtime->queue);
+    jb_db_close(runtime->db);
+}
+
+static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
+{
+    const struct jb_config *config = runtime->config;
+
+    for (const struct jb_model *const *model = runtime->models; *model; model++)
+        if (!jb_model_check(scope, *model))
+            return false;
+    runtime->db = jb_db_open(scope, &(struct jb_db_options){
+                                        .url = config->database_url,
+                                        .models = runtime->models,
+                                        .reads_on_threads = jb_str_is(config->db_reads, "threads"),
+                                        .slow_query_s = (double)config->db_slow_ms / 1000,
+                                    });
+    if (!runtime->db)
+        return false;
+    jb_db_use(scope, runtime->db);
+    return true;
+}
+
+static bool open_transfer(struct jb_scope *scope, struct jb_runtime *runtime)
+{
+    const struct jb_config *config = runtime->config;
+    runtime->transfer = jb_transfer_new(scope, &(struct jb_transfer_options){
+                                                   .exchanges = (const struct jb_exchange *const *)gather(scope, runtime->site, offsetof(struct jb_app, exchanges), NULL),
+                                                   .spool_dir = config->spool_dir,
+                                                   .media_dir = config->media_dir,
+                                                   .async_bytes = config->import_async_bytes,
+                                                   .upload_bytes_max = config->upload_bytes_max,
+                                                   .batch_rows = (int)config->chunk_size,
+                                                   .zone = runtime->zone,
+                                                   .site_url = config->site_url.data ? config->site_url : JB_STR("http://127.0.0.1:8000"),
+                                               });
+    if (!runtime->transfer)
+        return false;
+    jb_transfer_use(scope, runtime->transfer);
+    return true;
+}
+
+struct jb_runtime *jb__site_open(struct jb_scope *scope, const struct jb_site *site, const struct jb_config *config)
+{
+    struct jb_runtime *runtime = JB_NEW(scope, struct jb_runtime);
+
+    runtime->site = site;
+    runtime->config = config;
+    runtime->models = (const struct jb_model *const *)gather(scope, site, offsetof(struct jb_app, models), (const void *const *)built_in_models);
+    runtime->tasks = (const struct jb_task *const *)gather(scope, site, offsetof(struct jb_app, tasks), (const void *const *)built_in_tasks);
+    runtime->zone = jb_zone_open(jb_cstr(scope, config->time_zone));
+    if (!runtime->zone) {
+        jb_fail(scope, JB_INVALID, JB_L(scope, "설정 TIME_ZONE=‘%.*s’: 아는 시간대가 아닙니다. 보기: Asia/Seoul.", "setting TIME_ZONE='%.*s' is no known time zone. Example: Asia/Seoul."), JB_FMT(config->time_zone));
+        return NULL;
+    }
+    jb_defer(scope, close_services, runtime);
+    if (!open_database(scope, runtime))
+        return NULL;
+    if (!(runtime->queue = jb_queue_new(scope, runtime->tasks)))
+        return NULL;
+    jb_queue_use(scope, runtime->queue);
+    runtime->notify = jb_notify_new(scope, &(struct jb_mail_options){
+                                               .host = config->email_host,
+                                               .port = (int)config->email_port,
+                                               .user = config->email_user,
+                                               .password = config->email_password,
+                                               .from = config->email_from,
+                                               .use_tls = config->email_tls,
+                                           });
+    if (!runtime->notify)
+        return NULL;
+    jb_notify_use(scope, runtime->notify);
+    return open_transfer(scope, runtime) ? runtime : NULL;
+}
+
+void jb__site_use(struct jb_scope *scope, struct jb_runtime *runtime)
+{
+    jb_db_use(scope, runtime->db);
+    jb_queue_use(scope, runtime->queue);
+    jb_notify_use(scope, runtime->notify);
+    jb_transfer_use(scope, runtime->transfer);
+    if (runtime->admin)
+        jb_admin_use(scope, runtime->admin);
+}
+
+bool jb__site_migrated(struct jb_scope *scope)
+{
+    struct jb_migration_step *steps;
+    size_t count;
+
+    if (!jb_migrate_plan(scope, &steps, &count))
+        return false;
+    if (count == 0)
+        return true;
+    return jb_fail(scope, JB_UNAVAILABLE,
+        JB_L(scope, "표가 모델과 다릅니다 (%zu가지, 처음: %.*s). jangbu migrate를 실행하세요.", "the tables do not follow the models (%zu steps, first: %.*s). Run jangbu migrate."),
+        count, JB_FMT(steps[0].reason));
+}
+
+/* ---- pages that belong to no app --------------------------------------------------------------------------------------------- */
+
+static struct jb_response *show_root(struct jb_request *req)
+{
+    return jb_redirect_to(req, JB_STR("/admin/"));
+}
+
+static struct jb_response *show_healthz(struct jb_request *req)
+{
+    return jb_respond(req, 200, "application/json", JB_STR("{\"status\":\"ok\"}\n"));
+}
+
+static struct jb_response *show_readyz(struct jb_request *req)
+{
+    if (jb_db_ping(req->scope) && jb__site_migrated(req->scope))
+        return jb_respond(req, 200, "application/json", JB_STR("{\"status\":\"ok\"}\n"));
+
+    struct jb_buf *body = JB_NEW(req->scope, struct jb_buf);
+    struct jb_json_writer writer;
+    jb_buf_init(body, 4096);
+    jb_defer(req->scope, (void (*)(void *))jb_buf_done, body);
+    jb_json_start(&writer, body);
+    jb_json_object(&writer);
+    jb_json_put(&writer, "status", jb_v(JB_STR("unavailable")));
+    jb_json_put(&writer, "reason", jb_v(jb_failure_text(req->scope)));
+    jb_json_object_end(&writer);
+    return jb_respond_json(req, 503, body);
+}
+
+static const struct jb_route site_routes[] = {
+    { JB_GET, "/", show_root, "site.root", .permission = NULL },
+    { JB_GET, "/healthz", show_healthz, "site.healthz", .permission = NULL },
+    { JB_GET, "/readyz", show_readyz, "site.readyz", .permission = NULL },
+    { 0 },
+};
+
+/* ---- web ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool open_admin(struct jb_scope *scope, struct jb_runtime *runtime)
+{
+    const struct jb_config *config = runtime->config;
+    const struct jb_site *site = runtime->site;
+    size_t count = count_apps(site);
+    struct jb_admin_app *apps = JB_NEW_ARRAY(scope, struct jb_admin_app, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        apps[i] = (struct jb_admin_app){ .name = site->apps[i]->name, .label = site->apps[i]->label, .label_en = site->apps[i]->label_en, .admins = site->apps[i]->admins };
+    runtime->admin = jb_admin_new(scope, &(struct jb_admin_options){
+                                             .apps = apps,
+                                             .async_bytes = config->import_async_bytes,
+                                             .upload_bytes_max = config->upload_bytes_max,
+                                             .batch_rows = (int)config->chunk_size,
+                                         });
+    if (!runtime->admin)
+        return false;
+    jb_admin_use(scope, runtime->admin);
+    return true;
+}
+
+/* The lists that web wants, ours first: an app can neither hide our pages nor replace our templates. */
+static void gather_web(struct jb_scope *scope, struct jb_runtime *runtime, struct jb_web_options *options)
+{
+    const struct jb_site *site = runtime->site;
+    size_t count = count_apps(site), routes = 0, templates = 0, statics = 0;
+    const struct jb_route **route_lists = JB_NEW_ARRAY(scope, const struct jb_route *, count + 4);
+    const struct jb_asset **template_lists = JB_NEW_ARRAY(scope, const struct jb_asset *, count + 2);
+    const struct jb_asset **static_lists = JB_NEW_ARRAY(scope, const struct jb_asset *, count + 2);
+
+    route_lists[routes++] = site_routes;
+    route_lists[routes++] = jb_admin_routes(runtime->admin);
+    route_lists[routes++] = jb_api_routes(scope, runtime->models);
+    template_lists[templates++] = jb_admin_templates;
+    static_lists[statics++] = jb_admin_statics;
+    for (const struct jb_app *const *app = site->apps; *app; app++) {
+        if ((*app)->routes)
+            route_lists[routes++] = (*app)->routes;
+        if ((*app)->templates)
+            template_lists[templates++] = (*app)->templates;
+        if ((*app)->statics)
+            static_lists[statics++] = (*app)->statics;
+    }
+    options->routes = route_lists;
+    options->templates = template_lists;
+    options->statics = static_lists;
+}
+
+/* Names that apps declare, in one list. */
+static const char *const *gather_permissions(struct jb_scope *scope, const struct jb_site *site)
+{
+    return (const char *const *)gather(scope, site, offsetof(struct jb_app, permissions), NULL);
+}
+
+bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
+{
+    const struct jb_config *config = runtime->config;
+    struct jb_web_options options = {
+        .site_name = JB_L(scope, runtime->site->name, runtime->site->name_en),
+        .permissions = gather_permissions(scope, runtime->site),
+        .secret_key = config->secret_key,
+        .allowed_hosts = config->allowed_hosts,
+        .trusted_proxies = config->trusted_proxies,
+        .cdn_domain = config->cdn_domain,
+        .debug = config->debug,
+        .language = jb_str_is(config->language, "en") ? JB_EN : JB_KO,
+        .zone = runtime->zone,
+        .form_bytes_max = config->data_upload_bytes_max,
+        .upload_bytes_max = config->upload_bytes_max,
+        .session_age_s = (int)config->session_age_s,
+        .page_vars = jb_admin_page_vars,
+    };
+
+    if (!open_admin(scope, runtime))
+        return false;
+    gather_web(scope, runtime, &options);
+    return (runtime->web = jb_web_new(scope, &options)) != NULL;
+}
