@@ -38,6 +38,7 @@ struct import_job {
     int64_t rows, batches, new_rows, changed, unchanged, refused, skipped, errors_total; /* columns: rows, batches, new, … */
     struct jb_str errors; /* JSON list, the first 1,000 */
     struct jb_str reason; /* one sentence when it failed */
+    struct jb_str error;  /* the kind then, jb_error_name: the command line exits and the API answers by it */
     struct jb_str notes;  /* JSON list of sentences: unknown columns, … */
     int64_t user_id;      /* 0: command line */
     struct jb_str user;
