@@ -10,7 +10,8 @@
 #include "base/map.h"
 #include "web/web.h"
 
-#define JB_TEMPLATE_DEPTH_MAX 32                   /* nested tags, parentheses, includes, parents */
+#define JB_TEMPLATE_DEPTH_MAX 48                   /* nested tags, includes and parents together: rendering recurses so far */
+#define JB_TEMPLATE_TERMS_MAX 24                   /* operators and parentheses of one condition */
 #define JB_TEMPLATE_OUTPUT_MAX ((size_t)32 << 20) /* bytes of one page */
 
 /* ---- where in the markup ------------------------------------------------------------------------------------------------ */
@@ -89,7 +90,7 @@ struct jb__template {
     struct jb__node *nodes;
     struct jb__block *blocks;          /* own ones first, then the parent's that it does not override */
     enum { TEMPLATE_NEW, TEMPLATE_PARSING, TEMPLATE_READY } state;
-    int depth;                         /* longest chain of parents and includes below it */
+    int depth;                         /* how deep rendering recurses: tags, includes, parents */
 };
 
 /* What the parser asks about names that are not templates. */
@@ -117,7 +118,7 @@ bool jb__template_parse(struct jb__templates *templates, struct jb__template *te
 struct jb__scan {
     struct jb_scope *scope;
     struct jb_str file;
-    int line, depth;
+    int line, terms;
     const char *at, *end;
 };
 bool jb__scan_fail(struct jb__scan *scan, const char *ko, const char *en);
@@ -172,7 +173,7 @@ struct jb__render {
     void *arg;
     const struct jb__template *template; /* whose blocks count */
     struct jb__frame *frame;
-    int depth;
+    enum jb__print_context context;      /* of the {{ }} being printed */
 };
 
 bool jb__template_render(struct jb__render *render, const struct jb__template *template);

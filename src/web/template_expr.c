@@ -228,6 +228,10 @@ static struct jb__expr *join(struct jb__scan *scan, enum jb__expr_type type, str
 {
     if (!left || (!right && type != EXPR_NOT))
         return NULL;
+    if (++scan->terms > JB_TEMPLATE_TERMS_MAX) {
+        jb__scan_fail(scan, "조건이 너무 깁니다.", "this condition is too long.");
+        return NULL;
+    }
     struct jb__expr *expr = expr_new(scan, type);
     expr->left = left;
     expr->right = right;
@@ -259,13 +263,12 @@ static struct jb__expr *scan_and(struct jb__scan *scan)
 
 struct jb__expr *jb__scan_expr(struct jb__scan *scan)
 {
-    if (++scan->depth > JB_TEMPLATE_DEPTH_MAX) {
-        jb__scan_fail(scan, "괄호가 너무 깊습니다.", "parentheses are nested too deeply.");
+    if (++scan->terms > JB_TEMPLATE_TERMS_MAX) {
+        jb__scan_fail(scan, "괄호가 너무 많습니다.", "there are too many parentheses.");
         return NULL;
     }
     struct jb__expr *expr = scan_and(scan);
     while (expr && scan_word(scan, "or"))
         expr = join(scan, EXPR_OR, expr, scan_and(scan));
-    scan->depth--;
     return expr;
 }
