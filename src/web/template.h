@@ -10,25 +10,40 @@
 #include "base/map.h"
 #include "web/web.h"
 
-#define JB_TEMPLATE_DEPTH_MAX 48                   /* nested tags, includes and parents together: rendering recurses so far */
-#define JB_TEMPLATE_TERMS_MAX 24                   /* operators and parentheses of one condition */
+#define JB_TEMPLATE_DEPTH_MAX 48                  /* nested tags, includes and parents together: rendering recurses so far */
+#define JB_TEMPLATE_TERMS_MAX 24                  /* operators and parentheses of one condition */
 #define JB_TEMPLATE_OUTPUT_MAX ((size_t)32 << 20) /* bytes of one page */
 
 /* ---- where in the markup ------------------------------------------------------------------------------------------------ */
 
-enum jb__html_state { HTML_TEXT, HTML_OPEN, HTML_TAG_NAME, HTML_TAG, HTML_ATTRIBUTE, HTML_BEFORE_VALUE, HTML_DOUBLE, HTML_SINGLE, HTML_UNQUOTED, HTML_RAW, HTML_COMMENT, HTML_DECLARATION };
-enum jb__attribute_kind { ATTRIBUTE_PLAIN, ATTRIBUTE_URL, ATTRIBUTE_REFUSED };
-enum jb__print_context { PRINT_TEXT, PRINT_ATTRIBUTE, PRINT_URL /* the start of an address: its scheme is checked */ };
+enum jb__html_state { HTML_TEXT,
+    HTML_OPEN,
+    HTML_TAG_NAME,
+    HTML_TAG,
+    HTML_ATTRIBUTE,
+    HTML_BEFORE_VALUE,
+    HTML_DOUBLE,
+    HTML_SINGLE,
+    HTML_UNQUOTED,
+    HTML_RAW,
+    HTML_COMMENT,
+    HTML_DECLARATION };
+enum jb__attribute_kind { ATTRIBUTE_PLAIN,
+    ATTRIBUTE_URL,
+    ATTRIBUTE_REFUSED };
+enum jb__print_context { PRINT_TEXT,
+    PRINT_ATTRIBUTE,
+    PRINT_URL /* the start of an address: its scheme is checked */ };
 
 struct jb__html {
     enum jb__html_state state;
     enum jb__attribute_kind kind;
-    bool scheme_open;  /* in a URL attribute before any / ? # : */
-    bool raw_element;  /* the tag being read opens script or style */
-    char word[16];     /* tag or attribute name, scheme; cut */
+    bool scheme_open; /* in a URL attribute before any / ? # : */
+    bool raw_element; /* the tag being read opens script or style */
+    char word[16];    /* tag or attribute name, scheme; cut */
     size_t word_size;
-    char raw_end[8];   /* "/script" */
-    size_t matched;    /* of raw_end or of --> */
+    char raw_end[8]; /* "/script" */
+    size_t matched;  /* of raw_end or of --> */
 };
 
 void jb__html_feed(struct jb__html *html, struct jb_str text);
@@ -41,7 +56,17 @@ const char *jb__html_place(const struct jb__html *html); /* for messages, Englis
 
 /* ---- the tree --------------------------------------------------------------------------------------------------------------- */
 
-enum jb__filter_name { FILTER_ATTR, FILTER_DATE, FILTER_DATETIME, FILTER_DEFAULT, FILTER_JSON, FILTER_LENGTH, FILTER_MONEY, FILTER_NUMBER, FILTER_UPPER, FILTER_URL, FILTER_COUNT };
+enum jb__filter_name { FILTER_ATTR,
+    FILTER_DATE,
+    FILTER_DATETIME,
+    FILTER_DEFAULT,
+    FILTER_JSON,
+    FILTER_LENGTH,
+    FILTER_MONEY,
+    FILTER_NUMBER,
+    FILTER_UPPER,
+    FILTER_URL,
+    FILTER_COUNT };
 
 struct jb__filter {
     enum jb__filter_name name;
@@ -49,29 +74,46 @@ struct jb__filter {
     struct jb__filter *next;
 };
 
-enum jb__expr_type { EXPR_LITERAL, EXPR_PATH, EXPR_NOT, EXPR_AND, EXPR_OR, EXPR_EQUAL, EXPR_NOT_EQUAL, EXPR_LESS, EXPR_GREATER, EXPR_LESS_EQUAL, EXPR_GREATER_EQUAL };
+enum jb__expr_type { EXPR_LITERAL,
+    EXPR_PATH,
+    EXPR_NOT,
+    EXPR_AND,
+    EXPR_OR,
+    EXPR_EQUAL,
+    EXPR_NOT_EQUAL,
+    EXPR_LESS,
+    EXPR_GREATER,
+    EXPR_LESS_EQUAL,
+    EXPR_GREATER_EQUAL };
 
 struct jb__expr {
     enum jb__expr_type type;
     int line;
     struct jb_value literal;
-    struct jb_str path;  /* "row.date", for messages */
+    struct jb_str path; /* "row.date", for messages */
     struct jb_str *steps;
     size_t step_count;
     struct jb__expr *left, *right;
     struct jb__filter *filters;
 };
 
-enum jb__node_type { NODE_TEXT, NODE_PRINT, NODE_IF, NODE_FOR, NODE_BLOCK, NODE_INCLUDE, NODE_TRANSLATE, NODE_URL };
+enum jb__node_type { NODE_TEXT,
+    NODE_PRINT,
+    NODE_IF,
+    NODE_FOR,
+    NODE_BLOCK,
+    NODE_INCLUDE,
+    NODE_TRANSLATE,
+    NODE_URL };
 
 struct jb__node {
     enum jb__node_type type;
     enum jb__print_context context;
     int line;
-    struct jb_str text;       /* TEXT; FOR: the variable; BLOCK: its name */
-    struct jb__expr *expr;    /* PRINT, IF, FOR, URL (may be NULL) */
-    struct jb__node *first;   /* IF and FOR: the body; BLOCK; TRANSLATE: Korean */
-    struct jb__node *other;   /* IF and FOR: else; TRANSLATE: English */
+    struct jb_str text;     /* TEXT; FOR: the variable; BLOCK: its name */
+    struct jb__expr *expr;  /* PRINT, IF, FOR, URL (may be NULL) */
+    struct jb__node *first; /* IF and FOR: the body; BLOCK; TRANSLATE: Korean */
+    struct jb__node *other; /* IF and FOR: else; TRANSLATE: English */
     const struct jb__template *include;
     const struct jb_route *route;
     struct jb__node *next;
@@ -88,9 +130,11 @@ struct jb__template {
     struct jb_str name, source;
     const struct jb__template *parent; /* NULL: none */
     struct jb__node *nodes;
-    struct jb__block *blocks;          /* own ones first, then the parent's that it does not override */
-    enum { TEMPLATE_NEW, TEMPLATE_PARSING, TEMPLATE_READY } state;
-    int depth;                         /* how deep rendering recurses: tags, includes, parents */
+    struct jb__block *blocks; /* own ones first, then the parent's that it does not override */
+    enum { TEMPLATE_NEW,
+        TEMPLATE_PARSING,
+        TEMPLATE_READY } state;
+    int depth; /* how deep rendering recurses: tags, includes, parents */
 };
 
 /* What the parser asks about names that are not templates. */
@@ -130,7 +174,10 @@ struct jb__expr *jb__scan_expr(struct jb__scan *scan);              /* NULL: fai
 
 /* ---- values ------------------------------------------------------------------------------------------------------------------ */
 
-enum jb__item_kind { ITEM_MISSING, ITEM_VALUE, ITEM_MAP, ITEM_LIST };
+enum jb__item_kind { ITEM_MISSING,
+    ITEM_VALUE,
+    ITEM_MAP,
+    ITEM_LIST };
 
 struct jb__list {
     struct jb_vars *first, *last;
@@ -167,13 +214,13 @@ struct jb__render {
     struct jb_buf *out;
     enum jb_language language;
     const struct jb_zone *zone;
-    const struct jb_vars *vars, *page_vars;                              /* either may be NULL */
+    const struct jb_vars *vars, *page_vars;                                    /* either may be NULL */
     struct jb__item (*builtin)(struct jb__render *render, struct jb_str name); /* may be NULL */
     bool (*url)(struct jb__render *render, const struct jb_route *route, struct jb_value of, struct jb_str *ret_url);
     void *arg;
     const struct jb__template *template; /* whose blocks count */
     struct jb__frame *frame;
-    enum jb__print_context context;      /* of the {{ }} being printed */
+    enum jb__print_context context; /* of the {{ }} being printed */
 };
 
 bool jb__template_render(struct jb__render *render, const struct jb__template *template);

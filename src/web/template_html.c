@@ -125,7 +125,8 @@ static void in_raw(struct jb__html *html, char c)
 
 static void in_value(struct jb__html *html, char c)
 {
-    bool ends = html->state == HTML_DOUBLE ? c == '"' : html->state == HTML_SINGLE ? c == '\'' : blank(c) || c == '>';
+    bool ends = html->state == HTML_DOUBLE ? c == '"' : html->state == HTML_SINGLE ? c == '\''
+                                                                                   : blank(c) || c == '>';
 
     if (ends) {
         html->state = HTML_TAG;
@@ -144,7 +145,8 @@ static void in_opening(struct jb__html *html, char c)
     if (html->state == HTML_OPEN) {
         html->word_size = 0;
         html->raw_element = false;
-        html->state = c == '!' || c == '?' ? HTML_DECLARATION : c == '/' || (lower(c) >= 'a' && lower(c) <= 'z') ? HTML_TAG_NAME : HTML_TEXT;
+        html->state = c == '!' || c == '?' ? HTML_DECLARATION : c == '/' || (lower(c) >= 'a' && lower(c) <= 'z') ? HTML_TAG_NAME
+                                                                                                                 : HTML_TEXT;
         if (html->state == HTML_TAG_NAME)
             word_put(html, c);
     } else if (blank(c) || c == '>' || (c == '/' && html->word_size > 0)) {

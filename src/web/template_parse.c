@@ -8,7 +8,10 @@
 
 #define TAG_BYTES_MAX 4000
 
-enum stop { STOP_FILE, STOP_END, STOP_ELSE, STOP_ELIF };
+enum stop { STOP_FILE,
+    STOP_END,
+    STOP_ELSE,
+    STOP_ELIF };
 
 struct parser {
     struct jb__templates *templates;
@@ -17,8 +20,8 @@ struct parser {
     const char *at, *end;
     int line, depth;
     struct jb__html html;
-    bool in_block;          /* text of a child outside blocks is refused */
-    struct jb__scan elif;   /* the condition that a STOP_ELIF left */
+    bool in_block;        /* text of a child outside blocks is refused */
+    struct jb__scan elif; /* the condition that a STOP_ELIF left */
     struct jb__block **last_block;
 };
 

@@ -88,10 +88,14 @@ bool jb_flash(struct jb_request *req, const char *kind, struct jb_str message);
 
 /* ---- templates ---------------------------------------------------------------------------------------------------------------- */
 
-/* {{ expr }} auto-escaped; {% extends "base.html" %} {% block name %} {% include "_x.html" %} {% for x in list %} {% else %} {% if a and not b == "c" %} {% elif %} {% else %} {% end %}
+/* docs/templates.md is the manual. {{ expr }} auto-escaped; {% extends "base.html" %} {% block name %} {% include "_x.html" %} {% for x in list %} {% else %} {% if a and not b == "c" %} {% elif %} {% else %} {% end %}
  * {% t "한국어" "English" %} text in the request's language; filters {{ x|filter:arg }}: date, datetime, money (people's decimal, muted – for zero), number (thousands), default:"…", length, upper,
- * url (percent-encode), json, attr; paths a.b.c through rows, records, maps; loop.index, loop.first, loop.last. Templates are embedded and checked at start: an unknown name of template, block or
- * filter, or a syntax error, is an error with file:line. HTML-context aware enough to refuse {{ }} in <script>, <style>, on… attributes and unquoted attributes. */
+ * url (percent-encode), json, attr (only letters, digits, - and _: for ids and classes); paths a.b.c through rows, records, maps; loop.index, loop.first, loop.last. Templates are embedded and checked at start: an unknown name of template, block or
+ * filter, or a syntax error, is an error with file:line. HTML-context aware enough to refuse {{ }} in <script>, <style>, on… attributes and unquoted attributes.
+ * A name that is not there fails the page (BROKEN), unless it has a default; in {% if %} it counts as false. Null prints nothing.
+ *
+ * "error.html" is shown for failures: it gets status, title, message, request_id, time, retry (true: trying again may help), detail (list of {text}: the causes, only with DEBUG) and sees no page_vars.
+ * web brings a plain base.html (blocks title, head, body) and error.html of its own; lists given to jb_web_new come first. */
 
 /* A bag of named values for templates, in the scope. Values are jb_value, lists and maps. */
 struct jb_map_value;
@@ -150,8 +154,8 @@ struct auth_user {
     struct jb_time date_joined, last_login;
     uint64_t present;
 };
-extern const struct jb_model jb_auth_user, jb_auth_group, jb_auth_grant, jb_auth_membership, jb_auth_token, jb_auth_session;
-#define JB_AUTH_MODELS &jb_auth_user, &jb_auth_group, &jb_auth_grant, &jb_auth_membership, &jb_auth_token, &jb_auth_session
+extern const struct jb_model jb_auth_user, jb_auth_group, jb_auth_grant, jb_auth_membership, jb_auth_token, jb_auth_session, jb_auth_throttle;
+#define JB_AUTH_MODELS &jb_auth_user, &jb_auth_group, &jb_auth_grant, &jb_auth_membership, &jb_auth_token, &jb_auth_session, &jb_auth_throttle
 
 /* argon2id on an offload thread (libsodium, interactive limits). */
 bool jb_password_hash(struct jb_scope *scope, struct jb_str password, struct jb_str *ret_hash);
@@ -161,6 +165,15 @@ bool jb_user_password(struct jb_scope *scope, struct jb_str username, struct jb_
 bool jb_user_grant(struct jb_scope *scope, struct jb_str username, struct jb_str permission); /* INVALID for a name that nobody declared, with the nearest */
 /* A new Bearer token, shown once; only its hash is stored. */
 bool jb_user_token(struct jb_scope *scope, struct jb_str username, struct jb_str *ret_token);
+/* Signs in for the session (a new session id, the old one is gone). Fails INVALID with ui.md's sentence 15, or LIMIT after 5 wrong passwords of a name (20 of an address) within 15 minutes, then the
+ * response should be 429 (jb_problem knows). As slow for names that nobody has. Only within a request, before the response. */
+bool jb_sign_in(struct jb_request *req, struct jb_str username, struct jb_str password);
+/* Ends the session. Fine when nobody is signed in. */
+bool jb_sign_out(struct jb_request *req);
+/* `next` if it leads nowhere but this site, otherwise NULL text: for ?next= after signing in. */
+struct jb_str jb_safe_next(struct jb_request *req, struct jb_str next);
+/* Names that jb_user_grant accepts besides those of the models; for commands without a jb_web. The list ends with NULL and must live as long as the scope. */
+void jb_permissions_use(struct jb_scope *scope, const char *const *permissions);
 /* May the scope's actor do this? Superusers may all; "cash.import_cashbook". */
 bool jb_may(struct jb_scope *scope, struct jb_str permission);
 bool jb_may_model(struct jb_scope *scope, const char *verb, const struct jb_model *model);
@@ -197,6 +210,7 @@ struct jb_web_options {
     int64_t upload_bytes_max; /* UPLOAD_BYTES_MAX */
     int session_age_s;
     int request_timeout_s;    /* 0: 30; uploads and streams none but the idle limits */
+    /* People who are not signed in are sent to the route named "admin.login" with ?next=. */
     /* May add names to every page's vars (the admin's side menu, counts). */
     bool (*page_vars)(struct jb_request *req, struct jb_vars *vars);
 };

@@ -24,7 +24,8 @@ static const struct jb_route *route(void *arg, struct jb_str name, bool *ret_par
 {
     (void)arg;
     *ret_parameter = jb_str_is(name, "cash.month");
-    return *ret_parameter ? &month_route : jb_str_is(name, "home") ? &home_route : NULL;
+    return *ret_parameter ? &month_route : jb_str_is(name, "home") ? &home_route
+                                                                   : NULL;
 }
 
 static bool url(struct jb__render *render, const struct jb_route *which, struct jb_value of, struct jb_str *ret_url)
@@ -140,7 +141,8 @@ JB_TEST("bytes that are no UTF-8 and NUL become the replacement character")
     struct jb_vars *vars = jb_vars_new(scope);
     jb_vars_text(vars, "x", JB_STR("a\xff<\0b"));
 
-    CHECK_TEXT(html_of(scope, "{{ x }}", vars), "a\xef\xbf\xbd&lt;\xef\xbf\xbd" "b");
+    CHECK_TEXT(html_of(scope, "{{ x }}", vars), "a\xef\xbf\xbd&lt;\xef\xbf\xbd"
+                                                "b");
 }
 
 JB_TEST("an address of another scheme is not printed into href, src and action")
@@ -273,7 +275,7 @@ JB_TEST("loops go over lists of maps, know first, last and index, and have an el
     jb_vars_list(vars, "none");
 
     CHECK_TEXT(html_of(scope, "{% for l in lines %}{% if loop.first %}[{% end %}{{ loop.index }}:{{ l.n }}{% for i in l.inner %}({{ i.k }}{{ loop.last }}){% else %}-{% end %}{% if loop.last %}]{% else %},{% end %}{% end %}"
-                             "{% for x in none %}{% else %}nothing{% end %}",
+                              "{% for x in none %}{% else %}nothing{% end %}",
                    vars),
         "[1:0-,2:1(7예),3:2-]nothing");
 }
