@@ -1,0 +1,286 @@
+/* command_data.c — migrate, import, export: rows and tables from the command line. */
+// SPDX-License-Identifier: Apache-2.0
+#include "app/command.h"
+#include "app/job_report.h"
+#include "app/site.h"
+#include "base/json.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- migrate -------------------------------------------------------------------------------------------------------------------- */
+
+static void print_step(const struct jb_program *program, const struct jb_migration_step *step)
+{
+    struct jb_buf buf = JB_BUF_INIT(1 << 20);
+    struct jb_json_writer writer;
+
+    if (!program->json) {
+        printf("%s%.*s\n    %.*s\n", step->destructive ? "! " : "", JB_FMT(step->reason), JB_FMT(step->sql));
+        return;
+    }
+    jb_json_start(&writer, &buf);
+    jb_json_object(&writer);
+    jb_json_put(&writer, "reason", jb_v(step->reason));
+    jb_json_put(&writer, "sql", jb_v(step->sql));
+    jb_json_put(&writer, "destructive", jb_v_bool(step->destructive));
+    jb_json_object_end(&writer);
+    printf("%.*s\n", JB_FMT(jb_buf_str(&buf)));
+    jb_buf_done(&buf);
+}
+
+int jb__command_migrate(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_migration_step *steps;
+    size_t count, done;
+
+    if (!jb__site_open(scope, program->site, &program->config) || !jb_migrate_plan(scope, &steps, &count))
+        return jb__command_failed(program);
+    if (jb__flag(program, "plan") || jb__flag(program, "check")) {
+        for (size_t i = 0; i < count; i++)
+            print_step(program, &steps[i]);
+        return jb__flag(program, "check") && count > 0 ? 6 : 0;
+    }
+    if (!jb_migrate(scope, &done))
+        return jb__command_failed(program);
+    if (program->json)
+        printf("{\"done\":%zu}\n", done);
+    else if (done == 0)
+        puts(JB_L(scope, "표가 이미 모델과 같습니다.", "The tables follow the models already."));
+    else
+        printf(JB_L(scope, "%zu가지를 맞추었습니다.\n", "%zu changes made.\n"), done);
+    return 0;
+}
+
+/* ---- import ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool choose(struct jb_program *program, const char *option, const char *const *words, int *ret_choice)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str text = jb__option(program, option);
+
+    if (!text.data)
+        return true;
+    for (int i = 0; words[i]; i++)
+        if (jb_str_is(text, words[i])) {
+            *ret_choice = i;
+            return true;
+        }
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--%s %.*s’: %s %s %s 가운데 하나를 적으세요.", "'--%s %.*s': give one of %s %s %s."), option, JB_FMT(text), words[0], words[1], words[2] ? words[2] : "");
+}
+
+static bool read_import_options(struct jb_program *program, struct jb_import_options *options)
+{
+    static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const errors[] = { "abort", "skip", NULL };
+    int mode = JB_UPSERT, on_error = JB_ABORT;
+    int64_t batch_rows;
+
+    if (!choose(program, "mode", modes, &mode) || !choose(program, "on-error", errors, &on_error) ||
+        !jb__option_int(program, "batch-rows", 1, 100000, 0, &batch_rows) ||
+        !jb__option_int(program, "limit-refused", 1, INT64_MAX, 0, &options->limit_refused))
+        return false;
+    options->mode = (enum jb_import_mode)mode;
+    options->on_error = (enum jb_on_error)on_error;
+    options->batch_rows = (int)batch_rows;
+    options->ignore_existing = jb__flag(program, "ignore-existing");
+    options->dry_run = jb__flag(program, "dry-run");
+    options->match_on = jb__option(program, "match-on");
+    options->sheet = jb__option(program, "sheet");
+    options->encoding = jb__option(program, "encoding");
+    options->format = jb__option(program, "format");
+    return true;
+}
+
+static bool copy_stdin(struct jb_spool *spool, struct jb_scope *scope)
+{
+    char bytes[65536];
+    ssize_t got;
+
+    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
+        if (!jb_spool_write(spool, scope, bytes, (size_t)got))
+            return false;
+    return got == 0 || jb_fail_errno(scope, errno, JB_L(scope, "표준 입력을 읽지 못했습니다", "cannot read stdin"));
+}
+
+static bool fill_spool(struct jb_program *program, struct jb_str file, struct jb_spool **ret_spool)
+{
+    struct jb_scope *scope = program->scope;
+    bool from_stdin = jb_str_is(file, "-");
+    struct jb_str format = jb__option(program, "format");
+
+    if (from_stdin && !format.data)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 입력에서 읽을 때는 --format을 적으세요 (xlsx, csv, tsv).", "reading stdin needs --format (xlsx, csv, tsv)."));
+    struct jb_spool *spool = jb_spool_open(scope, from_stdin ? jb_format(scope, "stdin.%.*s", JB_FMT(format)) : file);
+    if (!spool || !(from_stdin ? copy_stdin(spool, scope) : jb_spool_copy(spool, scope, jb_cstr(scope, file))))
+        return false;
+    *ret_spool = spool;
+    return true;
+}
+
+static bool save_refused(struct jb_program *program, int64_t job)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str path = jb__option(program, "refused"), name;
+    int64_t bytes;
+    int fd;
+
+    if (!path.data)
+        return true;
+    if (!jb_job_file(scope, job, &fd, &bytes, &name))
+        return false;
+    FILE *out = fopen(jb_cstr(scope, path), "wbe");
+    char buffer[65536];
+    ssize_t got = 0;
+    bool ok = out != NULL;
+    while (ok && (got = read(fd, buffer, sizeof buffer)) > 0)
+        ok = fwrite(buffer, 1, (size_t)got, out) == (size_t)got;
+    int error = errno;
+    close(fd);
+    if (out && fclose(out) != 0)
+        ok = false;
+    return (ok && got == 0) || jb_fail_errno(scope, error, JB_L(scope, "%.*s에 쓰지 못했습니다", "cannot write %.*s"), JB_FMT(path));
+}
+
+int jb__command_import(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_import_options options = { 0 };
+    struct jb_spool *spool;
+    const struct jb_model *model;
+    struct import_job job;
+    int64_t id;
+    bool background = jb__flag(program, "background");
+
+    if (!read_import_options(program, &options))
+        return jb__command_misused(program);
+    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
+        !(model = jb_model_find(scope, program->arguments[0])) || !fill_spool(program, program->arguments[1], &spool) ||
+        !jb_import_start(scope, model, spool, &options, background, &id))
+        return jb__command_failed(program);
+    if (background) {
+        if (!jb_job_get(scope, id, &job))
+            return jb__command_failed(program);
+        jb__job_print(program, &job);
+        return 0;
+    }
+
+    struct jb__watching *watching = jb__job_watch(program, id);
+    bool ran = jb_import_run(scope, id);
+    jb__job_watch_end(watching);
+    if (!ran || !jb_job_get(scope, id, &job))
+        return jb__command_failed(program);
+    jb__job_print(program, &job);
+    if (job.refused > 0 && !save_refused(program, id))
+        return jb__command_failed(program);
+    return jb__job_exit(&job);
+}
+
+/* ---- export -------------------------------------------------------------------------------------------------------------------------- */
+
+static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    return fwrite(bytes, 1, size, arg) == size || jb_fail_errno(scope, errno, JB_L(scope, "파일에 쓰지 못했습니다", "cannot write the file"));
+}
+
+static bool format_of(struct jb_program *program, struct jb_str output, enum jb_sheet_format *ret_format)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str format = jb__option(program, "format"), rest = output;
+
+    while (!format.data && rest.data) {
+        struct jb_str part = jb_str_cut(&rest, '.');
+        if (!rest.data)
+            format = part;
+    }
+    if (jb_str_equal_nocase(format, JB_STR("xlsx")))
+        *ret_format = JB_SHEET_XLSX;
+    else if (jb_str_equal_nocase(format, JB_STR("csv")))
+        *ret_format = JB_SHEET_CSV;
+    else if (jb_str_equal_nocase(format, JB_STR("tsv")))
+        *ret_format = JB_SHEET_TSV;
+    else
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 쓸 수 없습니다. xlsx, csv, tsv 가운데 하나를 --format에 적으세요.", "cannot write the format '%.*s'. Give --format xlsx, csv or tsv."), JB_FMT(format));
+    return true;
+}
+
+/* FIELD=VALUE, FIELD__gte=VALUE, … */
+static bool read_filter(struct jb_program *program, const struct jb_model *model, struct jb_str filter, struct jb_condition *ret_condition)
+{
+    static const struct {
+        const char *suffix;
+        enum jb_op op;
+    } ops[] = { { "__gte", JB_GREATER_EQUAL }, { "__lte", JB_LESS_EQUAL }, { "__gt", JB_GREATER }, { "__lt", JB_LESS }, { "__contains", JB_CONTAINS }, { "", JB_EQUAL } };
+    struct jb_scope *scope = program->scope;
+    struct jb_str value = filter, name = jb_str_cut(&value, '=');
+    size_t op = 0;
+
+    while (!jb_str_ends(name, jb_str_of(ops[op].suffix)))
+        op++;
+    ret_condition->field = jb_str_slice(name, 0, name.size - strlen(ops[op].suffix));
+    ret_condition->op = ops[op].op;
+    const struct jb_field *field = jb_record_field(&model->record, ret_condition->field);
+    if (!value.data || !field)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--filter %.*s’: 열이름=값으로 적으세요. 그런 열이 있는지도 보세요.", "'--filter %.*s': give FIELD=VALUE with a field that exists."), JB_FMT(filter));
+    return jb_field_parse(scope, field, value, &ret_condition->value) || jb_wrap(scope, "--filter %.*s", JB_FMT(filter));
+}
+
+static bool export_rows(struct jb_program *program, const struct jb_model *model, FILE *out, struct jb_str output, int64_t *ret_rows)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_condition conditions[JB_OPTIONS_MAX + 1] = { 0 };
+    struct jb_export_options options = {
+        .columns = jb__option(program, "columns"),
+        .conditions = conditions,
+        .order = jb__option(program, "order"),
+        .raw = jb__flag(program, "raw"),
+    };
+    struct jb_str filter;
+
+    if (!format_of(program, output, &options.format))
+        return false;
+    for (size_t i = 0; (filter = jb__option_at(program, "filter", i)).data; i++)
+        if (!read_filter(program, model, filter, &conditions[i]))
+            return false;
+    return jb_export_to(scope, model, &options, write_bytes, out, ret_rows);
+}
+
+int jb__command_export(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str output = jb__option(program, "output");
+    const struct jb_model *model;
+    int64_t rows = 0;
+
+    if (!output.data)
+        output = JB_STR("-");
+    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) || !(model = jb_model_find(scope, program->arguments[0])))
+        return jb__command_failed(program);
+
+    /* Written beside and renamed at the end: a broken export never replaces a good file. */
+    bool to_stdout = jb_str_is(output, "-");
+    const char *path = jb_cstr(scope, output), *part = jb_cstr(scope, jb_format(scope, "%s.part", path));
+    FILE *out = to_stdout ? stdout : fopen(part, "wbe");
+    if (!out) {
+        jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 만들지 못했습니다", "cannot make %s"), path);
+        return jb__command_failed(program);
+    }
+    bool ok = export_rows(program, model, out, output, &rows);
+    if ((to_stdout ? fflush(out) : fclose(out)) != 0 && ok)
+        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
+    if (ok && !to_stdout && rename(part, path) != 0)
+        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
+    if (!ok) {
+        if (!to_stdout)
+            unlink(part);
+        return jb__command_failed(program);
+    }
+    if (program->json && !to_stdout)
+        printf("{\"rows\":%lld}\n", (long long)rows);
+    else
+        fprintf(stderr, JB_L(scope, "%lld행을 썼습니다.\n", "%lld rows written.\n"), (long long)rows);
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* command_jobs.c — jobs list|show|wait|cancel|retry. */
+// SPDX-License-Identifier: Apache-2.0
+#include "app/command.h"
+#include "app/job_report.h"
+#include "app/site.h"
+#include "run/run.h"
+#include <stdio.h>
+
+static bool has_ended(const struct import_job *job)
+{
+    return jb_str_is(job->status, "done") || jb_str_is(job->status, "failed") || jb_str_is(job->status, "cancelled");
+}
+
+static int list_jobs(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct import_job job;
+    int64_t limit;
+
+    if (!jb__option_int(program, "limit", 1, 1000, 20, &limit))
+        return jb__command_misused(program);
+    struct jb_rows *rows = jb_select(scope, &jb_import_job, .order = JB_STR("-id"), .limit = limit);
+    if (!rows)
+        return jb__command_failed(program);
+    for (JB_EACH_ROW(rows, struct import_job, row)) {
+        if (!jb_job_get(scope, row->id, &job)) /* with its live figures */
+            return jb__command_failed(program);
+        jb__job_line(program, &job);
+    }
+    return 0;
+}
+
+static int wait_for(struct jb_program *program, int64_t id)
+{
+    struct jb_scope *scope = program->scope;
+    struct import_job job;
+    int64_t after = 0;
+
+    for (;;) {
+        struct jb_scope *step = jb_scope_child(scope, "wait");
+        bool more = jb_job_wait(step, id, after);
+        struct jb_rows *events = more ? jb_job_events(step, id, after) : NULL;
+        if (events && events->count > 0)
+            after = ((const struct import_progress *)jb_rows_at(events, events->count - 1))->number;
+        jb_scope_end(step);
+        if (!jb_job_get(scope, id, &job))
+            return jb__command_failed(program);
+        if (has_ended(&job) || jb_str_is(job.status, "waiting"))
+            break;
+        if (jb_stopping())
+            return jb_error_exit(JB_CANCELLED);
+    }
+    jb__job_print(program, &job);
+    return jb__job_exit(&job);
+}
+
+static int show_job(struct jb_program *program, int64_t id)
+{
+    struct import_job job;
+
+    if (!jb_job_get(program->scope, id, &job))
+        return jb__command_failed(program);
+    jb__job_print(program, &job);
+    return 0;
+}
+
+int jb__command_jobs(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str verb = program->arguments[0];
+    int64_t id;
+
+    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope))
+        return jb__command_failed(program);
+    if (jb_str_is(verb, "list"))
+        return list_jobs(program);
+    if (program->argument_count < 2 || !jb_str_to_int64(program->arguments[1], &id)) {
+        jb_fail(scope, JB_INVALID, JB_L(scope, "작업 번호를 적으세요: jangbu jobs %.*s 17", "give the number of a job: jangbu jobs %.*s 17"), JB_FMT(verb));
+        return jb__command_misused(program);
+    }
+    if (jb_str_is(verb, "show"))
+        return show_job(program, id);
+    if (jb_str_is(verb, "wait"))
+        return wait_for(program, id);
+    if (jb_str_is(verb, "cancel"))
+        return jb_job_cancel(scope, id) ? show_job(program, id) : jb__command_failed(program);
+    if (jb_str_is(verb, "retry"))
+        return jb_job_retry(scope, id) ? show_job(program, id) : jb__command_failed(program);
+    jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry."), JB_FMT(verb));
+    return jb__command_misused(program);
+}

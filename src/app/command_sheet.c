@@ -1,0 +1,71 @@
+/* command_sheet.c — sheet info|cells|generate: look into workbooks, make sample ones. */
+// SPDX-License-Identifier: Apache-2.0
+#include "app/command.h"
+#include "app/site.h"
+#include "sheet/sheet.h"
+#include <stdio.h>
+
+static bool format_named(struct jb_program *program, enum jb_sheet_format *ret_format)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str format = jb__option(program, "format");
+
+    if (!format.data)
+        return true;
+    if (jb_str_is(format, "xlsx"))
+        *ret_format = JB_SHEET_XLSX;
+    else if (jb_str_is(format, "csv"))
+        *ret_format = JB_SHEET_CSV;
+    else if (jb_str_is(format, "tsv"))
+        *ret_format = JB_SHEET_TSV;
+    else
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--format %.*s’: xlsx, csv, tsv 가운데 하나를 적으세요.", "'--format %.*s': give one of xlsx, csv, tsv."), JB_FMT(format));
+    return true;
+}
+
+/* Looks the model up among the declarations: no database is opened for sample data. */
+static const struct jb_model *declared_model(struct jb_program *program, struct jb_str name)
+{
+    struct jb_scope *scope = program->scope;
+
+    for (const struct jb_app *const *app = program->site->apps; *app; app++)
+        for (const struct jb_model *const *model = (*app)->models; model && *model; model++)
+            if (jb_str_equal(jb_model_full_name(*model, scope), name))
+                return *model;
+    jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "‘%.*s’ 모델은 없습니다. 보기: cash.cashbook.", "there is no model '%.*s'. Example: cash.cashbook."), JB_FMT(name));
+    return NULL;
+}
+
+static bool generate(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    enum jb_sheet_format format = JB_SHEET_AUTO;
+    int64_t rows, seed;
+
+    if (program->argument_count != 4 || !jb_str_to_int64(program->arguments[2], &rows) || rows < 0)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "이렇게 씁니다: jangbu sheet generate MODEL 행수 FILE", "usage: jangbu sheet generate MODEL ROWS FILE"));
+    const struct jb_model *model = declared_model(program, program->arguments[1]);
+    if (!model || !format_named(program, &format) || !jb__option_int(program, "seed", 0, INT64_MAX, 1, &seed))
+        return false;
+    return jb_sheet_generate(scope, &model->record, jb_model_label(model, scope), rows, (uint64_t)seed, format, jb_cstr(scope, program->arguments[3]));
+}
+
+int jb__command_sheet(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str verb = program->arguments[0];
+    struct jb_sheet_options options = { .sheet = jb__option(program, "sheet"), .encoding = jb__option(program, "encoding") };
+    const char *path = jb_cstr(scope, program->arguments[1]);
+    bool ok;
+
+    if (jb_str_is(verb, "generate")) {
+        ok = generate(program);
+    } else if (jb_str_is(verb, "cells") || jb_str_is(verb, "info")) {
+        ok = format_named(program, &options.format) &&
+             (jb_str_is(verb, "cells") ? jb_sheet_print_cells(scope, path, &options, stdout) : jb_sheet_print_info(scope, path, &options, program->json, stdout));
+    } else {
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: info, cells, generate 가운데 하나를 적으세요.", "'%.*s': give one of info, cells, generate."), JB_FMT(verb));
+        return jb__command_misused(program);
+    }
+    return ok ? 0 : jb__command_failed(program);
+}

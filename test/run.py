@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py normal|quick|full — the steps of script/test, their counts, and the closing line.
+
+Each step is one command. A Meson step counts the sentences that its test programs report (TAP) and the programs that only exit; any other step counts as one. A step that fails does not stop the others."""
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RUN_SECONDS_MAX = 3600
+COUNTS = {"passed": 0, "failed": 0, "skipped": 0}
+LINES = []
+
+
+def say(text):
+    print(text, flush=True)
+    LINES.append(text)
+
+
+def run(command, **environment):
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, timeout=RUN_SECONDS_MAX).returncode == 0
+
+
+def count(name, passed, failed, skipped, seconds):
+    COUNTS["passed"] += passed
+    COUNTS["failed"] += failed
+    COUNTS["skipped"] += skipped
+    say(f"== {name}: {passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "") + f" ({seconds:.0f} s)")
+
+
+def step(name, command, **environment):
+    started = time.monotonic()
+    good = run(command, **environment)
+    count(name, int(good), int(not good), 0, time.monotonic() - started)
+    return good
+
+
+def read_junit(path):
+    """Sentences by state; a failed one is named."""
+    passed = failed = skipped = 0
+    for suite in ElementTree.parse(path).getroot().iter("testsuite"):
+        cases = list(suite.iter("testcase"))
+        for case in cases:
+            if case.find("failure") is not None or case.find("error") is not None:
+                failed += 1
+                say(f"   FAILED {suite.get('name')}: {case.get('name')}")
+            elif case.find("skipped") is not None:
+                skipped += 1
+                say(f"   skipped {suite.get('name')}: {case.get('name')}")
+            else:
+                passed += 1
+        if not cases and int(suite.get("errors", 0)) + int(suite.get("failures", 0)):
+            failed += 1
+            say(f"   FAILED {suite.get('name')}")
+    return passed, failed, skipped
+
+
+def meson_test(name, folder, *options, **environment):
+    started = time.monotonic()
+    log = os.path.join(ROOT, folder, "meson-logs", "testlog.junit.xml")
+    if os.path.exists(log):
+        os.remove(log)
+    good = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *options], **environment)
+    if not os.path.exists(log):
+        count(name, 0, 1, 0, time.monotonic() - started)
+        return
+    passed, failed, skipped = read_junit(log)
+    if not good and failed == 0:
+        failed = 1
+        say("   FAILED: meson test says so without naming a test")
+    if good and passed == 0:
+        failed = 1
+        say("   FAILED: no test was run")
+    count(name, passed, failed, skipped, time.monotonic() - started)
+
+
+def build(name, folder, *options, **environment):
+    return step(f"build {name}", ["script/build", folder, *options], **environment)
+
+
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "JB_SANITIZED": "1",
+}
+
+
+def sanitized(name, folder, kind, *options):
+    if build(name, folder, "-Dbuildtype=debugoptimized", "-Doptimization=1", f"-Db_sanitize={kind}", "-Db_lundef=false"):
+        meson_test(name, folder, *options, **SANITIZERS)
+
+
+def fuzz(seconds):
+    if not build("fuzzers", "build-fuzz", "-Dfuzz=true", "-Dbuildtype=debugoptimized", CC="clang"):
+        return
+    folder = os.path.join(ROOT, "build-fuzz", "fuzz")
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if not name.startswith("fuzz_") or not os.access(path, os.X_OK) or os.path.isdir(path):
+            continue
+        corpus = os.path.join(ROOT, "fuzz", "corpus", name[5:])
+        work = os.path.join(ROOT, "build-fuzz", "work", name)
+        os.makedirs(work, exist_ok=True)
+        step(f"{name} {seconds} s", [path, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=25", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={work}/", work, corpus])
+
+
+def commit():
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def main(what):
+    started = time.monotonic()
+    step("layers", ["script/layers"])
+    step("lint", ["script/lint"])
+    if build("release", "build"):
+        meson_test("release", "build", *(["--no-suite", "e2e", "--no-suite", "campaign"] if what == "quick" else []),
+                   **({"JB_CAMPAIGN": "full"} if what == "full" else {}))
+    if what == "normal":
+        sanitized("ASan+UBSan", "build-asan", "address,undefined", "--no-suite", "e2e", "--no-suite", "campaign")
+    if what == "full":
+        sanitized("ASan+UBSan", "build-asan", "address,undefined", "--no-suite", "e2e")
+        sanitized("TSan", "build-tsan", "thread", "--no-suite", "e2e")
+        fuzz(60)
+    say(f"commit {commit()}, {time.strftime('%Y-%m-%d')}, {time.monotonic() - started:.0f} s")
+    closing = f"{COUNTS['passed']} passed, {COUNTS['failed']} failed" + (f", {COUNTS['skipped']} skipped" if COUNTS["skipped"] else "")
+    if what == "full":
+        os.makedirs(os.path.join(ROOT, "test", "results"), exist_ok=True)
+        with open(os.path.join(ROOT, "test", "results", f"{time.strftime('%Y-%m-%d')}-{commit()}.txt"), "w", encoding="utf-8") as file:
+            file.write("\n".join(LINES + [closing, ""]))
+    if COUNTS["skipped"] and os.environ.get("CI"):
+        say("in CI nothing may be skipped")
+        COUNTS["failed"] += 1
+        closing = f"{COUNTS['passed']} passed, {COUNTS['failed']} failed, {COUNTS['skipped']} skipped"
+    print(closing, flush=True)
+    return 1 if COUNTS["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "normal"))
