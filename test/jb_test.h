@@ -30,21 +30,21 @@ _Noreturn void jb_test_skip(const char *why);
 #define CHECK_TEXT(got, want) jb_check_str((got), jb_str_of(want), #got, __FILE__, __LINE__)
 #define CHECK_OK(call) jb_check_ok((call), scope, #call, __FILE__, __LINE__)
 /* The call fails with that kind, and the scope is clear again. */
-#define CHECK_FAILS(call, kind) \
-    do { \
-        CHECK(!(call)); \
+#define CHECK_FAILS(call, kind)             \
+    do {                                    \
+        CHECK(!(call));                     \
         CHECK_INT(jb_error(scope), (kind)); \
-        jb_failure_clear(scope); \
+        jb_failure_clear(scope);            \
     } while (0)
 
 #define JB_TEST_NAME_(a, b) a##b
 #define JB_TEST_NAME(a, b) JB_TEST_NAME_(a, b)
-#define JB_TEST_AS(sentence, fiber) \
-    static void JB_TEST_NAME(test_, __LINE__)(struct jb_scope * scope); \
-    __attribute__((constructor)) static void JB_TEST_NAME(register_, __LINE__)(void) \
-    { \
+#define JB_TEST_AS(sentence, fiber)                                                           \
+    static void JB_TEST_NAME(test_, __LINE__)(struct jb_scope * scope);                       \
+    __attribute__((constructor)) static void JB_TEST_NAME(register_, __LINE__)(void)          \
+    {                                                                                         \
         jb_test_register(sentence, JB_TEST_NAME(test_, __LINE__), fiber, __FILE__, __LINE__); \
-    } \
+    }                                                                                         \
     static void JB_TEST_NAME(test_, __LINE__)(struct jb_scope * scope)
 #define JB_TEST(sentence) JB_TEST_AS(sentence, false)
 #define JB_FIBER_TEST(sentence) JB_TEST_AS(sentence, true)

@@ -5,16 +5,16 @@
 #include "cash.h"
 
 /* The ten columns that both books share. */
-#define CASH_FIELDS(book) \
-    JB_FIELD(book, date, .label = "일자", .required = true, .indexed = true), \
-    JB_FIELD(book, description, .label = "적요", .required = true, .length_max = 200), \
-    JB_FIELD(book, category, .label = "분류", .required = true, .length_max = 40), \
-    JB_FIELD(book, account, .label = "계정", .required = true, .length_max = 40), \
-    JB_FIELD(book, income, .label = "수입", .unit = "원", .digits = 15, .decimals = 2, .required = true, .default_text = "0"), \
-    JB_FIELD(book, expense, .label = "지출", .unit = "원", .digits = 15, .decimals = 2, .required = true, .default_text = "0"), \
-    JB_FIELD(book, counterparty, .label = "거래처", .length_max = 100), \
-    JB_FIELD(book, evidence, .label = "증빙", .length_max = 20), \
-    JB_FIELD(book, memo, .label = "메모", .long_text = true)
+#define CASH_FIELDS(book)                                                                                                           \
+    JB_FIELD(book, date, .label = "일자", .required = true, .indexed = true),                                                       \
+        JB_FIELD(book, description, .label = "적요", .required = true, .length_max = 200),                                          \
+        JB_FIELD(book, category, .label = "분류", .required = true, .length_max = 40),                                              \
+        JB_FIELD(book, account, .label = "계정", .required = true, .length_max = 40),                                               \
+        JB_FIELD(book, income, .label = "수입", .unit = "원", .digits = 15, .decimals = 2, .required = true, .default_text = "0"),  \
+        JB_FIELD(book, expense, .label = "지출", .unit = "원", .digits = 15, .decimals = 2, .required = true, .default_text = "0"), \
+        JB_FIELD(book, counterparty, .label = "거래처", .length_max = 100),                                                         \
+        JB_FIELD(book, evidence, .label = "증빙", .length_max = 20),                                                                \
+        JB_FIELD(book, memo, .label = "메모", .long_text = true)
 
 const struct jb_model cash_cashbook = {
     .app = "cash",

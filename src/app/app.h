@@ -9,8 +9,16 @@
 #include "transfer/transfer.h"
 #include "web/web.h"
 
-#define JB_EXCHANGES(...) (const struct jb_exchange *const[]){ __VA_ARGS__, NULL }
-#define JB_APPS(...) (const struct jb_app *const[]){ __VA_ARGS__, NULL }
+#define JB_EXCHANGES(...)               \
+    (const struct jb_exchange *const[]) \
+    {                                   \
+        __VA_ARGS__, NULL               \
+    }
+#define JB_APPS(...)               \
+    (const struct jb_app *const[]) \
+    {                              \
+        __VA_ARGS__, NULL          \
+    }
 
 /* Everything may be NULL; lists end with NULL, routes with a NULL path, templates with a NULL name. */
 struct jb_app {

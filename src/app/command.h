@@ -52,7 +52,7 @@ struct jb_program {
     bool json, color;
 };
 
-extern const struct jb_command jb__commands[];     /* ends with a NULL name */
+extern const struct jb_command jb__commands[];      /* ends with a NULL name */
 extern const struct jb_option jb__global_options[]; /* ends with a NULL name */
 
 /* Fills command, given and arguments. Wrong usage fails INVALID; the caller exits with 2. */

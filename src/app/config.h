@@ -8,7 +8,10 @@
 
 #include "base/scope.h"
 
-enum jb_environment { JB_ENV_DEVELOPMENT, JB_ENV_BASE, JB_ENV_PRODUCTION, JB_ENV_MONITORING };
+enum jb_environment { JB_ENV_DEVELOPMENT,
+    JB_ENV_BASE,
+    JB_ENV_PRODUCTION,
+    JB_ENV_MONITORING };
 
 struct jb_config {
     enum jb_environment environment;
@@ -39,7 +42,7 @@ bool jb_config_read(struct jb_scope *scope, const struct jb_config_given *given,
 
 /* For tests: the same from given texts instead of files and environment. */
 struct jb_config_source {
-    const char *const *environment; /* "NAME=value", ends with NULL */
+    const char *const *environment;    /* "NAME=value", ends with NULL */
     struct jb_str env_file, conf_file; /* contents; NULL: absent */
     struct jb_str conf_name;
 };

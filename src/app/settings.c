@@ -6,14 +6,35 @@
 #include <stddef.h>
 #include <string.h>
 
-#define TEXT(name, older, member, text, allowed) { name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), text, 0, 0, allowed, false }
-#define SECRET(name, older, member) { name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), NULL, 0, 0, NULL, true }
-#define BOOL(name, older, member, text) { name, older, JB_SETTING_BOOL, offsetof(struct jb_config, member), text, 0, 0, NULL, false }
-#define INT(name, older, member, text, min, max) { name, older, JB_SETTING_INT, offsetof(struct jb_config, member), text, min, max, NULL, false }
-#define BYTES(name, older, member, text, min, max) { name, older, JB_SETTING_BYTES, offsetof(struct jb_config, member), text, min, max, NULL, false }
-#define SECONDS(name, older, member, text, max) { name, older, JB_SETTING_MS, offsetof(struct jb_config, member), text, 0, max, NULL, false }
+#define TEXT(name, older, member, text, allowed)                                                     \
+    {                                                                                                \
+        name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), text, 0, 0, allowed, false \
+    }
+#define SECRET(name, older, member)                                                              \
+    {                                                                                            \
+        name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), NULL, 0, 0, NULL, true \
+    }
+#define BOOL(name, older, member, text)                                                           \
+    {                                                                                             \
+        name, older, JB_SETTING_BOOL, offsetof(struct jb_config, member), text, 0, 0, NULL, false \
+    }
+#define INT(name, older, member, text, min, max)                                                     \
+    {                                                                                                \
+        name, older, JB_SETTING_INT, offsetof(struct jb_config, member), text, min, max, NULL, false \
+    }
+#define BYTES(name, older, member, text, min, max)                                                     \
+    {                                                                                                  \
+        name, older, JB_SETTING_BYTES, offsetof(struct jb_config, member), text, min, max, NULL, false \
+    }
+#define SECONDS(name, older, member, text, max)                                                   \
+    {                                                                                             \
+        name, older, JB_SETTING_MS, offsetof(struct jb_config, member), text, 0, max, NULL, false \
+    }
 /* Understood by name and kept for a later stage; nothing reads the value yet, so any value is taken. */
-#define LATER(name) { name, NULL, JB_SETTING_LATER, 0, NULL, 0, 0, NULL, false }
+#define LATER(name)                                              \
+    {                                                            \
+        name, NULL, JB_SETTING_LATER, 0, NULL, 0, 0, NULL, false \
+    }
 
 #define MIB ((int64_t)1 << 20)
 #define GIB ((int64_t)1 << 30)

@@ -6,17 +6,22 @@
 #include "app/config.h"
 #include "base/decimal.h"
 
-enum jb_setting_type { JB_SETTING_TEXT, JB_SETTING_BOOL, JB_SETTING_INT, JB_SETTING_BYTES, JB_SETTING_MS, JB_SETTING_LATER };
+enum jb_setting_type { JB_SETTING_TEXT,
+    JB_SETTING_BOOL,
+    JB_SETTING_INT,
+    JB_SETTING_BYTES,
+    JB_SETTING_MS,
+    JB_SETTING_LATER };
 
 struct jb_setting {
     const char *name;
-    const char *older;        /* other names of the same setting, separated by blanks */
+    const char *older; /* other names of the same setting, separated by blanks */
     enum jb_setting_type type;
     size_t offset;            /* in struct jb_config */
     const char *default_text; /* NULL: unset */
     int64_t min, max;
-    const char *allowed;      /* TEXT: "a|b", or "scheme:"; NULL: anything */
-    bool secret;              /* never printed */
+    const char *allowed; /* TEXT: "a|b", or "scheme:"; NULL: anything */
+    bool secret;         /* never printed */
 };
 
 extern const struct jb_setting jb__settings[]; /* ends with a NULL name */
