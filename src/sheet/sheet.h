@@ -9,6 +9,7 @@
 #include "base/decimal.h"
 #include "base/record.h"
 #include "base/scope.h"
+#include <stdio.h>
 
 enum jb_cell_type {
     JB_CELL_EMPTY,
@@ -109,5 +110,13 @@ bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope
  * The 1,048,577th row fails LIMIT. */
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope);
+
+/* ---- commands ----------------------------------------------------------------------------------------------------------- */
+
+/* `jangbu sheet cells`: every cell as row<TAB>column<TAB>type<TAB>value (n, s as a JSON string, b 0 or 1, e, d ISO). A CSV whose first row names a column
+ * twice is refused. */
+bool jb_sheet_print_cells(struct jb_scope *scope, const char *path, const struct jb_sheet_options *options, FILE *out);
+/* `jangbu sheet info`: format, encoding, sheets, counts; as name<TAB>value lines or one JSON object. Reads the whole sheet. */
+bool jb_sheet_print_info(struct jb_scope *scope, const char *path, const struct jb_sheet_options *options, bool json, FILE *out);
 
 #endif
