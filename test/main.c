@@ -97,7 +97,7 @@ static _Noreturn void run_in_child(struct test *test)
     exit(0); /* not _exit: the leak check runs at exit */
 }
 
-static void run_test(void **state)
+static void run_one(void **state)
 {
     struct test *test = *state;
     int status;
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     for (size_t i = 0; i < test_count; i++)
         if (argc < 2 || strstr(tests[i].sentence, argv[1]))
-            list[count++] = (struct CMUnitTest){ .name = tests[i].sentence, .test_func = run_test, .initial_state = &tests[i] };
+            list[count++] = (struct CMUnitTest){ .name = tests[i].sentence, .test_func = run_one, .initial_state = &tests[i] };
     if (count == 0) {
         fprintf(stderr, "no test of that name\n");
         return 1;
