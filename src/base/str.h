@@ -47,6 +47,9 @@ struct jb_str jb_str_cut(struct jb_str *rest, char separator);
 /* Decimal integer with optional sign, nothing else around it; false on overflow or anything else. */
 bool jb_str_to_int64(struct jb_str text, int64_t *ret_number);
 
+/* "Did you mean …?": the name nearest to `name` among count names by edit distance; NULL text when none is near. */
+struct jb_str jb_nearest(struct jb_str name, const struct jb_str *names, size_t count);
+
 /* UTF-8.  Valid means RFC 3629: no overlong forms, no surrogates, at most U+10FFFF. */
 bool jb_utf8_valid(struct jb_str text);
 /* Code points of a valid text: what "length_max" counts. */

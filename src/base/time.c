@@ -113,6 +113,8 @@ struct jb_civil jb_time_civil(struct jb_time time)
 
 /* ---- the clock ---------------------------------------------------------------------------------------------------------- */
 
+void (*jb_clock_hook)(void);
+
 static atomic_bool held;
 static _Atomic int64_t held_now_us, held_monotonic_us;
 
@@ -123,14 +125,25 @@ static int64_t read_clock(clockid_t id)
     return at.tv_sec * JB_SECOND_US + at.tv_nsec / 1000;
 }
 
+bool jb_clock_held(void)
+{
+    return atomic_load_explicit(&held, memory_order_acquire);
+}
+
 struct jb_time jb_now(void)
 {
-    return (struct jb_time){ atomic_load_explicit(&held, memory_order_acquire) ? atomic_load(&held_now_us) : read_clock(CLOCK_REALTIME) };
+    return (struct jb_time){ jb_clock_held() ? atomic_load(&held_now_us) : read_clock(CLOCK_REALTIME) };
 }
 
 int64_t jb_monotonic_us(void)
 {
-    return atomic_load_explicit(&held, memory_order_acquire) ? atomic_load(&held_monotonic_us) : read_clock(CLOCK_MONOTONIC);
+    return jb_clock_held() ? atomic_load(&held_monotonic_us) : read_clock(CLOCK_MONOTONIC);
+}
+
+static void clock_moved(void)
+{
+    if (jb_clock_hook)
+        jb_clock_hook();
 }
 
 void jb_clock_hold(struct jb_time now)
@@ -139,6 +152,7 @@ void jb_clock_hold(struct jb_time now)
     atomic_store(&held_now_us, now.us);
     atomic_store(&held_monotonic_us, monotonic_us);
     atomic_store(&held, true);
+    clock_moved();
 }
 
 void jb_clock_advance_us(int64_t us)
@@ -146,9 +160,11 @@ void jb_clock_advance_us(int64_t us)
     JB_CHECK(atomic_load(&held) && us >= 0);
     atomic_fetch_add(&held_now_us, us);
     atomic_fetch_add(&held_monotonic_us, us);
+    clock_moved();
 }
 
 void jb_clock_release(void)
 {
     atomic_store(&held, false);
+    clock_moved();
 }

@@ -82,5 +82,8 @@ int64_t jb_monotonic_us(void);
 void jb_clock_hold(struct jb_time now); /* this process, until jb_clock_release */
 void jb_clock_advance_us(int64_t us);
 void jb_clock_release(void);
+bool jb_clock_held(void);
+/* run/loop sets it at start: called on any thread when a test has held, moved or released the clock, so that loops look at their deadlines. */
+extern void (*jb_clock_hook)(void);
 
 #endif

@@ -202,7 +202,5 @@ bool jb_migrate(struct jb_scope *scope, size_t *ret_done);
 
 /* jb check's part: every model's indexes, uniques, order, title, references resolve; types and sizes fit. Fails INVALID with one sentence, with the nearest name. */
 bool jb_model_check(struct jb_scope *scope, const struct jb_model *model);
-/* The name nearest to `name` among count names by edit distance; NULL text when none is near. */
-struct jb_str jb_nearest(struct jb_str name, const struct jb_str *names, size_t count);
 
 #endif
