@@ -46,7 +46,8 @@ bool jb_park(struct jb_scope *scope, int64_t deadline_us);
 void jb_wake(struct jb_fiber *fiber);
 
 /* Waits until fd is readable or writable (or has hung up). One waiter per fd and direction. */
-enum jb_wait { JB_WAIT_READ = 1, JB_WAIT_WRITE = 2 };
+enum jb_wait { JB_WAIT_READ = 1,
+    JB_WAIT_WRITE = 2 };
 bool jb_wait_fd(struct jb_scope *scope, int fd, enum jb_wait what, int64_t deadline_us);
 
 /* A watched descriptor, armed once for reading for its whole life (decisions.md A): what net/stream uses. If bytes or a hang-up arrive while the fiber
@@ -82,7 +83,7 @@ void jb_lock_free(struct jb_lock *lock);
 bool jb_lock_take(struct jb_lock *lock, struct jb_scope *scope);
 void jb_lock_leave(struct jb_lock *lock);
 
-/* A bounded queue of pointers, any number of senders and receivers on any loops or offload threads. */
+/* A bounded queue of pointers (not NULL), any number of senders and receivers on any loops or offload threads. */
 struct jb_channel;
 struct jb_channel *jb_channel_new(size_t capacity);
 void jb_channel_free(struct jb_channel *channel); /* nobody may be using it */
@@ -101,7 +102,7 @@ void jb_offload(void (*run)(void *arg), void *arg);
 /* A thread that does one thing at a time, in order of asking (SQLite's writers). */
 struct jb_thread;
 struct jb_thread *jb_thread_new(const char *name);
-void jb_thread_free(struct jb_thread *thread); /* after its last call */
+void jb_thread_free(struct jb_thread *thread); /* after its last call; NULL is fine */
 /* As jb_offload, on that thread. Outside a fiber it blocks the caller. */
 void jb_thread_call(struct jb_thread *thread, void (*run)(void *arg), void *arg);
 
@@ -123,9 +124,9 @@ struct jb_child {
 struct jb_supervise {
     const struct jb_child *children;
     size_t count;
-    const int *sockets; /* bound and listening, made by jb_listen_sockets */
+    const int *sockets; /* bound and listening, made by net's jb_listen */
     size_t socket_count;
-    int drain_s;        /* after SIGTERM: how long children may finish; 0 means 30 */
+    int drain_s;                                                    /* after SIGTERM: how long children may finish; 0 means 30 */
     void (*died)(const char *name, int pid, int status, void *arg); /* may be NULL */
     void *arg;
 };
@@ -139,7 +140,7 @@ int jb_inherited_sockets(int *ret_first);
 
 /* Named places where tests break the world: `if (JB_FAULT("store/bulk/flush", scope)) return false;`. Off, it costs one load. The sorted list of all names is
  * run/fault.c's; an unknown name in a setting is an error at start. */
-#define JB_FAULT(name, scope) (__builtin_expect(jb_fault_armed, 0) && jb_fault_hit((name), (scope)))
+#define JB_FAULT(name, scope) (__builtin_expect(__atomic_load_n(&jb_fault_armed, __ATOMIC_RELAXED), 0) && jb_fault_hit((name), (scope)))
 extern bool jb_fault_armed;
 bool jb_fault_hit(const char *name, struct jb_scope *scope);
 /* `name=KIND[*times][@skip]` with KIND one of the error names, `crash` (SIGKILL to itself), `sleep:MS`; several separated by commas. From the environment
