@@ -109,7 +109,7 @@ static void run_one(void **state)
         run_in_child(test);
     JB_CHECK(waitpid(child, &status, 0) == child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED)
-        skip();
+        return; /* it has said why; cmocka's skip() writes "not ok", which counts as a failure */
     if (WIFSIGNALED(status))
         fail_msg("%s:%d: ended by signal %d (%s)", test->file, test->line, WTERMSIG(status), strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) != 0)
