@@ -1,0 +1,107 @@
+/* cursor.c — any number of rows in a constant amount of memory.
+ *
+ * One statement stays open on a connection of its own, so that all rows are of one moment; a reader thread fills a page, the fiber walks it, and the page's memory goes before the next
+ * one comes. While a cursor is open SQLite's log cannot be emptied past its moment, so close it as soon as the rows are out. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store_private.h"
+#include <stdlib.h>
+
+#define PAGE_ROWS ((size_t)500)
+
+struct jb_cursor {
+    struct jb_db *db;
+    const struct jb_record *record;
+    struct jb_scope *scope; /* what the statement needs */
+    struct jb_scope *page;  /* the rows at hand; NULL before the first */
+    struct jb_defer *defer;
+    struct jb__pages *pages;
+    struct jb__sink sink;
+    size_t next;
+    bool end;
+};
+
+static void close_with_scope(void *arg)
+{
+    struct jb_cursor *cursor = arg;
+    cursor->defer = NULL;
+    jb_cursor_close(cursor);
+}
+
+void jb_cursor_close(struct jb_cursor *cursor)
+{
+    if (!cursor)
+        return;
+    jb_defer_cancel(cursor->defer);
+    cursor->db->driver->pages_close(cursor->pages);
+    jb_scope_end(cursor->page);
+    jb_scope_end(cursor->scope);
+    free(cursor);
+}
+
+/* The values outlive the caller's. */
+static void args_copy(struct jb_scope *scope, struct jb__statement *statement)
+{
+    struct jb_value *args = JB_NEW_ARRAY(scope, struct jb_value, statement->arg_count);
+
+    for (size_t i = 0; i < statement->arg_count; i++) {
+        args[i] = statement->args[i];
+        if (args[i].type == JB_TEXT)
+            args[i].text = jb_copy(scope, args[i].text);
+    }
+    statement->args = args;
+}
+
+static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, const struct jb_select *what)
+{
+    struct jb__statement statement;
+
+    if (!jb__select_statement(cursor->scope, model, what, &statement))
+        return false;
+    args_copy(cursor->scope, &statement);
+    statement.sink = &cursor->sink;
+    jb_counters(cursor->scope)->queries++;
+    cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, jb__tx_of(cursor->scope, model->live), &statement);
+    return cursor->pages != NULL;
+}
+
+struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
+{
+    struct jb_cursor *cursor = calloc(1, sizeof *cursor);
+
+    JB_CHECK(cursor);
+    cursor->db = jb_db_of(scope);
+    cursor->record = &model->record;
+    cursor->scope = jb_scope_child(scope, "cursor");
+    if (!open_pages(cursor, model, what)) {
+        jb_failure_pass(cursor->scope, scope);
+        jb_cursor_close(cursor);
+        return NULL;
+    }
+    cursor->defer = jb_defer(scope, close_with_scope, cursor);
+    return cursor;
+}
+
+static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
+{
+    struct jb_counters *counters = jb_counters(scope);
+    int64_t start_us = jb_monotonic_us();
+
+    jb_scope_end(cursor->page);
+    cursor->page = jb_scope_child(cursor->scope, "page");
+    jb__sink_init(&cursor->sink, cursor->page, cursor->record, PAGE_ROWS);
+    cursor->next = 0;
+    if (!jb_continue(scope) || !cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end))
+        return false;
+    counters->query_us += jb_monotonic_us() - start_us;
+    counters->rows += (int64_t)cursor->sink.count;
+    return true;
+}
+
+bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row)
+{
+    while (cursor->next == cursor->sink.count)
+        if (cursor->end || !page_next(cursor, scope))
+            return false;
+    *ret_row = cursor->sink.data + cursor->next++ * cursor->record->size;
+    return true;
+}

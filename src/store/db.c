@@ -1,0 +1,333 @@
+/* db.c — the database of a scope: opening, transactions, counting what is asked.
+ *
+ * A transaction belongs to the fiber that began it and to the scope it was begun in. It marks the fiber, so that any wait that is not the store's asserts, and
+ * stands as a defer in its scope, so that whoever returns early has rolled back. Begun inside another one it is a savepoint: same commands, one deeper. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct hook {
+    struct hook *older;
+    void (*run)(struct jb_scope *scope, void *arg);
+    void *arg;
+};
+
+struct jb_tx {
+    struct jb_scope *scope;
+    struct jb__use *use; /* whose tx[live] this is */
+    struct jb_tx *outer; /* NULL: a real transaction */
+    struct jb_fiber *fiber;
+    struct jb_defer *defer;
+    struct hook *hooks; /* newest first */
+    int depth;
+    bool live, ended;
+};
+
+/* ---- the service ------------------------------------------------------------------------------------------------------------------ */
+
+static bool path_of_url(struct jb_scope *scope, struct jb_str url, char **ret_path)
+{
+    struct jb_str prefix = JB_STR("sqlite:///"), path = jb_str_slice(url, prefix.size, url.size);
+
+    if (!jb_str_starts(url, prefix) || path.size == 0 || jb_str_find_char(path, '\0', 0) != SIZE_MAX)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "DATABASE_URL “%.*s”: sqlite:///파일.db 꼴이어야 합니다 (절대 경로는 sqlite:////…).", "DATABASE_URL \"%.*s\": it must look like sqlite:///file.db (sqlite:////… for an absolute path)."), JB_FMT(url));
+    *ret_path = strndup(path.data, path.size);
+    JB_CHECK(*ret_path);
+    return true;
+}
+
+static void db_free(struct jb_db *db)
+{
+    free(db->path);
+    free(db->models);
+    free(db);
+}
+
+struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options)
+{
+    struct jb_db *db = calloc(1, sizeof *db);
+    size_t count = 0;
+
+    JB_CHECK(db && options->models);
+    while (options->models[count])
+        count++;
+    db->models = calloc(count + 1, sizeof *db->models);
+    JB_CHECK(db->models);
+    memcpy(db->models, options->models, count * sizeof *db->models);
+    db->driver = &jb__sqlite_driver;
+    db->reader_threads = options->reader_threads > 0 ? options->reader_threads : 2;
+    db->reads_on_threads = options->reads_on_threads;
+    db->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : 32 << 20;
+    db->slow_query_us = (int64_t)((options->slow_query_s > 0 ? options->slow_query_s : 1.0) * JB_SECOND_US);
+    if (path_of_url(scope, options->url, &db->path) && db->driver->open(db, scope, options))
+        return db;
+    db_free(db);
+    return NULL;
+}
+
+void jb_db_close(struct jb_db *db)
+{
+    if (!db)
+        return;
+    db->driver->close(db);
+    db_free(db);
+}
+
+void jb_db_use(struct jb_scope *scope, struct jb_db *db)
+{
+    struct jb__use *use = JB_NEW(scope, struct jb__use);
+    use->db = db;
+    use->scope = scope;
+    jb_service_set(scope, JB_SERVICE_DB, use);
+}
+
+struct jb__use *jb__use_of(struct jb_scope *scope)
+{
+    struct jb__use *use = jb_service(scope, JB_SERVICE_DB);
+    JB_CHECK(use && use->db);
+    return use;
+}
+
+struct jb_db *jb_db_of(struct jb_scope *scope)
+{
+    return jb__use_of(scope)->db;
+}
+
+const struct jb_model *const *jb_db_models(struct jb_scope *scope)
+{
+    return jb_db_of(scope)->models;
+}
+
+const char *jb_db_kind(const struct jb_db *db)
+{
+    return db->driver->kind;
+}
+
+const char *jb__db_path(const struct jb_db *db)
+{
+    return db->path;
+}
+
+bool jb_db_ping(struct jb_scope *scope)
+{
+    int64_t one;
+    return jb_query_int(scope, JB_SQL("select 1"), &one) && jb_live_query_int(scope, JB_SQL("select 1"), &one);
+}
+
+bool jb_live_version(struct jb_scope *scope, int64_t *ret_version)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return db->driver->live_version(db, scope, ret_version);
+}
+
+bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return db->driver->migrate(db, scope, false, ret_steps, ret_count);
+}
+
+bool jb_migrate(struct jb_scope *scope, size_t *ret_done)
+{
+    struct jb_db *db = jb_db_of(scope);
+    struct jb_migration_step *steps;
+    size_t count, done = 0;
+
+    JB_CHECK(!jb_in_transaction(scope));
+    if (!db->driver->migrate(db, scope, true, &steps, &count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        done += !steps[i].destructive;
+    *ret_done = done;
+    return true;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------------ */
+
+struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live)
+{
+    struct jb_tx *tx = jb__use_of(scope)->tx[live];
+    JB_CHECK(!tx || tx->fiber == jb_fiber_self()); /* a transaction belongs to the fiber that began it */
+    return tx;
+}
+
+/* Main before live: the other order could wait for itself. */
+static void order_check(struct jb_scope *scope, bool live)
+{
+    JB_CHECK(live || !jb__use_of(scope)->tx[true] || jb__use_of(scope)->tx[false]);
+}
+
+static void count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, size_t rows)
+{
+    struct jb_counters *counters = jb_counters(scope);
+    int64_t took_us = jb_monotonic_us() - start_us;
+
+    counters->queries++;
+    counters->query_us += took_us;
+    counters->rows += (int64_t)rows;
+    if (took_us >= db->slow_query_us)
+        atomic_fetch_add(&db->slow_queries, 1);
+}
+
+bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
+{
+    struct jb_db *db = jb_db_of(scope);
+    int64_t start_us = jb_monotonic_us();
+
+    if (!jb_continue(scope))
+        return false;
+    if (statement->write)
+        order_check(scope, statement->live);
+    bool ok = db->driver->run(db, scope, jb__tx_of(scope, statement->live), statement);
+    count(scope, db, start_us, statement->sink ? statement->sink->count : 0);
+    return ok;
+}
+
+bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch)
+{
+    struct jb_db *db = jb_db_of(scope);
+    int64_t start_us = jb_monotonic_us();
+
+    order_check(scope, batch->model->live);
+    bool ok = db->driver->batch(db, scope, jb__tx_of(scope, batch->model->live), batch);
+    count(scope, db, start_us, 0);
+    return ok;
+}
+
+/* ---- transactions --------------------------------------------------------------------------------------------------------------------- */
+
+static void forbid_waits(bool forbid)
+{
+    if (jb_on_fiber())
+        jb_fiber_forbid_waits(forbid);
+}
+
+static void hooks_free(struct hook *hook)
+{
+    while (hook) {
+        struct hook *older = hook->older;
+        free(hook);
+        hook = older;
+    }
+}
+
+/* Oldest first. */
+static void hooks_run(struct jb_scope *scope, const struct hook *hook)
+{
+    if (!hook)
+        return;
+    hooks_run(scope, hook->older);
+    hook->run(scope, hook->arg);
+}
+
+/* The scope's own view of its transactions; the first one in a scope makes it. */
+static struct jb__use *use_for_begin(struct jb_scope *scope)
+{
+    struct jb__use *outer = jb__use_of(scope), *use = JB_NEW(scope, struct jb__use);
+
+    *use = *outer;
+    use->scope = scope;
+    use->outer = outer->scope == scope ? outer : NULL;
+    jb_service_set(scope, JB_SERVICE_DB, use);
+    return use;
+}
+
+/* Out of the scope's slot; the fiber may wait again. */
+static void tx_leave(struct jb_tx *tx)
+{
+    JB_CHECK(!tx->ended && tx->use->tx[tx->live] == tx && jb__use_of(tx->scope) == tx->use); /* the innermost transaction ends first */
+    tx->ended = true;
+    jb_service_set(tx->scope, JB_SERVICE_DB, tx->use->outer);
+    jb_defer_cancel(tx->defer);
+    forbid_waits(false);
+}
+
+static void roll_back(void *arg)
+{
+    jb_rollback(arg);
+}
+
+static struct jb_tx *begin(struct jb_scope *scope, bool live)
+{
+    struct jb_db *db = jb_db_of(scope);
+    struct jb_tx *outer = jb__tx_of(scope, live);
+    int depth = outer ? outer->depth + 1 : 0;
+
+    order_check(scope, live);
+    if (!db->driver->begin(db, scope, live, depth))
+        return NULL;
+    struct jb_tx *tx = JB_NEW(scope, struct jb_tx);
+    *tx = (struct jb_tx){ .scope = scope, .outer = outer, .fiber = jb_fiber_self(), .depth = depth, .live = live };
+    tx->use = use_for_begin(scope);
+    tx->use->tx[live] = tx;
+    tx->defer = jb_defer(scope, roll_back, tx);
+    forbid_waits(true);
+    return tx;
+}
+
+struct jb_tx *jb_begin(struct jb_scope *scope)
+{
+    return begin(scope, false);
+}
+
+struct jb_tx *jb_begin_live(struct jb_scope *scope)
+{
+    return begin(scope, true);
+}
+
+bool jb_commit(struct jb_tx *tx)
+{
+    struct jb_db *db = tx->use->db;
+    struct hook *hooks = tx->hooks;
+
+    bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth);
+    tx_leave(tx);
+    if (!ok && tx->outer)
+        db->driver->rollback(db, tx->live, tx->depth);
+    if (ok && tx->outer) { /* the outer commit decides */
+        struct hook **end = &hooks;
+        while (*end)
+            end = &(*end)->older;
+        *end = tx->outer->hooks;
+        tx->outer->hooks = hooks;
+        return true;
+    }
+    if (ok)
+        hooks_run(tx->scope, hooks);
+    hooks_free(hooks);
+    return ok;
+}
+
+void jb_rollback(struct jb_tx *tx)
+{
+    struct jb_tx *inner;
+
+    if (!tx || tx->ended)
+        return;
+    while ((inner = jb__use_of(tx->scope)->tx[tx->live]) != tx)
+        jb_rollback(inner);
+    tx->use->db->driver->rollback(tx->use->db, tx->live, tx->depth);
+    tx_leave(tx);
+    hooks_free(tx->hooks);
+}
+
+bool jb_in_transaction(const struct jb_scope *scope)
+{
+    const struct jb__use *use = jb_service(scope, JB_SERVICE_DB);
+    return use && (use->tx[false] || use->tx[true]);
+}
+
+void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope, void *arg), void *arg)
+{
+    struct jb__use *use = jb__use_of(scope);
+    struct jb_tx *tx = use->tx[false] ? use->tx[false] : use->tx[true];
+
+    if (!tx) {
+        run(scope, arg);
+        return;
+    }
+    struct hook *hook = malloc(sizeof *hook);
+    JB_CHECK(hook);
+    *hook = (struct hook){ tx->hooks, run, arg };
+    tx->hooks = hook;
+}

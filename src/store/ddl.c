@@ -1,0 +1,277 @@
+/* ddl.c — a model's table as SQLite's DDL.
+ *
+ * The declared type tells a reader what a column holds: DECIMAL(15,2) is an integer of minor units with two decimals. The rules of the fields stand as CHECKs named "table.column rule", so
+ * that a broken one can be said in words. Unique rules are indexes: they can come and go without a new table. One column is one definition whose text is compared by migrate.c: change a
+ * word here and every table of every site is rebuilt once. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/ddl.h"
+#include <string.h>
+
+static void put_literal(struct jb_buf *sql, struct jb_str text)
+{
+    jb_buf_put_char(sql, '\'');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\'')
+            jb_buf_put_char(sql, '\'');
+        jb_buf_put_char(sql, text.data[i]);
+    }
+    jb_buf_put_char(sql, '\'');
+}
+
+static void put_value(struct jb_buf *sql, struct jb_value value)
+{
+    char out[JB_DATE_TEXT_SIZE];
+
+    switch (value.type) {
+    case JB_BOOL: jb_buf_printf(sql, "%d", value.truth); break;
+    case JB_INT32:
+    case JB_INT64: jb_buf_printf(sql, "%lld", (long long)value.number); break;
+    case JB_DECIMAL: jb_buf_printf(sql, "%lld", (long long)value.decimal.units); break;
+    case JB_TEXT: put_literal(sql, value.text); break;
+    case JB_DATE: put_literal(sql, jb_date_text((struct jb_date){ (int32_t)value.number }, out)); break;
+    case JB_MONTH: put_literal(sql, jb_month_text((struct jb_month){ (int32_t)value.number }, out)); break;
+    default: jb_buf_put_z(sql, "null");
+    }
+}
+
+/* ---- a column ------------------------------------------------------------------------------------------------------------------------ */
+
+static void put_type(struct jb_buf *sql, const struct jb_field *field)
+{
+    switch (field->type) {
+    case JB_BOOL: jb_buf_put_z(sql, "BOOLEAN"); break;
+    case JB_INT32:
+    case JB_INT64: jb_buf_put_z(sql, "INTEGER"); break;
+    case JB_DATE: jb_buf_put_z(sql, "DATE"); break;
+    case JB_MONTH: jb_buf_put_z(sql, "MONTH"); break;
+    case JB_TIME: jb_buf_put_z(sql, "TIMESTAMP"); break;
+    case JB_DECIMAL: jb_buf_printf(sql, "DECIMAL(%d,%d)", field->digits, field->decimals); break;
+    default:
+        if (field->length_max)
+            jb_buf_printf(sql, "VARCHAR(%d)", field->length_max);
+        else
+            jb_buf_put_z(sql, "TEXT");
+    }
+}
+
+/* The declared default; otherwise nothing of its kind, for a member that cannot be absent. */
+static void put_default(struct jb_scope *scope, struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    struct jb_value value = jb_v_null();
+
+    if (field->default_text) {
+        if (!jb_field_parse(scope, field, jb_str_of(field->default_text), &value) || !jb__value_for(field, value, &value))
+            jb_failure_clear(scope); /* jb_model_check has refused it already */
+    } else if (!field->required && !jb__field_nullable(model, field)) {
+        value = (struct jb_value){ .type = field->type, .number = 0 };
+        if (field->type == JB_DECIMAL)
+            value = jb_v_decimal((struct jb_decimal){ 0, field->decimals });
+    }
+    if (value.type == JB_NULL)
+        return;
+    jb_buf_put_z(sql, " DEFAULT ");
+    put_value(sql, value);
+}
+
+static void check_open(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field, const char *rule)
+{
+    struct jb_str table = jb_model_table(model);
+    jb_buf_printf(sql, " CONSTRAINT \"%.*s.%s %s\" CHECK (", JB_FMT(table), field->name, rule);
+}
+
+static void put_typed(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field, const char *type)
+{
+    check_open(sql, model, field, "type");
+    jb_buf_printf(sql, "typeof(\"%s\") ", field->name);
+    jb_buf_printf(sql, jb__field_nullable(model, field) ? "in ('%s', 'null'))" : "= '%s')", type);
+}
+
+static void put_choices(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    bool first = true;
+
+    check_open(sql, model, field, "choice");
+    jb_buf_printf(sql, "\"%s\" in (", field->name);
+    for (const struct jb_choice *choice = field->choices; choice->name; choice++) {
+        jb_buf_put_z(sql, first ? "" : ", ");
+        put_value(sql, field->type == JB_TEXT ? jb_v_text(jb_str_of(choice->name)) : jb_v_int(choice->value));
+        first = false;
+    }
+    if (field->type == JB_TEXT && !field->required)
+        jb_buf_put_z(sql, ", ''");
+    jb_buf_put_z(sql, "))");
+}
+
+static void put_size(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field, const char *rule)
+{
+    check_open(sql, model, field, "size");
+    jb_buf_printf(sql, "length(\"%s\") %s)", field->name, rule);
+}
+
+static void put_range(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    long long limit = 1;
+
+    for (int i = 0; i < field->digits; i++)
+        limit *= 10;
+    check_open(sql, model, field, "size");
+    jb_buf_printf(sql, "\"%s\" between %lld and %lld)", field->name, 1 - limit, limit - 1);
+}
+
+static void put_checks(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    char limit[32];
+
+    switch (field->type) {
+    case JB_BOOL:
+        check_open(sql, model, field, "type");
+        jb_buf_printf(sql, "\"%s\" in (0, 1))", field->name);
+        break;
+    case JB_INT32:
+    case JB_INT64: put_typed(sql, model, field, "integer"); break;
+    case JB_DECIMAL:
+        put_typed(sql, model, field, "integer");
+        put_range(sql, model, field);
+        break;
+    case JB_DATE: put_size(sql, model, field, "= 10"); break;
+    case JB_MONTH: put_size(sql, model, field, "= 7"); break;
+    case JB_TIME: put_size(sql, model, field, "= 26"); break;
+    default:
+        snprintf(limit, sizeof limit, "<= %d", field->length_max);
+        if (field->length_max && !field->choices)
+            put_size(sql, model, field, limit);
+    }
+    if (field->has_min) {
+        check_open(sql, model, field, "min");
+        jb_buf_printf(sql, "\"%s\" >= %lld)", field->name, (long long)field->min);
+    }
+    if (field->choices)
+        put_choices(sql, model, field);
+}
+
+/* Rows of the other file cannot be referred to by SQLite; who declares such a reference keeps it himself. */
+static void put_reference(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    static const char *const actions[] = { [JB_RESTRICT] = "RESTRICT", [JB_CASCADE] = "CASCADE", [JB_SET_NULL] = "SET NULL" };
+
+    if (field->references->live != model->live)
+        return;
+    jb_buf_put_z(sql, " REFERENCES ");
+    jb__put_name(sql, jb_model_table(field->references));
+    jb_buf_printf(sql, "(\"%s\") ON DELETE %s", jb_model_primary(field->references)->name, actions[field->on_delete]);
+}
+
+struct jb_str jb__column_sql(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+
+    jb__put_name(&sql, jb_str_of(field->name));
+    jb_buf_put_char(&sql, ' ');
+    put_type(&sql, field);
+    if (field->primary) {
+        jb_buf_put_z(&sql, " PRIMARY KEY");
+    } else {
+        if (!jb__field_nullable(model, field))
+            jb_buf_put_z(&sql, " NOT NULL");
+        put_default(scope, &sql, model, field);
+        put_checks(&sql, model, field);
+        if (field->references)
+            put_reference(&sql, model, field);
+    }
+    struct jb_str text = jb_copy(scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
+    return text;
+}
+
+struct jb_str jb__table_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    bool first = true;
+
+    jb_buf_put_z(&sql, "CREATE TABLE ");
+    jb__put_name(&sql, table);
+    jb_buf_put_z(&sql, " (\n");
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
+        if (!jb__field_is_stored(field))
+            continue;
+        jb_buf_put_z(&sql, first ? "  " : ",\n  ");
+        jb_buf_put(&sql, jb__column_sql(scope, model, field));
+        first = false;
+    }
+    jb_buf_put_z(&sql, "\n)");
+    struct jb_str text = jb_copy(scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
+    return text;
+}
+
+/* ---- indexes --------------------------------------------------------------------------------------------------------------------------- */
+
+static void index_add(struct jb_scope *scope, struct jb__indexes *indexes, struct jb_str table, struct jb_str words, bool unique)
+{
+    struct jb_buf name = JB_BUF_INIT(1000), columns = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    struct jb_str word;
+    bool descending;
+
+    jb_buf_put(&name, table);
+    while ((word = jb__list_word(&words, &descending)).data) {
+        jb_buf_put_char(&name, '_');
+        jb_buf_put(&name, word);
+        jb_buf_put_z(&columns, columns.size ? ", " : "");
+        jb__put_name(&columns, word);
+        jb_buf_put_z(&columns, descending ? " DESC" : "");
+    }
+    jb_buf_put_z(&name, unique ? "_key" : "_idx");
+    if (columns.size > 0) {
+        JB_CHECK(indexes->count < JB_COUNT(indexes->at));
+        struct jb__index *index = &indexes->at[indexes->count++];
+        index->name = jb_copy(scope, jb_buf_str(&name));
+        index->columns = jb_copy(scope, jb_buf_str(&columns));
+        index->sql = jb_format(scope, "CREATE %sINDEX \"%.*s\" ON \"%.*s\" (%.*s)", unique ? "UNIQUE " : "", JB_FMT(index->name), JB_FMT(table), JB_FMT(index->columns));
+    }
+    jb_buf_done(&name);
+    jb_buf_done(&columns);
+}
+
+/* An index that begins with this column is there already. */
+static bool covered(const struct jb__indexes *indexes, const char *column)
+{
+    for (size_t i = 0; i < indexes->count; i++) {
+        struct jb_str columns = indexes->at[i].columns, first = jb_str_slice(columns, 1, strlen(column) + 1);
+        if (jb_str_is(first, column) && columns.size > first.size + 1 && columns.data[first.size + 1] == '"')
+            return true;
+    }
+    return false;
+}
+
+void jb__indexes_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str table, struct jb__indexes *ret_indexes)
+{
+    struct jb__indexes *indexes = ret_indexes;
+    struct jb_str uniques = jb_str_of(model->uniques), groups = jb_str_of(model->indexes);
+
+    indexes->count = 0;
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->unique && !field->primary)
+            index_add(scope, indexes, table, jb_str_of(field->name), true);
+    while (uniques.data)
+        index_add(scope, indexes, table, jb_str_cut(&uniques, ','), true);
+    while (groups.data)
+        index_add(scope, indexes, table, jb_str_cut(&groups, ','), false);
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if ((field->indexed || field->references) && !covered(indexes, field->name))
+            index_add(scope, indexes, table, jb_str_of(field->name), false);
+}
+
+struct jb_str jb__index_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table)
+{
+    struct jb__indexes *indexes = JB_NEW(scope, struct jb__indexes);
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+
+    jb__indexes_of(scope, model, table, indexes);
+    for (size_t i = 0; i < indexes->count; i++) {
+        jb_buf_put(&sql, indexes->at[i].sql);
+        jb_buf_put_z(&sql, ";\n");
+    }
+    struct jb_str text = jb_copy(scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
+    return text;
+}

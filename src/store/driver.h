@@ -1,0 +1,80 @@
+/* driver.h — the seam behind which a database stands.
+ *
+ * Above it everything speaks models, conditions and jb_value; below it a driver speaks one database. A statement comes down complete: its text, its
+ * parameters already of their column's kind (params.c), the record its rows shall become, and what the driver needs to choose a connection (file, write or
+ * read, how many rows at most). Rows go up through jb__row_add, so that a driver never knows where they are kept. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_DRIVER_H
+#define JB_STORE_DRIVER_H
+
+#include "store/store.h"
+
+/* Where the rows of a statement go: an array that grows in the scope, or one row of the caller's. */
+struct jb__sink {
+    struct jb_scope *scope; /* owner of the array and the texts */
+    const struct jb_record *record;
+    size_t field_count;     /* jb_record_count */
+    size_t presence_offset; /* SIZE_MAX: the record has no presence word */
+    char *data;
+    size_t count, capacity, max; /* reading stops at max rows */
+};
+
+struct jb__statement {
+    struct jb_str sql; /* every parameter is a ? */
+    const struct jb_value *args;
+    size_t arg_count;
+    bool live;             /* which file */
+    bool write;            /* may change something */
+    bool in_order;         /* result columns are the record's fields in order; otherwise they are found by name */
+    int64_t row_limit;     /* how many rows it can give at most; 0: not stated */
+    struct jb__sink *sink; /* NULL: rows are not wanted */
+    /* For sentences about broken rules; both may be NULL. */
+    const struct jb_model *model;
+    const void *row;
+    /* Results of a write. */
+    int64_t changes, id;
+};
+
+/* Many rows by one statement: parameters are the model's fields in order, the primary key (0: NULL) among them. */
+struct jb__batch {
+    struct jb_str sql;
+    const struct jb_model *model;
+    const char *rows; /* count * record.size bytes */
+    size_t count;
+    int64_t inserted, updated, ignored;
+};
+
+struct jb_tx; /* db.c */
+struct jb__pages;
+
+/* Every function fails in the scope with a sentence. `tx` is the open transaction on that file, NULL outside one. */
+struct jb_driver {
+    const char *kind; /* "sqlite" */
+    bool (*open)(struct jb_db *db, struct jb_scope *scope, const struct jb_db_options *options);
+    void (*close)(struct jb_db *db);
+    bool (*run)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement);
+    bool (*batch)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
+    /* depth 0 is the transaction itself, deeper ones are savepoints inside it. Rolling back cannot fail. */
+    bool (*begin)(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
+    bool (*commit)(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
+    void (*rollback)(struct jb_db *db, bool live, int depth);
+    /* A statement that stays open and gives its rows page by page; its sink is emptied before each page. */
+    struct jb__pages *(*pages_open)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
+    bool (*pages_next)(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
+    void (*pages_close)(struct jb__pages *pages);
+    bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
+    /* Compares the tables with the models; `apply` also does what is not destructive. */
+    bool (*migrate)(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
+};
+
+extern const struct jb_driver jb__sqlite_driver;
+
+/* ---- for drivers (rows.c) ------------------------------------------------------------------------------------------ */
+
+void jb__sink_init(struct jb__sink *sink, struct jb_scope *scope, const struct jb_record *record, size_t max);
+/* Room for the next row, zeroed; the row counts at once. */
+void *jb__row_add(struct jb__sink *sink);
+/* Puts a value that the driver decoded for field `index` into a zeroed row; NULL leaves it absent. false when it does not fit the member. */
+bool jb__member_set(const struct jb__sink *sink, void *row, size_t index, struct jb_value value);
+
+#endif

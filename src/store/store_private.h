@@ -1,0 +1,121 @@
+/* store_private.h — what the files of the store share.
+ *
+ * The scope's slot points to a jb__use: which database, and which transactions are open. A transaction begun in a scope puts a use of its own
+ * into that scope's slot, so that children find it by looking up, and takes it out again at its end. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_PRIVATE_H
+#define JB_STORE_PRIVATE_H
+
+#include "base/list.h"
+#include "store/driver.h"
+#include "run/run.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct sqlite3;
+
+struct jb_db {
+    const struct jb_driver *driver;
+    void *driver_state;
+    char *path; /* of the main file; the live file stands beside it */
+    const struct jb_model **models;
+    int reader_threads;
+    bool reads_on_threads;
+    int64_t cache_bytes, slow_query_us;
+    _Atomic int64_t slow_queries;
+};
+
+struct jb__use {
+    struct jb_db *db;
+    struct jb_tx *tx[2];    /* main, live: the innermost one */
+    struct jb_scope *scope; /* in whose slot it stands */
+    struct jb__use *outer;  /* what stood there before this transaction; NULL: nothing, the parents answer */
+};
+
+/* ---- the seam for src/store/stage.* and whoever needs the writer itself --------------------------------------------- */
+
+/* The main file's path, for ever the same. */
+const char *jb__db_path(const struct jb_db *db);
+/* Runs run(connection, arg) on the writer thread of that file with exclusive use of its connection: inside the scope's transaction when there is one, otherwise
+ * outside any (then `run` begins and ends its own with jb__sqlite_begin / _end). Waits for its turn until the scope's deadline. `run` returns false having failed the scope. */
+bool jb__writer_call(struct jb_db *db, bool live, bool (*run)(struct sqlite3 *connection, void *arg), void *arg, struct jb_scope *scope);
+/* SQLite's present error as a failure with a sentence; always returns false. `doing` is for the log ("merging"), may be NULL. */
+bool jb__sqlite_fail(struct jb_scope *scope, struct sqlite3 *connection, int code, const char *doing);
+/* Runs one or several statements without results; fails as above. */
+bool jb__sqlite_exec(struct jb_scope *scope, struct sqlite3 *connection, const char *sql);
+/* BEGIN IMMEDIATE with this process's turn among processes; then COMMIT, or ROLLBACK when !commit. For `run` of jb__writer_call outside a transaction. */
+bool jb__sqlite_begin(struct jb_db *db, bool live, struct jb_scope *scope);
+bool jb__sqlite_end(struct jb_db *db, bool live, struct jb_scope *scope, bool commit);
+/* The DDL of a model's table under the name `table` (a staging copy has the identical one); indexes apart, as statements with a final ";". */
+struct jb_str jb__table_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table);
+struct jb_str jb__index_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table);
+
+/* ---- gate.c: so many may pass, the others wait in order ------------------------------------------------------------- */
+
+struct jb__gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t passed; /* for waiting plain threads */
+    struct jb_list waiters;
+    int free, permits;
+};
+void jb__gate_init(struct jb__gate *gate, int permits);
+void jb__gate_done(struct jb__gate *gate);
+/* Waits on a fiber or a plain thread; false (TIMEOUT, CANCELLED) when the scope ends first. */
+bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope);
+void jb__gate_leave(struct jb__gate *gate);
+/* Nobody holds it. */
+bool jb__gate_idle(struct jb__gate *gate);
+
+/* The store's own waits inside a transaction (decisions.md H); nothing off a fiber. */
+static inline void jb__wait_allow(bool allow)
+{
+    if (jb_on_fiber())
+        jb_fiber_allow_wait(allow);
+}
+
+/* ---- db.c ------------------------------------------------------------------------------------------------------------- */
+
+struct jb__use *jb__use_of(struct jb_scope *scope);
+/* The innermost transaction that this scope is in, on that file; NULL outside. */
+struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live);
+/* Sends the statement down and counts it. */
+bool jb__run(struct jb_scope *scope, struct jb__statement *statement);
+bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch);
+/* NOT_FOUND: there is no such row (any more). */
+bool jb__fail_gone(struct jb_scope *scope, const struct jb_model *model, int64_t id);
+
+/* ---- model.c ---------------------------------------------------------------------------------------------------------- */
+
+/* "a b, -c": groups by comma, words by blanks. Returns the next word of the group or NULL text; a leading - is cut off and reported. */
+struct jb_str jb__list_word(struct jb_str *rest, bool *ret_descending);
+/* The field or INVALID with the nearest name; `where` is "cashbook.order". */
+const struct jb_field *jb__model_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *where);
+bool jb__field_is_stored(const struct jb_field *field); /* a column, not the presence word */
+/* A column may hold NULL (store.h's rules; a reference that is not required holds NULL for 0). */
+bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field);
+const struct jb_model *jb__model_of_table(struct jb_db *db, struct jb_str table);
+/* The member as its column holds it. */
+struct jb_value jb__column_value(const struct jb_model *model, const void *row, const struct jb_field *field);
+
+/* ---- params.c --------------------------------------------------------------------------------------------------------- */
+
+/* Brings the arguments of a literal to the kinds of the columns they face and appends them; `?` for an ids parameter becomes ?,?,… The text goes to `out`.
+ * `model` is the table the text is about, NULL: all tables it names. */
+bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model *model, const struct jb_sql *sql, struct jb_buf *out, struct jb_value *args, size_t args_max, size_t *count);
+/* One value for one field: ints become decimals of the field's scale, decimals are brought to it. false when digits would be lost or the kind is wrong. */
+bool jb__value_for(const struct jb_field *field, struct jb_value value, struct jb_value *ret_value);
+
+#define JB__ARGS_MAX ((size_t)20000)
+#define JB__SQL_BYTES_MAX ((size_t)1 << 20)
+/* How many arguments the literal can become. */
+size_t jb__args_room(const struct jb_sql *sql);
+
+/* The whole of a selection (its limit 0: all rows) as a statement whose text lives in the scope; its values are still the caller's. */
+bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__statement *ret_statement);
+
+/* ---- text of SQL ------------------------------------------------------------------------------------------------------- */
+
+/* "name", with quotes doubled. */
+void jb__put_name(struct jb_buf *buf, struct jb_str name);
+
+#endif
