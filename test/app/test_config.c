@@ -1,0 +1,145 @@
+/* test_config.c — settings: where they come from, who wins, what is refused. */
+// SPDX-License-Identifier: Apache-2.0
+#include "app/config.h"
+#include "jb_test.h"
+
+static const struct jb_config_given nothing;
+
+static bool read(struct jb_scope *scope, const char *env_file, const char *conf_file, const char *const *environment, struct jb_config *config)
+{
+    struct jb_config_source source = {
+        .environment = environment,
+        .env_file = jb_str_of(env_file),
+        .conf_file = jb_str_of(conf_file),
+        .conf_name = JB_STR("jangbu.conf"),
+    };
+    return jb_config_from(scope, &source, &nothing, config);
+}
+
+JB_TEST("without any source every setting has its default")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, NULL, NULL, NULL, &config));
+    CHECK_TEXT(config.database_url, "sqlite:///jangbu.db");
+    CHECK_INT(config.chunk_size, 1000);
+    CHECK_INT(config.import_async_bytes, 5 << 20);
+    CHECK_INT(config.upload_bytes_max, (int64_t)4 << 30);
+    CHECK_INT(config.data_upload_bytes_max, 10 << 20);
+    CHECK_INT(config.session_age_s, 86400);
+    CHECK_INT(config.db_slow_ms, 1000);
+    CHECK_TEXT(config.language, "ko");
+    CHECK_TEXT(config.time_zone, "Asia/Seoul");
+    CHECK_INT(config.debug, false);
+    CHECK_INT(config.environment, JB_ENV_DEVELOPMENT);
+    CHECK(!config.secret_key.data);
+    CHECK(!config.email_host.data);
+}
+
+JB_TEST("the environment wins over .env, .env over jangbu.conf")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, "LANGUAGE=en\nSPOOL_DIR=/b\n", "LANGUAGE = ko\nSPOOL_DIR = /c\nMEDIA_DIR = /c\n", (const char *const[]){ "SPOOL_DIR=/a", NULL }, &config));
+    CHECK_TEXT(config.spool_dir, "/a");
+    CHECK_TEXT(config.language, "en");
+    CHECK_TEXT(config.media_dir, "/c");
+}
+
+JB_TEST("the command line wins over the environment")
+{
+    struct jb_config config;
+    struct jb_config_source source = { .environment = (const char *const[]){ "DATABASE_URL=sqlite:///a.db", NULL } };
+
+    CHECK_OK(jb_config_from(scope, &source, &(struct jb_config_given){ .database_url = JB_STR("sqlite:///b.db") }, &config));
+    CHECK_TEXT(config.database_url, "sqlite:///b.db");
+}
+
+JB_TEST("an .env file has comments, quotes, export and blanks around names")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope,
+        "# comment\n\nexport EMAIL_HOST = smtp.example.com # the office's\nEMAIL_HOST_USER=\"a # b\"\nEMAIL_HOST_PASSWORD='p=w'\nDEFAULT_FROM_EMAIL=jangbu@example.com\r\nSOMEBODY_ELSES=1\n",
+        NULL, NULL, &config));
+    CHECK_TEXT(config.email_host, "smtp.example.com");
+    CHECK_TEXT(config.email_user, "a # b");
+    CHECK_TEXT(config.email_password, "p=w");
+    CHECK_TEXT(config.email_from, "jangbu@example.com");
+}
+
+JB_TEST("names that Django and Celery use are understood")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, "CELERY_WORKER_CONCURRENCY=4\nCELERY_BROKER_URL=database://\nDJANGO_SETTINGS_MODULE=config.settings.production\nIMPORT_EXPORT_CHUNK_SIZE=500\n", NULL, NULL, &config));
+    CHECK_INT(config.concurrency, 4);
+    CHECK_INT(config.chunk_size, 500);
+    CHECK_INT(config.environment, JB_ENV_PRODUCTION);
+}
+
+JB_TEST("a settings module of any other name is the base environment")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, "DJANGO_SETTINGS_MODULE=_config.settings\n", NULL, NULL, &config));
+    CHECK_INT(config.environment, JB_ENV_BASE);
+}
+
+JB_TEST("a Redis address stops the start with one sentence that names the setting")
+{
+    struct jb_config config;
+
+    jb_language_set(scope, JB_EN);
+    CHECK(!read(scope, "CELERY_BROKER_URL=redis://localhost:6379/0\n", NULL, NULL, &config));
+    CHECK_INT(jb_error(scope), JB_INVALID);
+    CHECK_TEXT(jb_failure_text(scope), "setting CELERY_BROKER_URL: this version cannot use a redis:// address yet. Remove the line or set it to database://.");
+}
+
+JB_TEST("an unknown name in jangbu.conf names the file, the line and the nearest setting")
+{
+    struct jb_config config;
+
+    jb_language_set(scope, JB_EN);
+    CHECK(!read(scope, NULL, "LANGUAGE = en\nSPOOL_DRI = /x\n", NULL, &config));
+    CHECK_TEXT(jb_failure_text(scope), "jangbu.conf:2: there is no setting 'SPOOL_DRI'. Did you mean 'SPOOL_DIR'?");
+}
+
+JB_TEST("a value that cannot be read names the setting, the value and what is allowed")
+{
+    static const char *const bad[] = {
+        "DEBUG=maybe\n", "IMPORT_EXPORT_CHUNK_SIZE=0\n", "IMPORT_EXPORT_CHUNK_SIZE=many\n", "UPLOAD_BYTES_MAX=4XiB\n", "UPLOAD_BYTES_MAX=-1\n",
+        "DB_SLOW_QUERY_SECONDS=-1\n", "LOG_FORMAT=xml\n", "LEASE_SECONDS=1\n", "UPLOAD_BYTES_MAX=99999999999999999999\n", "EMAIL_PORT=65536\n"
+    };
+    struct jb_config config;
+
+    for (size_t i = 0; i < JB_COUNT(bad); i++)
+        CHECK_FAILS(read(scope, bad[i], NULL, NULL, &config), JB_INVALID);
+}
+
+JB_TEST("a secret that cannot stay is never printed")
+{
+    struct jb_config config = { .secret_key = JB_STR("short") };
+
+    CHECK(!jb_config_secret(scope, &config));
+    CHECK_INT(jb_str_find(jb_failure_text(scope), JB_STR("short "), 0), SIZE_MAX);
+}
+
+JB_TEST("sizes read in bytes and in units")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, "UPLOAD_BYTES_MAX=2GiB\nIMPORT_ASYNC_BYTES=5242880\nDATA_UPLOAD_MAX_MEMORY_SIZE=20 MB\n", NULL, NULL, &config));
+    CHECK_INT(config.upload_bytes_max, (int64_t)2 << 30);
+    CHECK_INT(config.import_async_bytes, 5242880);
+    CHECK_INT(config.data_upload_bytes_max, 20 << 20);
+}
+
+JB_TEST("production does not start with DEBUG or without SECRET_KEY")
+{
+    struct jb_config config;
+
+    CHECK_FAILS(read(scope, "JANGBU_ENV=production\nDEBUG=true\n", NULL, NULL, &config), JB_INVALID);
+    CHECK_OK(read(scope, "JANGBU_ENV=production\n", NULL, NULL, &config));
+    CHECK_FAILS(jb_config_secret(scope, &config), JB_INVALID);
+}
