@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site in its own folder: the real binary, its own database, a free port."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+BINARY = os.environ.get("JB_BINARY", os.path.join(os.path.dirname(__file__), "..", "..", "build", "jangbu"))
+HANG_SECONDS = 120  # nothing here takes a fraction of it
+
+
+class Site:
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.processes = []
+        self.environment = {"PATH": os.environ["PATH"], "LANGUAGE": "en", "HOME": self.folder, "LANG": "C.UTF-8"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, *words, status=0, stdin=None, **environment):
+        """Runs one command; checks its exit status (None: any) and returns (stdout, stderr)."""
+        done = subprocess.run([BINARY, *words], cwd=self.folder, input=stdin, capture_output=True, timeout=HANG_SECONDS, env={**self.environment, **environment})
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert status is None or done.returncode == status, f"{words}: exit {done.returncode}, not {status}\n{out[:2000]}\n{err[:2000]}"
+        self.status = done.returncode
+        return out, err
+
+    def json(self, *words, status=0, **environment):
+        out, _ = self.run(*words, "--json", status=status, **environment)
+        return json.loads(out)
+
+    def start(self, *words, **environment):
+        """Starts a command that stays; ended after the test."""
+        log = open(self.path(f"log-{len(self.processes)}"), "wb")
+        process = subprocess.Popen([BINARY, *words], cwd=self.folder, stdout=log, stderr=log, env={**self.environment, **environment})
+        process.log = log.name
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def wait_log(self, process, pattern):
+        """The first match of the pattern in what the process wrote; fails when it ends or hangs first."""
+        limit = time.monotonic() + HANG_SECONDS
+        while time.monotonic() < limit:
+            with open(process.log, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            found = re.search(pattern, text)
+            if found:
+                return found
+            assert process.poll() is None, f"ended with {process.returncode}:\n{text}"
+            time.sleep(0.02)
+        raise AssertionError(f"no {pattern!r} in:\n{text}")
+
+    def serve(self, command="serve", *words, **environment):
+        """The address of a started server, "http://127.0.0.1:43211"."""
+        process = self.start(command, "--listen", "127.0.0.1:0", "--threads", "1", *words, **environment)
+        return self.wait_log(process, r"listening on (http://\S+)").group(1)
+
+    def stop(self, process, status=0):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(HANG_SECONDS) == status
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def csv(self, name, *lines, encoding="utf-8"):
+        with open(self.path(name), "w", encoding=encoding, newline="") as file:
+            file.write("\n".join(lines) + "\n")
+        return name
+
+    def left_in(self, folder):
+        return sorted(os.listdir(self.path(folder))) if os.path.isdir(self.path(folder)) else []
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    made.run("migrate")
+    yield made
+    made.close()

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program as a person at a terminal sees it."""
+import re
+
+import pytest
+import requests
+
+HEAD = "external_ref,date,description,category,account,income,expense,counterparty,evidence,memo"
+
+
+def line(number, **changes):
+    cells = {"external_ref": f"CB-{number}", "date": "2026-11-21", "description": "사무용품", "category": "소모품비", "account": "보통예금",
+             "income": "0", "expense": "1000", "counterparty": "", "evidence": "", "memo": ""}
+    return ",".join({**cells, **changes}.values())
+
+
+def test_migrating_twice_changes_nothing(site):
+    out, _ = site.run("migrate", "--plan")
+    assert out == ""
+    site.run("migrate", "--check")
+    assert site.json("migrate") == {"done": 0}
+
+
+def test_check_resolves_every_declaration(site):
+    assert site.json("check")["ok"] is True
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "worker", "migrate", "check", "import", "export", "jobs", "sheet", "user", "health"])
+def test_every_command_has_a_manual(site, command):
+    out, _ = site.run(command, "--help")
+    assert out.startswith(f"jangbu {command}") and len(out.splitlines()) > 8
+
+
+def test_wrong_usage_exits_2_and_suggests(site):
+    _, err = site.run("imprt", status=2)
+    assert "import" in err
+    _, err = site.run("import", "cash.cashbok", "a.xlsx", status=5)
+    assert "cash.cashbook" in err
+    site.run(status=2)
+
+
+def test_generated_rows_go_in_and_come_back_unchanged(site):
+    site.run("sheet", "generate", "cash.cashbook", "3000", "a.xlsx", "--seed", "7")
+    result = site.json("import", "cash.cashbook", "a.xlsx")
+    assert (result["status"], result["rows"], result["new"], result["refused"]) == ("done", 3000, 3000, 0)
+    for name in ("b.xlsx", "b.csv", "b.tsv"):
+        site.run("export", "cash.cashbook", "-o", name)
+        again = site.json("import", "cash.cashbook", name)
+        assert (again["rows"], again["new"], again["changed"], again["unchanged"]) == (3000, 0, 0, 3000), name
+    assert site.left_in("spool") == []
+
+
+def test_the_same_seed_makes_the_same_file(site):
+    for name in ("a.csv", "b.csv"):
+        site.run("sheet", "generate", "cash.cashbook", "100", name, "--seed", "3")
+    with open(site.path("a.csv"), "rb") as a, open(site.path("b.csv"), "rb") as b:
+        assert a.read() == b.read()
+
+
+def test_one_bad_row_and_nothing_is_in_the_table(site):
+    site.csv("a.csv", HEAD, *(line(n) for n in range(1, 20)), line(20, income="일십만원"))
+    result = site.json("import", "cash.cashbook", "a.csv", status=3)
+    assert (result["status"], result["refused"]) == ("failed", 1)
+    error = result["errors"][0]
+    assert (error["row"], error["column"], error["value"]) == (21, "income", "일십만원") and error["reason"]
+    out, _ = site.run("export", "cash.cashbook", "-o", "-", "--format", "csv")
+    assert len(out.splitlines()) == 1
+
+
+def test_skip_keeps_the_good_rows_and_returns_the_bad(site):
+    site.csv("a.csv", HEAD, line(1), line(2, date="2026-02-30"), line(3, expense="1200.005"), line(4, description=""), line(1))
+    result = site.json("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", "refused.xlsx", status=3)
+    assert (result["status"], result["new"], result["refused"]) == ("done", 1, 4)
+    assert [error["row"] for error in result["errors"]] == [3, 4, 5, 6]
+    out, _ = site.run("sheet", "cells", "refused.xlsx")
+    assert "2026-02-30" in out and "1200.005" in out
+
+
+def test_insert_update_and_ignore_existing(site):
+    site.csv("a.csv", HEAD, line(1), line(2))
+    site.csv("b.csv", HEAD, line(2, expense="5"), line(3))
+    site.run("import", "cash.cashbook", "a.csv")
+    assert site.json("import", "cash.cashbook", "b.csv", "--mode", "insert", status=3)["refused"] == 1
+    assert site.json("import", "cash.cashbook", "b.csv", "--mode", "update", status=3)["refused"] == 1
+    result = site.json("import", "cash.cashbook", "b.csv", "--mode", "insert", "--ignore-existing")
+    assert (result["new"], result["skipped"]) == (1, 1)
+    result = site.json("import", "cash.cashbook", "b.csv")
+    assert (result["changed"], result["unchanged"]) == (1, 1)
+
+
+def test_a_dry_run_counts_and_changes_nothing(site):
+    site.csv("a.csv", HEAD, line(1), line(2))
+    result = site.json("import", "cash.cashbook", "a.csv", "--dry-run")
+    assert (result["new"], result["dry_run"]) == (2, True)
+    assert site.json("import", "cash.cashbook", "a.csv")["new"] == 2
+
+
+def test_an_absent_column_leaves_and_an_empty_cell_clears(site):
+    site.csv("a.csv", HEAD, line(1, memo="처음", counterparty="가게"))
+    site.csv("b.csv", "external_ref,counterparty", "CB-1,")
+    site.run("import", "cash.cashbook", "a.csv")
+    assert site.json("import", "cash.cashbook", "b.csv", "--mode", "update")["changed"] == 1
+    out, _ = site.run("export", "cash.cashbook", "-o", "-", "--format", "csv", "--columns", "counterparty,memo,expense")
+    assert out.splitlines()[1] == ",처음,1000.00"
+
+
+def test_headings_match_labels_in_both_languages_and_unknown_ones_are_named(site):
+    site.csv("a.csv", " 전표번호 ,DATE,적요,Category,계정,비고2", "CB-1,2026. 11. 21.,책상,비품,현금,x")
+    _, err = site.run("import", "cash.cashbook", "a.csv")
+    assert "비고2" in err
+
+
+def test_a_foreign_key_is_given_by_its_code(site):
+    site.csv("p.csv", "code,name", "P1,하나", "P2,둘")
+    site.run("import", "cash.project", "p.csv")
+    site.csv("a.csv", HEAD + ",project", line(1) + ",P1", line(2) + ",P2", line(3) + ",P9")
+    result = site.json("import", "cash.projectcashbook", "a.csv", "--on-error", "skip", status=3)
+    assert (result["new"], result["refused"]) == (2, 1)
+    assert "P9" in result["errors"][0]["value"]
+
+
+def test_a_closed_month_refuses_rows_from_a_sheet(site):
+    site.csv("c.csv", "month,closed_by", "2026-10,kim")
+    site.run("import", "cash.closedmonth", "c.csv")
+    site.csv("a.csv", HEAD, line(1), line(2, date="2026-10-31"))
+    result = site.json("import", "cash.cashbook", "a.csv", "--on-error", "skip", status=3)
+    assert (result["new"], result["refused"]) == (1, 1)
+
+
+def test_korean_files_in_cp949_go_in_as_they_are(site):
+    site.csv("a.csv", HEAD, line(1, description="똠방각하 펲시콜라"), encoding="cp949")
+    site.run("import", "cash.cashbook", "a.csv")
+    out, _ = site.run("export", "cash.cashbook", "-o", "-", "--format", "csv", "--columns", "description")
+    assert "똠방각하 펲시콜라" in out
+
+
+BAD_FILES = [
+    ("a.txt", b"\x00\x01\x02\x03", 3), ("a.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, 3), ("empty.csv", b"", 3), ("head.csv", (HEAD + "\n").encode(), 3),
+    ("twice.csv", (HEAD + ",date\n" + line(1) + ",2026-01-01\n").encode(), 3), ("missing.csv", b"external_ref,date\nA,2026-01-01\n", 3), ("cut.xlsx", b"PK\x03\x04 cut", 3),
+]
+
+
+@pytest.mark.parametrize("name, content, status", BAD_FILES, ids=[name for name, _, _ in BAD_FILES])
+def test_a_file_that_cannot_be_read_is_one_clear_sentence(site, name, content, status):
+    with open(site.path(name), "wb") as file:
+        file.write(content)
+    _, err = site.run("import", "cash.cashbook", name, status=status)
+    assert len(re.findall(r"[A-Za-z가-힣]", err)) > 20
+    assert site.left_in("spool") == []
+
+
+def test_a_file_that_is_not_there(site):
+    _, err = site.run("import", "cash.cashbook", "nowhere.xlsx", status=5)
+    assert "nowhere.xlsx" in err
+
+
+def test_too_long_a_cell_passes_a_limit(site):
+    import openpyxl
+    book = openpyxl.Workbook()
+    book.active.append(HEAD.split(","))
+    book.active.append(line(1, memo="가" * 32767).split(","))
+    book.save(site.path("a.xlsx"))
+    site.run("import", "cash.cashbook", "a.xlsx")
+
+
+def test_jobs_are_listed_shown_and_waited_for(site):
+    site.csv("a.csv", HEAD, line(1))
+    made = site.json("import", "cash.cashbook", "a.csv", "--background")
+    out, _ = site.run("jobs", "list")
+    assert re.match(rf"{made['job']}: QUEUED \(0%\) cash\.cashbook a\.csv", out)
+    site.run("worker", "--drain")
+    result = site.json("jobs", "wait", str(made["job"]))
+    assert (result["status"], result["new"]) == ("done", 1)
+    assert site.json("jobs", "show", str(made["job"]))["status"] == "done"
+    site.run("jobs", "show", "999", status=5)
+    site.run("jobs", "cancel", str(made["job"]), status=6)
+
+
+def test_a_queued_job_can_be_cancelled(site):
+    site.csv("a.csv", HEAD, line(1))
+    made = site.json("import", "cash.cashbook", "a.csv", "--background")
+    site.run("jobs", "cancel", str(made["job"]))
+    site.run("worker", "--drain")
+    assert site.json("jobs", "wait", str(made["job"]), status=10)["status"] == "cancelled"
+    assert site.left_in("spool") == []
+
+
+def test_health_without_and_with_a_worker(site):
+    out, err = site.run("health", status=1)
+    assert "Overall Health: ❌ UNHEALTHY" in out and "❌ CELERY: FAIL" in out and "✅ DATABASE: OK" in out
+    worker = site.start("worker")
+    site.wait_log(worker, "ready")
+    out, _ = site.run("health")
+    assert "Overall Health: ✅ HEALTHY" in out and out.count("OK") == 5
+    site.stop(worker)
+
+
+def test_users_passwords_and_tokens(site):
+    site.run("user", "add", "kim", "--staff", "--password-stdin", stdin=b"correct horse\n")
+    site.run("user", "add", "kim", "--password-stdin", stdin=b"correct horse\n", status=6)
+    site.run("user", "add", "lee", "--password-stdin", stdin=b"short\n", status=3)
+    site.run("user", "grant", "kim", "cash.view_cashbook")
+    _, err = site.run("user", "grant", "kim", "cash.veiw_cashbook", status=3)
+    assert "cash.view_cashbook" in err
+    out, _ = site.run("user", "list")
+    assert out == "kim staff\n"
+    out, _ = site.run("user", "token", "kim")
+    assert re.fullmatch(r"[A-Za-z0-9]{40}\n", out)
+
+
+def test_a_server_says_that_it_is_alive_and_ready_and_stops_when_asked(site):
+    address = site.serve()
+    assert requests.get(address + "/healthz", timeout=30).json() == {"status": "ok"}
+    answer = requests.get(address + "/readyz", timeout=30)
+    assert answer.status_code == 200 and "Server" not in answer.headers
+    assert "content-security-policy" in answer.headers
+    assert requests.get(address + "/healthz", headers={"Host": "evil.example"}, timeout=30).status_code == 400
+    site.stop(site.processes[0])
+
+
+def test_up_restarts_what_dies(site):
+    import os
+    import signal
+    import time
+    address = site.serve("up")
+    worker = int(site.wait_log(site.processes[0], r"worker\D*pid (\d+)").group(1))
+    os.kill(worker, signal.SIGKILL)
+    site.wait_log(site.processes[0], r"(?s)worker\D*pid (?!%d)\d+" % worker)
+    limit = time.monotonic() + 60
+    while True:
+        try:
+            assert requests.get(address + "/healthz", timeout=30).status_code == 200
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+    site.stop(site.processes[0])
+
+
+def test_production_does_not_start_without_a_key(site):
+    _, err = site.run("serve", status=3, JANGBU_ENV="production")
+    assert "SECRET_KEY" in err
+
+
+def test_a_redis_address_stops_the_start_with_one_sentence(site):
+    _, err = site.run("worker", status=3, CELERY_BROKER_URL="redis://localhost:6379/0")
+    assert err.count("\n") == 1 and "CELERY_BROKER_URL" in err
