@@ -24,6 +24,9 @@ void jb_check_ok(bool ok, struct jb_scope *scope, const char *expression, const 
 /* Ends the test as skipped, saying why; CI counts it. */
 _Noreturn void jb_test_skip(const char *why);
 
+/* A file of the shared cases, "cases/vectors/json_nst.json"; without that folder the test ends as skipped. Lives in the scope. */
+struct jb_str jb_test_shared(struct jb_scope *scope, const char *path);
+
 #define CHECK(truth) jb_check_true((truth), #truth, __FILE__, __LINE__)
 #define CHECK_INT(got, want) jb_check_int((int64_t)(got), (int64_t)(want), #got, __FILE__, __LINE__)
 #define CHECK_STR(got, want) jb_check_str((got), (want), #got, __FILE__, __LINE__)

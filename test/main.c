@@ -79,6 +79,28 @@ void jb_test_skip(const char *why)
     _exit(EXIT_SKIPPED);
 }
 
+struct jb_str jb_test_shared(struct jb_scope *scope, const char *path)
+{
+    const char *folder = getenv("JB_SHARED");
+    struct jb_buf buf = JB_BUF_INIT((size_t)256 << 20);
+    struct jb_str name = jb_format(scope, "%s/%s", folder ? folder : "", path);
+    FILE *file = fopen(name.data, "rb");
+
+    if (!file)
+        jb_test_skip(jb_format(scope, "%s is not there; JB_SHARED names the folder of the shared cases", name.data).data);
+    while (jb_buf_reserve(&buf, 65536)) {
+        size_t got = fread(buf.data + buf.size, 1, 65536, file);
+        buf.size += got;
+        if (got == 0)
+            break;
+    }
+    JB_CHECK(!buf.full && !ferror(file));
+    fclose(file);
+    struct jb_str text = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return text;
+}
+
 static void run_with_scope(void *arg)
 {
     const struct test *test = arg;

@@ -84,11 +84,15 @@ static bool parse_int(struct jb_scope *scope, const struct jb_field *field, stru
 
 static bool refuse_day(struct jb_scope *scope, int year, int month)
 {
+    static const char *const names[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December" };
+
     if (year < 1)
         return REFUSE(scope, "%s", JB_L(scope, "없는 날짜입니다. 연도는 1에서 9999까지입니다.", "There is no such date. Years run from 1 to 9999."));
     if (month < 1 || month > 12)
         return REFUSE(scope, "%s", JB_L(scope, "없는 날짜입니다. 월은 1에서 12까지입니다.", "There is no such date. Months run from 1 to 12."));
-    return REFUSE(scope, JB_L(scope, "없는 날짜입니다. %d월은 %d일까지입니다.", "There is no such date. Month %d has %d days."), month, jb_month_days(year, month));
+    if (jb_language(scope) == JB_KO)
+        return REFUSE(scope, "없는 날짜입니다. %d월은 %d일까지입니다.", month, jb_month_days(year, month));
+    return REFUSE(scope, "There is no such date. %s has %d days.", names[month - 1], jb_month_days(year, month));
 }
 
 static bool parse_date(struct jb_scope *scope, struct jb_str text, struct jb_value *ret_value)

@@ -205,7 +205,7 @@ static void put_message(struct jb_buf *message, const char *format, va_list args
 void jb_log(enum jb_log_level level, const char *module, const char *format, ...)
 {
     struct jb_buf message = JB_BUF_INIT(MESSAGE_BYTES_MAX + 8), line = JB_BUF_INIT(LINE_BYTES_MAX);
-    char time[JB_TIME_TEXT_SIZE];
+    char time[96];
     va_list args;
     int saved = errno;
 
@@ -215,8 +215,8 @@ void jb_log(enum jb_log_level level, const char *module, const char *format, ...
     va_start(args, format);
     put_message(&message, format, args);
     va_end(args);
-    struct jb_time now = { jb_now().us / 1000 * 1000 };
-    jb_time_text(now, NULL, time);
+    struct jb_civil now = jb_time_civil(jb_now());
+    snprintf(time, sizeof time, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond / 1000);
     pthread_mutex_lock(&lock);
     (settings.json ? put_json : put_text)(&line, jb_str_of(time), level_names[level], module, jb_buf_str(&message));
     rotate_if_needed(line.size);

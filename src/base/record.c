@@ -170,7 +170,7 @@ static bool presence_set(const struct jb_record *record, void *row, const struct
 
 /* ---- members ------------------------------------------------------------------------------------------------------------- */
 
-#define READ(type, at) (*(const type *)(const void *)(at))
+#define READ(type, at) (*(type const *)(const void *)(at))
 
 struct jb_value jb_record_get(const struct jb_record *record, const void *row, const struct jb_field *field)
 {
