@@ -48,7 +48,7 @@ struct jb_str jb_test_shared(struct jb_scope *scope, const char *path);
     {                                                                                         \
         jb_test_register(sentence, JB_TEST_NAME(test_, __LINE__), fiber, __FILE__, __LINE__); \
     }                                                                                         \
-    static void JB_TEST_NAME(test_, __LINE__)(struct jb_scope * scope)
+    static void JB_TEST_NAME(test_, __LINE__)(struct jb_scope * scope __attribute__((unused)))
 #define JB_TEST(sentence) JB_TEST_AS(sentence, false)
 #define JB_FIBER_TEST(sentence) JB_TEST_AS(sentence, true)
 

@@ -113,6 +113,7 @@ struct supervisor {
     struct life *lives;
     int sockets[SOCKETS_MAX];
     sigset_t signals, before;
+    int pid;
     bool ending, killed;
     int64_t kill_us;
     char count_text[32]; /* LISTEN_FDS=… */
@@ -123,7 +124,9 @@ static _Noreturn void become(const struct supervisor *supervisor, const struct j
     size_t count = child->sockets ? supervisor->what->socket_count : 0;
 
 #if defined(__linux__)
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a killed supervisor leaves nobody behind */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* a killed supervisor leaves nobody behind, not even now */
+    if (getppid() != supervisor->pid)
+        _exit(0);
 #endif
     for (size_t i = 0; i < count; i++)
         if (dup2(supervisor->sockets[i], FIRST_SOCKET + (int)i) < 0)
@@ -219,11 +222,12 @@ static size_t signal_all(struct supervisor *supervisor, int number)
 static void begin_ending(struct supervisor *supervisor, int number)
 {
     int drain_s = supervisor->what->drain_s ? supervisor->what->drain_s : DRAIN_S;
+    size_t running = signal_all(supervisor, number);
 
     if (!supervisor->ending)
         supervisor->kill_us = jb_monotonic_us() + drain_s * JB_SECOND_US;
     supervisor->ending = true;
-    jb_log(JB_LOG_NOTICE, "run", "stopping: %s; %zu children have %d s to finish", strsignal(number), signal_all(supervisor, number), drain_s);
+    jb_log(JB_LOG_NOTICE, "run", "stopping: %s; %zu children have %d s to finish", strsignal(number), running, drain_s);
 }
 
 /* Starts and kills what is due; returns when something will be again. */
@@ -235,7 +239,8 @@ static int64_t look_at_the_clock(struct supervisor *supervisor)
         if (supervisor->killed || now_us < supervisor->kill_us)
             return supervisor->killed ? JB_NEVER : supervisor->kill_us;
         supervisor->killed = true;
-        jb_log(JB_LOG_WARNING, "run", "killed %zu children that did not finish in time", signal_all(supervisor, SIGKILL));
+        size_t running = signal_all(supervisor, SIGKILL);
+        jb_log(JB_LOG_WARNING, "run", "killed %zu children that did not finish in time", running);
         return JB_NEVER;
     }
     for (size_t i = 0; i < supervisor->what->count; i++) {
@@ -263,6 +268,7 @@ static void open_supervisor(struct supervisor *supervisor, const struct jb_super
 {
     JB_CHECK(what->socket_count <= SOCKETS_MAX && what->count > 0 && what->count <= CHILDREN_MAX);
     supervisor->what = what;
+    supervisor->pid = getpid();
     supervisor->lives = calloc(what->count, sizeof *supervisor->lives);
     JB_CHECK(supervisor->lives);
     for (size_t i = 0; i < what->count; i++)

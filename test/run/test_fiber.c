@@ -220,7 +220,6 @@ JB_TEST("a wait inside a transaction ends the process and says where")
 
     CHECK(WIFSIGNALED(status));
     CHECK(strstr(text, "fiber 'main' waits in jb_sleep inside a database transaction"));
-    (void)scope;
 }
 
 JB_FIBER_TEST("the store's own waits are allowed inside a transaction")
@@ -265,7 +264,6 @@ JB_TEST("a stack overflow ends the process and names the fiber")
 
     CHECK(WIFSIGNALED(status));
     CHECK_TEXT(jb_str_of(text), "jangbu: stack overflow on fiber 'digger'\n");
-    (void)scope;
 }
 
 static void dig_deep(void *arg)

@@ -30,7 +30,6 @@ JB_FIBER_TEST("offloaded work runs on another thread while the fiber waits")
     CHECK_INT(seen.ran, 1);
     CHECK(!pthread_equal(seen.thread, pthread_self()));
     CHECK(!seen.fiber);
-    (void)scope;
 }
 
 JB_TEST("outside a fiber offloaded work runs right here")
@@ -40,7 +39,6 @@ JB_TEST("outside a fiber offloaded work runs right here")
     jb_offload(look, &seen);
     CHECK_INT(seen.ran, 1);
     CHECK(pthread_equal(seen.thread, pthread_self()));
-    (void)scope;
 }
 
 struct meeting {
@@ -179,5 +177,4 @@ JB_TEST("a thread does one thing at a time for fibers of several loops and for p
     many_steps(0, &sequence);
     CHECK_INT(sequence.count, 4000);
     jb_thread_free(sequence.thread);
-    (void)scope;
 }
