@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API and the cash book's own page, as a program or a browser without scripts sees them."""
+import json
+import re
+import time
+
+import pytest
+import requests
+
+from test_commands import HEAD, line
+
+HANG_SECONDS = 120
+
+
+def person(site, name, *permissions, staff=True):
+    site.run("user", "add", name, *(["--staff"] if staff else []), "--password-stdin", stdin=b"correct horse\n")
+    if permissions:
+        site.run("user", "grant", name, *permissions)
+    token, _ = site.run("user", "token", name)
+    return {"Authorization": "Bearer " + token.strip()}
+
+
+def rows(*lines):
+    return "\n".join([HEAD, *lines, ""]).encode()
+
+
+@pytest.fixture
+def clerk(site):
+    return person(site, "clerk", "cash.view_cashbook", "cash.add_cashbook", "cash.change_cashbook", "cash.import_cashbook", "cash.export_cashbook")
+
+
+def wait_job(address, path, headers):
+    limit = time.monotonic() + HANG_SECONDS
+    while True:
+        answer = requests.get(address + path, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        if answer.json()["status"] in ("done", "failed", "cancelled"):
+            return answer.json()
+        assert time.monotonic() < limit, answer.text
+        time.sleep(0.02)
+
+
+def test_a_small_file_is_answered_with_its_result(site, clerk):
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers=clerk, timeout=60)
+    assert answer.status_code in (200, 202), answer.text
+    result = answer.json() if answer.status_code == 200 else wait_job(address, answer.headers["Location"], clerk)
+    assert (result["status"], result["new"], result["model"], result["file"]) == ("done", 2, "cash.cashbook", "a.csv")
+
+
+def test_the_file_may_be_a_multipart_field(site, clerk):
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?on_error=skip", files={"file": ("출납.csv", rows(line(1), line(2, date="x")), "text/csv")}, headers=clerk, timeout=60)
+    assert answer.status_code in (200, 202), answer.text
+    result = answer.json() if answer.status_code == 200 else wait_job(address, answer.headers["Location"], clerk)
+    assert (result["status"], result["new"], result["refused"], result["file"]) == ("done", 1, 1, "출납.csv")
+
+
+def test_an_aborted_import_is_422_with_the_same_result(site, clerk):
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2, income="abc")), headers=clerk, timeout=60)
+    assert answer.status_code in (202, 422), answer.text
+    result = answer.json() if answer.status_code == 422 else wait_job(address, answer.headers["Location"], clerk)
+    assert (result["status"], result["refused"], result["errors"][0]["row"]) == ("failed", 1, 3)
+
+
+def test_a_large_file_is_a_job_with_progress_events(site, clerk):
+    address = site.serve("up", IMPORT_ASYNC_BYTES="1000")
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(*(line(n) for n in range(3000))), headers=clerk, timeout=60)
+    assert answer.status_code == 202
+    result = wait_job(address, answer.headers["Location"], clerk)
+    assert (result["status"], result["new"]) == ("done", 3000)
+
+
+def test_the_same_idempotency_key_is_one_job(site, clerk):
+    address = site.serve()
+    jobs = set()
+    for _ in range(2):
+        answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1)), headers={**clerk, "Idempotency-Key": "once"}, timeout=60)
+        assert answer.status_code in (200, 202), answer.text
+        jobs.add(answer.json()["job"] if answer.status_code == 200 else answer.headers["Location"].rsplit("/", 1)[1])
+    assert len({str(job) for job in jobs}) == 1
+
+
+def test_who_may_not_import_is_told_so_in_a_problem_document(site):
+    headers = person(site, "guest", "cash.view_cashbook")
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import", data=rows(line(1)), headers=headers, timeout=30)
+    assert answer.status_code == 403 and answer.headers["Content-Type"].startswith("application/problem+json")
+    assert requests.post(address + "/api/cash/cashbook/import", data=rows(line(1)), timeout=30).status_code in (401, 403)
+    assert requests.post(address + "/api/cash/nothing/import", data=b"x", headers=headers, timeout=30).status_code == 404
+
+
+def test_anothers_job_cannot_be_seen(site, clerk):
+    other = person(site, "other", "cash.view_cashbook", "cash.import_cashbook")
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1)), headers=clerk, timeout=60)
+    job = answer.json()["job"] if answer.status_code == 200 else answer.headers["Location"].rsplit("/", 1)[1]
+    assert requests.get(f"{address}/api/jobs/{job}", headers=clerk, timeout=30).status_code == 200
+    assert requests.get(f"{address}/api/jobs/{job}", headers=other, timeout=30).status_code in (403, 404)
+
+
+def test_an_upload_over_the_limit_is_413_and_leaves_nothing(site, clerk):
+    address = site.serve(UPLOAD_BYTES_MAX="10000")
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=b"x" * 50000, headers=clerk, timeout=30)
+    assert answer.status_code == 413
+    assert site.left_in("spool") == []
+
+
+def test_an_export_is_a_job_with_a_download(site, clerk):
+    site.csv("a.csv", HEAD, *(line(n) for n in range(50)))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve("up")
+    answer = requests.post(address + "/api/cash/cashbook/export?format=csv", headers=clerk, timeout=30)
+    assert answer.status_code == 202, answer.text
+    location = answer.headers["Location"]
+    assert wait_job(address, location, clerk)["status"] == "done"
+    download = requests.get(address + location + "/download", headers=clerk, timeout=30)
+    assert download.status_code == 200 and len(download.text.splitlines()) == 51
+
+
+def sign_in(address, name):
+    session = requests.Session()
+    page = session.get(address + "/admin/login/", timeout=30)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text).group(1)
+    answer = session.post(address + "/admin/login/", data={"username": name, "password": "correct horse", "csrfmiddlewaretoken": token},
+                          headers={"Referer": address + "/admin/login/"}, timeout=30, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return session
+
+
+def test_the_month_page_adds_up_by_category_and_carries_the_balance(site, clerk):
+    site.csv("a.csv", HEAD, line(1, date="2026-10-01", income="10000", expense="0"), line(2, category="매출", income="5000", expense="0"), line(3, expense="1200"))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve()
+    page = sign_in(address, "clerk").get(address + "/cash/2026-11", timeout=30)
+    assert page.status_code == 200
+    text = re.sub(r"<[^>]+>", " ", page.text)
+    assert "10,000" in text and "5,000" in text and "1,200" in text and "13,800" in text
+    assert requests.get(address + "/cash/2026-11", timeout=30, allow_redirects=False).status_code in (302, 303, 401, 403)
+    assert sign_in(address, "clerk").get(address + "/cash/2026-13", timeout=30).status_code == 404
+
+
+def test_a_form_without_its_token_is_refused(site, clerk):
+    address = site.serve()
+    session = sign_in(address, "clerk")
+    assert session.post(address + "/admin/cash/cashbook/add/", data={"external_ref": "X"}, timeout=30).status_code == 403
+
+
+def test_a_cell_with_markup_is_shown_as_text(site, clerk):
+    site.csv("a.csv", HEAD, line(1, description="<script>alert(1)</script>"))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve()
+    page = sign_in(address, "clerk").get(address + "/admin/cash/cashbook/", timeout=30)
+    assert page.status_code == 200 and "<script>alert" not in page.text and "&lt;script&gt;alert" in page.text
+
+
+def test_errors_of_the_api_are_problem_documents_with_the_request_id(site, clerk):
+    address = site.serve()
+    answer = requests.get(address + "/api/jobs/999", headers=clerk, timeout=30)
+    problem = json.loads(answer.text)
+    assert answer.status_code == 404 and problem["status"] == 404 and problem["title"] and "request_id" in problem
