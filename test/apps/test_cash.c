@@ -1,0 +1,103 @@
+/* test_cash.c — what the cash books mean. */
+// SPDX-License-Identifier: Apache-2.0
+#include "cash/cash.h"
+#include "../store/store_test.h"
+
+static const struct jb_model *const models[] = { &cash_cashbook, &cash_project, &cash_project_cashbook, &cash_closed_month, NULL };
+
+static struct jb_date day(int year, int month, int number)
+{
+    struct jb_date date = { 0 };
+    CHECK(jb_date_of(year, month, number, &date));
+    return date;
+}
+
+static void add(struct jb_scope *scope, const char *ref, struct jb_date date, const char *category, int64_t income, int64_t expense)
+{
+    struct cashbook row = {
+        .external_ref = jb_str_of(ref),
+        .date = date,
+        .description = JB_STR("적요"),
+        .category = jb_str_of(category),
+        .account = JB_STR("보통예금"),
+        .income = { income * 100, 2 },
+        .expense = { expense * 100, 2 },
+    };
+    CHECK_OK(jb_insert(scope, &cash_cashbook, &row));
+    CHECK(row.id > 0);
+}
+
+static void close_month(struct jb_scope *scope, int32_t months)
+{
+    struct closed_month row = { .month = { months }, .closed_by = JB_STR("kim") };
+    CHECK_OK(jb_insert(scope, &cash_closed_month, &row));
+    CHECK(row.closed_at.us > 0);
+}
+
+JB_TEST("every model of the cash books is sound")
+{
+    for (const struct jb_model *const *model = models; *model; model++)
+        CHECK_OK(jb_model_check(scope, *model));
+}
+
+JB_FIBER_TEST("a month's totals are by category, the largest movement first, and leave other months out")
+{
+    test_database(scope, models);
+    add(scope, "A", day(2026, 11, 1), "매출", 5000, 0);
+    add(scope, "B", day(2026, 11, 30), "소모품비", 0, 1200);
+    add(scope, "C", day(2026, 11, 15), "매출", 700, 0);
+    add(scope, "D", day(2026, 10, 31), "매출", 9000, 0);
+    add(scope, "E", day(2026, 12, 1), "매출", 9000, 0);
+
+    struct jb_rows *totals = cash_month_totals(scope, jb_date_month(day(2026, 11, 1)));
+    CHECK_OK(totals != NULL);
+    CHECK_INT(totals->count, 2);
+    const struct cash_total *first = jb_rows_at(totals, 0), *second = jb_rows_at(totals, 1);
+    CHECK_TEXT(first->category, "매출");
+    CHECK_INT(first->entries, 2);
+    CHECK_INT(jb_decimal_compare(first->income, (struct jb_decimal){ 5700, 0 }), 0);
+    CHECK_TEXT(second->category, "소모품비");
+    CHECK_INT(jb_decimal_compare(second->expense, (struct jb_decimal){ 1200, 0 }), 0);
+}
+
+JB_FIBER_TEST("the balance before a day is what all earlier rows left")
+{
+    struct jb_decimal balance;
+
+    test_database(scope, models);
+    CHECK_OK(cash_balance_before(scope, day(2026, 11, 1), &balance));
+    CHECK_INT(jb_decimal_compare(balance, (struct jb_decimal){ 0, 0 }), 0);
+    add(scope, "A", day(2026, 10, 1), "매출", 5000, 0);
+    add(scope, "B", day(2026, 10, 31), "소모품비", 0, 1200);
+    add(scope, "C", day(2026, 11, 1), "매출", 700, 0);
+    CHECK_OK(cash_balance_before(scope, day(2026, 11, 1), &balance));
+    CHECK_INT(jb_decimal_compare(balance, (struct jb_decimal){ 3800, 0 }), 0);
+}
+
+JB_FIBER_TEST("a closed month refuses new rows, changes, deletions and rows moved into it")
+{
+    void *state = NULL;
+    struct cashbook open = { .date = day(2026, 11, 5) }, closed = { .date = day(2026, 10, 5) };
+
+    test_database(scope, models);
+    close_month(scope, jb_date_month(closed.date).months);
+    CHECK_OK(cash_closed_prepare(scope, &state));
+    CHECK_OK(cash_cashbook_check(scope, state, NULL, &open));
+    CHECK_OK(cash_cashbook_check(scope, state, &open, &open));
+    CHECK_FAILS(cash_cashbook_check(scope, state, NULL, &closed), JB_CONFLICT);
+    CHECK_FAILS(cash_cashbook_check(scope, state, &closed, NULL), JB_CONFLICT);
+    CHECK_FAILS(cash_cashbook_check(scope, state, &open, &closed), JB_CONFLICT);
+    CHECK_FAILS(cash_cashbook_check(scope, state, &closed, &open), JB_CONFLICT);
+}
+
+JB_FIBER_TEST("a refusal names the month and what to do")
+{
+    void *state = NULL;
+    struct cashbook closed = { .date = day(2026, 10, 5) };
+
+    test_database(scope, models);
+    close_month(scope, jb_date_month(closed.date).months);
+    CHECK_OK(cash_closed_prepare(scope, &state));
+    CHECK(!cash_cashbook_check(scope, state, NULL, &closed));
+    CHECK_TEXT(jb_failure_text(scope), "2026년 10월은 마감되었습니다. 마감을 풀거나 일자를 고치세요.");
+}
