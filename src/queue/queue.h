@@ -58,6 +58,10 @@ struct jb_work {
 /* Runs tasks on this loop until a stop is asked for (running ones are let finish, up to the supervisor's drain time; then they are cancelled and requeued, uncounted). */
 bool jb_queue_work(struct jb_scope *scope, const struct jb_work *how);
 
+/* Claims that one entry and runs it on this process (a small upload answered at once, the command line). false when it was not free to be claimed: somebody else runs or ran it.
+ * Should this process die, a worker takes it over. */
+bool jb_task_run_here(struct jb_scope *scope, int64_t id);
+
 /* Within a running task. */
 int64_t jb_task_id(const struct jb_scope *scope);      /* 0 outside */
 int jb_task_attempt(const struct jb_scope *scope);     /* 1… */
@@ -67,7 +71,6 @@ bool jb_task_cancel(struct jb_scope *scope, int64_t id);
 bool jb_task_retry(struct jb_scope *scope, int64_t id);
 /* Workers whose heartbeat is younger than 3 leases. -1 on failure. */
 int64_t jb_workers_alive(struct jb_scope *scope);
-/* Wakes this process's workers after a commit; others look every 200 ms (PRAGMA data_version). */
 /* A supervisor that saw a child die frees its leases at once. */
 bool jb_queue_release_worker(struct jb_scope *scope, int pid);
 
