@@ -38,7 +38,8 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
     notify->password = keep(mail->password);
     notify->from = keep(mail->from.size > 0 ? mail->from : JB_STR("jangbu@localhost"));
     notify->use_tls = mail->use_tls;
-    notify->port = mail->port ? mail->port : mail->use_tls ? 587 : 25;
+    notify->port = mail->port ? mail->port : mail->use_tls ? 587
+                                                           : 25;
     notify->timeout_s = mail->timeout_s ? mail->timeout_s : TIMEOUT_S;
     return notify;
 }

@@ -114,6 +114,19 @@ struct jb_queue *jb__queue_of(const struct jb_scope *scope)
     return slot->queue;
 }
 
+struct jb_scope *jb_scope_detached(struct jb_scope *scope, const char *name)
+{
+    struct jb_scope *detached = jb_scope_new(name);
+
+    for (int i = 0; i < JB_SERVICE_COUNT; i++)
+        if (i != JB_SERVICE_DB && i != JB_SERVICE_QUEUE)
+            jb_service_set(detached, (enum jb_service)i, jb_service(scope, (enum jb_service)i));
+    jb_db_use(detached, jb_db_of(scope));
+    jb_queue_use(detached, jb__queue_of(scope));
+    jb_language_set(detached, jb_language(scope));
+    return detached;
+}
+
 const struct jb_task *jb__task_find(const struct jb_queue *queue, struct jb_str name)
 {
     for (size_t i = 0; queue->tasks[i]; i++)

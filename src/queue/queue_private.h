@@ -85,16 +85,16 @@ bool jb__broker_worker_gone(struct jb_scope *scope, struct jb_str worker);
 void jb__work_poke(struct jb_list *link);
 
 /* run.c: one claimed entry. The heartbeat cancels `scope` and says why. */
-struct jb__run {
+struct jb__task_run {
     struct jb_list link;
-    struct jb_scope *scope; /* of the task; NULL once it has returned */
+    struct jb_scope *scope;     /* of the task; NULL once it has returned */
     const struct jb_task *task; /* NULL: nobody here knows it */
     struct queue_entry entry;
     int starts;
     bool wished; /* somebody asked for the cancellation */
     bool lost;   /* the lease is another worker's now: what becomes of the entry is for that one to write */
 };
-/* Runs it to its end, writes what became of it and logs once. `scope` is the worker's. */
-void jb__run(struct jb_scope *scope, struct jb_str worker, struct jb__run *run);
+/* Runs it to its end in a child of `scope`, writes what became of it and logs once; `steady` is not cancelled with the worker. */
+void jb__task_run(struct jb_scope *scope, struct jb_scope *steady, struct jb_str worker, struct jb__task_run *run);
 
 #endif

@@ -15,14 +15,18 @@
 #define BACKOFF_S_MAX 3600
 #define CRASHES_MAX 50 /* a task that keeps killing its worker is failed in the end */
 
-enum outcome { DONE, FAILED, CANCELLED, AGAIN, PUT_BACK };
+enum outcome { DONE,
+    FAILED,
+    CANCELLED,
+    AGAIN,
+    PUT_BACK };
 
 static bool worth_another(enum jb_error error)
 {
     return error == JB_LIMIT || error == JB_TIMEOUT || error == JB_UNAVAILABLE || error == JB_BROKEN || error == JB_CANCELLED;
 }
 
-static enum outcome outcome_of(const struct jb__run *run, bool ok, enum jb_error error, int attempts_max)
+static enum outcome outcome_of(const struct jb__task_run *run, bool ok, enum jb_error error, int attempts_max)
 {
     if (ok)
         return DONE;
@@ -44,7 +48,7 @@ static struct jb_time next_run(const struct jb_task *task, int attempt)
     return (struct jb_time){ jb_now().us + pause_us + (int64_t)(jb_random_u64() % (uint64_t)(pause_us / 10)) };
 }
 
-static void log_outcome(const struct jb__run *run, enum outcome outcome, const struct jb_failure *failure, struct jb_scope *scope, int64_t us)
+static void log_outcome(const struct jb__task_run *run, enum outcome outcome, const struct jb_failure *failure, struct jb_scope *scope, int64_t us)
 {
     static const enum jb_log_level level_of[JB_ERROR_COUNT] = {
         [JB_DENIED] = JB_LOG_NOTICE,
@@ -68,7 +72,7 @@ static void log_outcome(const struct jb__run *run, enum outcome outcome, const s
         failure ? jb_error_name(failure->error) : "ok", JB_FMT(text));
 }
 
-static void write_outcome(struct jb_scope *scope, const struct jb__run *run, enum outcome outcome, const struct jb_failure *failure)
+static void write_outcome(struct jb_scope *scope, const struct jb__task_run *run, enum outcome outcome, const struct jb_failure *failure)
 {
     int64_t id = run->entry.id;
     int attempts = run->entry.attempts + 1;
@@ -88,7 +92,7 @@ static void write_outcome(struct jb_scope *scope, const struct jb__run *run, enu
     }
 }
 
-static bool payload_read(struct jb_scope *scope, const struct jb__run *run, void **ret_payload)
+static bool payload_read(struct jb_scope *scope, const struct jb__task_run *run, void **ret_payload)
 {
     struct jb_json *json = jb_json_parse(scope, run->entry.payload);
     void *payload = jb_alloc(scope, run->task->payload.size);
@@ -99,7 +103,7 @@ static bool payload_read(struct jb_scope *scope, const struct jb__run *run, void
     return true;
 }
 
-static bool run_task(struct jb_scope *scope, struct jb__run *run, int attempts_max, void **ret_payload)
+static bool run_task(struct jb_scope *scope, struct jb__task_run *run, int attempts_max, void **ret_payload)
 {
     if (!run->task)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "작업 ‘%.*s’을(를) 아는 프로그램이 아닙니다.", "This program knows no task \"%.*s\"."), JB_FMT(run->entry.name));
@@ -112,11 +116,11 @@ static bool run_task(struct jb_scope *scope, struct jb__run *run, int attempts_m
     return !JB_FAULT("queue/work/claimed", scope) && jb_continue(scope) && run->task->run(scope, *ret_payload);
 }
 
-static void call_failed(struct jb_scope *worker_scope, const struct jb__run *run, const void *payload, const struct jb_failure *failure)
+static void call_failed(struct jb_scope *steady, const struct jb__task_run *run, const void *payload, const struct jb_failure *failure)
 {
     if (!run->task || !run->task->failed || !payload)
         return;
-    struct jb_scope *scope = jb_scope_child(worker_scope, "task failed");
+    struct jb_scope *scope = jb_scope_child(steady, "task failed");
     run->task->failed(scope, payload, failure);
     if (jb_failure(scope)) {
         struct jb_str text = jb_failure_text(scope);
@@ -125,9 +129,9 @@ static void call_failed(struct jb_scope *worker_scope, const struct jb__run *run
     jb_scope_end(scope);
 }
 
-void jb__run(struct jb_scope *worker_scope, struct jb_str worker, struct jb__run *run)
+void jb__task_run(struct jb_scope *worker_scope, struct jb_scope *steady, struct jb_str worker, struct jb__task_run *run)
 {
-    struct jb_scope *scope = jb_scope_child(worker_scope, "task"), *after = jb_scope_child(worker_scope, "task end");
+    struct jb_scope *scope = jb_scope_child(worker_scope, "task"), *after = jb_scope_child(steady, "task end");
     struct jb__queue_slot *slot = JB_NEW(scope, struct jb__queue_slot);
     int attempts_max = run->task && run->task->attempts_max ? run->task->attempts_max : ATTEMPTS_MAX;
     void *payload = NULL;
@@ -147,7 +151,7 @@ void jb__run(struct jb_scope *worker_scope, struct jb_str worker, struct jb__run
     log_outcome(run, outcome, failure, scope, jb_monotonic_us() - started_us);
     if (!run->lost) {
         if (outcome == FAILED)
-            call_failed(worker_scope, run, payload, failure);
+            call_failed(steady, run, payload, failure);
         write_outcome(after, run, outcome, failure);
         if (!jb__broker_drop(after, worker, run->entry.id))
             jb_failure_clear(after); /* it runs out by itself */

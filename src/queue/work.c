@@ -20,11 +20,12 @@
 struct work {
     struct jb_list link; /* in queue->workers */
     struct jb_scope *scope, *beat_scope;
+    struct jb_scope *steady; /* is not cancelled with `scope`: heartbeats and endings go on */
     struct jb_queue *queue;
     struct jb_channel *pokes;
     struct jb__claim claim;
     struct queue_worker registry;
-    struct jb_list runs; /* struct jb__run */
+    struct jb_list runs; /* struct jb__task_run */
     int concurrency, tasks_max, started;
     bool beating, drain;
     int64_t forgot_us;
@@ -33,7 +34,7 @@ struct work {
 struct job {
     struct work *work;
     struct jb_scope *scope; /* owns the entry's texts */
-    struct jb__run run;
+    struct jb__task_run run;
 };
 
 void jb__work_poke(struct jb_list *link)
@@ -62,10 +63,10 @@ static void log_and_clear(struct jb_scope *scope, const char *doing)
 
 /* ---- the heartbeat -------------------------------------------------------------------------------------------------------- */
 
-static struct jb__run *run_find(struct work *work, int64_t id)
+static struct jb__task_run *run_find(struct work *work, int64_t id)
 {
     for (JB_EACH(&work->runs, link)) {
-        struct jb__run *run = JB_CONTAINER(link, struct jb__run, link);
+        struct jb__task_run *run = JB_CONTAINER(link, struct jb__task_run, link);
         if (run->entry.id == id)
             return run;
     }
@@ -81,7 +82,7 @@ static bool renew_one(struct work *work, struct jb_scope *scope, int64_t id)
         log_and_clear(scope, "renewing a lease");
         return false;
     }
-    struct jb__run *run = run_find(work, id); /* it may have ended during the wait */
+    struct jb__task_run *run = run_find(work, id); /* it may have ended during the wait */
     if (!run || !run->scope)
         return true;
     run->wished |= cancel;
@@ -97,7 +98,7 @@ static void renew_all(struct work *work, struct jb_scope *scope)
     size_t count = 0;
 
     for (JB_EACH(&work->runs, link))
-        ids[count++] = JB_CONTAINER(link, struct jb__run, link)->entry.id;
+        ids[count++] = JB_CONTAINER(link, struct jb__task_run, link)->entry.id;
     for (size_t i = 0; i < count && renew_one(work, scope, ids[i]); i++)
         ;
 }
@@ -150,7 +151,7 @@ static void run_job(void *arg)
     struct job *job = arg;
     struct work *work = job->work;
 
-    jb__run(job->scope, work->claim.worker, &job->run);
+    jb__task_run(job->scope, work->steady, work->claim.worker, &job->run);
     jb_list_remove(&job->run.link);
     work->registry.active--;
     work->registry.done++;
@@ -215,7 +216,7 @@ static void dispatch(struct work *work)
 static void cancel_runs(struct work *work)
 {
     for (JB_EACH(&work->runs, link)) {
-        struct jb__run *run = JB_CONTAINER(link, struct jb__run, link);
+        struct jb__task_run *run = JB_CONTAINER(link, struct jb__task_run, link);
         if (run->scope)
             jb_cancel(run->scope);
     }
@@ -291,9 +292,11 @@ static void leave(struct work *work)
 static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t only_id)
 {
     struct jb_scope *scope = jb_scope_child(outer, "worker");
+    struct jb_scope *steady = jb_scope_detached(outer, "steady");
     struct work work = {
         .scope = scope,
-        .beat_scope = jb_scope_child(scope, "heartbeat"),
+        .steady = steady,
+        .beat_scope = jb_scope_child(steady, "heartbeat"),
         .queue = jb__queue_of(scope),
         .pokes = jb_channel_new(1),
         .claim = { .worker = worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : JB_LEASE_S },
@@ -317,10 +320,11 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
     dispatch(&work);
     finish(&work);
     leave(&work);
-    if (!only_id && !jb__broker_worker_gone(scope, work.claim.worker))
-        jb_failure_clear(scope);
+    if (!only_id && !jb__broker_worker_gone(steady, work.claim.worker))
+        log_and_clear(steady, "leaving the registry");
     jb_channel_free(work.pokes);
     jb_scope_end(work.beat_scope);
+    jb_scope_end(steady);
     jb_scope_end(scope);
     return work.started;
 }
