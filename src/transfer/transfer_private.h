@@ -26,8 +26,6 @@ struct jb_transfer {
     const struct jb_zone *zone;
 };
 struct jb_transfer *jb__transfer_of(const struct jb_scope *scope); /* asserts that there is one */
-/* A root scope with the same services and language, for work that outlives its caller. */
-struct jb_scope *jb__scope_detached(struct jb_scope *scope, const char *name);
 
 /* ---- columns.c: what a sheet's columns mean ----------------------------------------------------------------------------------- */
 
