@@ -141,7 +141,7 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     int batch = exchange->batch_rows ? exchange->batch_rows : options->batch_rows ? options->batch_rows
                                                                                   : 1000;
     choose(req, vars, "batch_rows", jb_cstr(scope, jb__number(scope, batch)));
-    jb__set(vars, "direct", (bool)jb_str_is(jb_form_text(req, "direct"), "1"));
+    jb__set(vars, "direct", (bool)(jb_str_is(jb_form_text(req, "direct"), "1") || jb_str_is(jb_query_text(req, "direct"), "1")));
     jb__set(vars, "ignore_existing", (bool)jb_str_is(jb_form_text(req, "ignore_existing"), "1"));
     jb_vars_text(vars, "once", jb_form_once(req));
     return jb_page_vars(req, status, "admin/import.html", vars);
