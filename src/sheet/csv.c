@@ -258,13 +258,13 @@ static struct guess count_separators(struct jb_str text, char separator)
     return guess;
 }
 
-/* The one that the most records have as often as the first record; of equals the more frequent, then the earlier in the list. */
+/* The one that the most records have as often as the first record; of equals the more frequent, then the earlier in the list: people write commas in their
+ * texts and amounts, tabs never. */
 static char guess_separator(struct jb_str text, bool tabs)
 {
-    const char *candidates = tabs ? "\t,;" : ",;\t";
-    char best = candidates[0];
+    char best = tabs ? '\t' : ',';
     size_t best_same = 0, best_first = 0;
-    for (const char *c = candidates; *c; c++) {
+    for (const char *c = "\t,;"; *c; c++) {
         struct guess guess = count_separators(text, *c);
         if (guess.first > 0 && (guess.same > best_same || (guess.same == best_same && guess.first > best_first))) {
             best = *c;
@@ -290,7 +290,7 @@ static bool told_separator(struct jb__csv *csv)
 static bool open_separator(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__csv *csv = sheet->csv;
-    while (csv->size < GUESS_BYTES && read_more(sheet, scope))
+    while (csv->size < GUESS_BYTES && !csv->undecodable && read_more(sheet, scope))
         ;
     if (jb_failure(scope))
         return false;

@@ -22,14 +22,17 @@ enum jb_cell_type {
 
 struct jb_cell {
     enum jb_cell_type type;
-    uint32_t column;    /* 1-based */
+    uint32_t column; /* 1-based */
     bool truth;
     bool has_time;      /* DATE: the format shows a time of day, or the serial has a fraction */
     struct jb_str text; /* UTF-8, decoded */
     double serial;      /* DATE and NUMBER */
 };
 
-enum jb_sheet_format { JB_SHEET_AUTO, JB_SHEET_XLSX, JB_SHEET_CSV, JB_SHEET_TSV };
+enum jb_sheet_format { JB_SHEET_AUTO,
+    JB_SHEET_XLSX,
+    JB_SHEET_CSV,
+    JB_SHEET_TSV };
 
 struct jb_sheet_options {
     enum jb_sheet_format format; /* AUTO: by content, then by name */
@@ -52,7 +55,7 @@ struct jb_sheet *jb_sheet_open(struct jb_scope *scope, const char *path, struct 
 void jb_sheet_close(struct jb_sheet *sheet);
 
 struct jb_sheet_row {
-    int64_t number;           /* 1-based row number in the sheet; for CSV the record's number (blank lines counted) */
+    int64_t number;              /* 1-based row number in the sheet; for CSV the record's number (blank lines counted) */
     const struct jb_cell *cells; /* ascending columns, no EMPTY cells */
     size_t count;
 };
@@ -118,5 +121,8 @@ bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *sco
 bool jb_sheet_print_cells(struct jb_scope *scope, const char *path, const struct jb_sheet_options *options, FILE *out);
 /* `jangbu sheet info`: format, encoding, sheets, counts; as name<TAB>value lines or one JSON object. Reads the whole sheet. */
 bool jb_sheet_print_info(struct jb_scope *scope, const char *path, const struct jb_sheet_options *options, bool json, FILE *out);
+/* `jangbu sheet generate`: a head row of labels and `rows` sample rows of the fields that people fill in. Row i depends on the seed and i alone. A failure leaves
+ * no file behind. */
+bool jb_sheet_generate(struct jb_scope *scope, const struct jb_record *record, struct jb_str title, int64_t rows, uint64_t seed, enum jb_sheet_format format, const char *path);
 
 #endif

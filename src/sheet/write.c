@@ -1,0 +1,85 @@
+/* write.c — the door of the writers: rows in, bytes out to a sink, nothing of earlier rows kept. */
+// SPDX-License-Identifier: Apache-2.0
+#include "sheet/write_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 16384
+#define OUT_BYTES_MAX ((size_t)64 << 20) /* one cell at most, it is given on between cells */
+#define SHEET_NAME_MAX 31
+
+/* Excel takes 31 characters, none of []:*?/\ and no ' at an end. */
+static struct jb_str sheet_name(struct jb_str wanted)
+{
+    char *name = calloc(1, SHEET_NAME_MAX * 4 + 8);
+    JB_CHECK(name);
+    size_t size = 0, units = 0;
+    wanted = jb_str_trim_unicode(wanted);
+    for (size_t at = 0; at < wanted.size;) {
+        uint32_t code = jb_utf8_next(wanted, &at);
+        units += code > 0xffff ? 2 : 1;
+        if (units > SHEET_NAME_MAX)
+            break;
+        if (code < 0x20 || (code < 0x80 && strchr("[]:*?/\\'", (int)code)))
+            code = ' ';
+        size += jb_utf8_put(code, name + size);
+    }
+    if (jb_str_trim((struct jb_str){ name, size }).size == 0) {
+        memcpy(name, "Sheet1", 6);
+        size = 6;
+    }
+    return (struct jb_str){ name, size };
+}
+
+struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct jb_sheet_writer_options *options, jb_sheet_sink *sink, void *arg)
+{
+    (void)scope;
+    struct jb_sheet_writer *writer = calloc(1, sizeof *writer);
+    JB_CHECK(writer && options->format != JB_SHEET_AUTO);
+    writer->options = *options;
+    writer->options.sheet = sheet_name(options->sheet);
+    writer->sink = sink;
+    writer->arg = arg;
+    jb_buf_init(&writer->out, OUT_BYTES_MAX);
+    if (options->format == JB_SHEET_XLSX)
+        writer->zip = jb__zip_writer_new(sink, arg);
+    return writer;
+}
+
+void jb_sheet_writer_free(struct jb_sheet_writer *writer)
+{
+    if (!writer)
+        return;
+    jb__zip_writer_free(writer->zip);
+    jb_buf_done(&writer->out);
+    free((void *)(uintptr_t)writer->options.sheet.data);
+    free(writer->columns);
+    free(writer);
+}
+
+bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles, const struct jb_field *const *fields, size_t count)
+{
+    JB_CHECK(!writer->columns);
+    if (count == 0 || count > COLUMNS_MAX)
+        return jb_fail(scope, JB_LIMIT, JB_L(scope, "열이 %zu개입니다. 1개에서 %d개까지 쓸 수 있습니다.", "There are %zu columns. Use 1 to %d."), count, COLUMNS_MAX);
+    writer->columns = calloc(count, sizeof *writer->columns);
+    JB_CHECK(writer->columns);
+    writer->count = count;
+    for (size_t i = 0; i < count; i++) {
+        writer->columns[i].field = fields ? fields[i] : NULL;
+        jb_column_letters((uint32_t)i + 1, writer->columns[i].letters);
+    }
+    return writer->zip ? jb__xlsx_write_head(writer, scope, titles) : jb__csv_write_head(writer, scope, titles);
+}
+
+bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
+{
+    JB_CHECK(writer->columns && count <= writer->count);
+    return writer->zip ? jb__xlsx_write_row(writer, scope, values, count) : jb__csv_write_row(writer, scope, values, count);
+}
+
+bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
+{
+    JB_CHECK(writer->columns);
+    return writer->zip ? jb__xlsx_write_finish(writer, scope) : jb__csv_write_finish(writer, scope);
+}

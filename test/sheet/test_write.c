@@ -1,0 +1,343 @@
+/* test_write.c — what was written is read back as it was, by us and by openpyxl. */
+// SPDX-License-Identifier: Apache-2.0
+#include "make.h"
+#include "base/json.h"
+
+struct entry {
+    struct jb_str name;
+    struct jb_decimal amount;
+    int64_t count;
+    bool done;
+    struct jb_date day;
+    struct jb_month month;
+    struct jb_time at;
+    uint64_t present;
+};
+static const struct jb_record entry_record = JB_RECORD(entry,
+    JB_FIELD(entry, name, .label = "이름", .unique = true, .required = true, .length_max = 40), JB_FIELD(entry, amount, .label = "금액", .digits = 15, .decimals = 2), JB_FIELD(entry, count), JB_FIELD(entry, done),
+    JB_FIELD(entry, day, .label = "일자"), JB_FIELD(entry, month), JB_FIELD(entry, at), JB_PRESENCE(entry, present));
+#define FIELDS 7
+
+/* Writes the rows (FIELDS values each) and returns the path. */
+static const char *write_rows(struct jb_scope *scope, struct jb_sheet_writer_options options, const struct jb_value (*rows)[FIELDS], size_t count)
+{
+    const struct jb_field *fields[FIELDS];
+    struct jb_str titles[FIELDS];
+    char *path = temporary(scope, options.format == JB_SHEET_XLSX ? ".xlsx" : ".csv");
+    FILE *file = fopen(path, "wb");
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &options, to_file, file);
+    for (size_t i = 0; i < FIELDS; i++) {
+        fields[i] = &entry_record.fields[i];
+        titles[i] = jb_str_of(fields[i]->name);
+    }
+    CHECK_OK(jb_sheet_writer_head(writer, scope, titles, fields, FIELDS));
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(jb_sheet_writer_row(writer, scope, rows[i], FIELDS));
+    CHECK_OK(jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    fclose(file);
+    return path;
+}
+
+/* Every value as it was; decimals by value. */
+static void check_back(struct jb_scope *scope, const char *path, const struct jb_value (*rows)[FIELDS], size_t count)
+{
+    struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR_NULL, NULL);
+    struct jb_sheet_row row;
+    CHECK_OK(sheet != NULL);
+    CHECK(jb_sheet_next(sheet, scope, &row) && row.count == FIELDS);
+    for (size_t r = 0; r < count; r++) {
+        CHECK_OK(jb_sheet_next(sheet, scope, &row));
+        CHECK_INT(row.number, r + 2);
+        size_t at = 0;
+        for (size_t i = 0; i < FIELDS; i++) {
+            struct jb_cell none = { .type = JB_CELL_EMPTY };
+            bool here = at < row.count && row.cells[at].column == i + 1;
+            struct jb_value got;
+            CHECK_OK(jb_cell_value(sheet, scope, here ? &row.cells[at] : &none, &entry_record.fields[i], &got));
+            at += here;
+            if (!jb_value_equal(got, rows[r][i])) {
+                CHECK_STR(jb_value_text(scope, got), jb_value_text(scope, rows[r][i]));
+                CHECK_INT(got.type, rows[r][i].type);
+            }
+        }
+    }
+    CHECK(!jb_sheet_next(sheet, scope, &row));
+    CHECK_INT(jb_error(scope), JB_OK);
+    jb_sheet_close(sheet);
+}
+
+static struct jb_value decimal(int64_t units, int32_t scale)
+{
+    return jb_v(((struct jb_decimal){ units, scale }));
+}
+
+static struct jb_value day(int year, int month, int date)
+{
+    struct jb_date result;
+    CHECK(jb_date_of(year, month, date, &result));
+    return jb_v(result);
+}
+
+static struct jb_value at(const char *iso)
+{
+    struct jb_time time;
+    CHECK(jb_time_parse(jb_str_of(iso), NULL, &time));
+    return jb_v(time);
+}
+
+static size_t sample(struct jb_value rows[8][FIELDS])
+{
+    const struct jb_value null = jb_v_null();
+    const struct jb_value all[][FIELDS] = {
+        { jb_v(JB_STR("가나 <b>&\"'다\"")), decimal(123450, 2), jb_v((int64_t)-7), jb_v_bool(true), day(2025, 1, 31), jb_v(((struct jb_month){ 660 })), at("2025-01-31T09:30:15Z") },
+        { jb_v(JB_STR("_x0041_ 😀 \x01 tab\there")), decimal(-999999999999999, 2), jb_v((int64_t)999999999999999), jb_v_bool(false), day(1900, 1, 1), jb_v(((struct jb_month){ 0 })), at("2025-01-31T23:59:59.999999Z") },
+        { jb_v(JB_STR("007")), decimal(123456789012345678, 2), jb_v(INT64_MAX), null, day(1899, 12, 31), jb_v(((struct jb_month){ -900 })), at("2025-01-31T09:30:15.123457Z") },
+        { jb_v(JB_STR("a, \"b\"; c")), decimal(0, 0), jb_v(INT64_MIN), null, day(9999, 12, 31), null, at("1970-01-01T00:00Z") },
+        { jb_v(JB_STR("=1+1")), null, null, null, null, null, null },
+        { jb_v(JB_STR("'=1+1")), decimal(1, 18), null, null, day(1900, 3, 1), null, at("2024-02-29T12:00Z") },
+    };
+    memcpy(rows, all, sizeof all);
+    return JB_COUNT(all);
+}
+
+JB_TEST("a workbook that was written is read back exactly")
+{
+    struct jb_value rows[8][FIELDS];
+    size_t count = sample(rows);
+    check_back(scope, write_rows(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX }, (const struct jb_value(*)[FIELDS])rows, count), (const struct jb_value(*)[FIELDS])rows, count);
+}
+
+JB_TEST("delimited text that was written is read back exactly")
+{
+    struct jb_value rows[8][FIELDS];
+    size_t count = sample(rows);
+    static const enum jb_sheet_format formats[] = { JB_SHEET_CSV, JB_SHEET_TSV };
+    for (size_t i = 0; i < 4; i++)
+        check_back(scope, write_rows(scope, (struct jb_sheet_writer_options){ .format = formats[i % 2], .bom = i / 2 }, (const struct jb_value(*)[FIELDS])rows, count), (const struct jb_value(*)[FIELDS])rows, count);
+}
+
+JB_TEST("times are written in the zone of the options")
+{
+    const struct jb_value rows[][FIELDS] = { { jb_v(JB_STR("x")), jb_v_null(), jb_v_null(), jb_v_null(), jb_v_null(), jb_v_null(), at("2025-01-31T23:30:00Z") } };
+    struct jb_sheet_writer_options options = { .format = JB_SHEET_CSV, .zone = jb_zone_open("Asia/Seoul") };
+    CHECK_SAYS(cells_of(scope, write_rows(scope, options, rows, 1), NULL), "2025-02-01T08:30:00+09:00");
+    options.format = JB_SHEET_XLSX;
+    CHECK_SAYS(cells_of(scope, write_rows(scope, options, rows, 1), NULL), "2\t7\td\t2025-02-01T08:30:00\n");
+}
+
+/* ---- formulas --------------------------------------------------------------------------------------------------------------- */
+
+static bool to_buf(void *buf, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    (void)scope;
+    jb_buf_put_bytes(buf, bytes, size);
+    return true;
+}
+
+/* One text as the only cell below a head "t". */
+static struct jb_str text_as(struct jb_scope *scope, struct jb_sheet_writer_options options, struct jb_str text, const char **ret_path)
+{
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_value value = jb_v(text);
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &options, to_buf, &buf);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, &JB_STR("t"), NULL, 1) && jb_sheet_writer_row(writer, scope, &value, 1) && jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    struct jb_str bytes = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    *ret_path = write_file(scope, options.format == JB_SHEET_XLSX ? ".xlsx" : ".csv", bytes);
+    return bytes;
+}
+
+static struct jb_str only_text(struct jb_scope *scope, const char *path, bool raw)
+{
+    struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR_NULL, &(struct jb_sheet_options){ .separator = ',' });
+    struct jb_sheet_row row;
+    CHECK_OK(sheet && jb_sheet_next(sheet, scope, &row) && jb_sheet_next(sheet, scope, &row) && row.count == 1);
+    CHECK_INT(row.cells[0].type, JB_CELL_TEXT);
+    struct jb_str text = jb_copy(scope, raw ? row.cells[0].text : jb_cell_text(sheet, scope, &row.cells[0]));
+    jb_sheet_close(sheet);
+    return text;
+}
+
+static void check_guard(struct jb_scope *scope, struct jb_str text, bool may_be_bare)
+{
+    static const char *const dangerous[] = { "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠" };
+    const char *path;
+    fprintf(stderr, "# %.*s\n", JB_FMT(text));
+    text_as(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_CSV }, text, &path);
+    struct jb_str written = only_text(scope, path, true);
+    for (size_t i = 0; i < JB_COUNT(dangerous); i++)
+        CHECK(may_be_bare || !jb_str_starts(written, jb_str_of(dangerous[i])));
+    CHECK(!may_be_bare || jb_str_equal(written, text));
+    CHECK_STR(only_text(scope, path, false), text);
+    text_as(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_CSV, .raw = true }, text, &path);
+    CHECK_STR(only_text(scope, path, true), text);
+    text_as(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX }, text, &path);
+    CHECK_STR(only_text(scope, path, false), text);
+}
+
+JB_TEST("no exported text runs as a formula, and each comes back as it was")
+{
+    const char *shared = getenv("JB_SHARED");
+    FILE *file = shared ? fopen(jb_format(scope, "%s/cases/vectors/formula_injection.json", shared).data, "rb") : NULL;
+    if (!file)
+        jb_test_skip("no shared cases at hand");
+    char bytes[65536];
+    struct jb_str json = { bytes, fread(bytes, 1, sizeof bytes, file) };
+    fclose(file);
+    struct jb_json *all = jb_json_parse(scope, json);
+    CHECK_OK(all != NULL);
+    CHECK(jb_json_member(all, "strings")->count > 10);
+    for (const struct jb_json *text = jb_json_member(all, "strings")->first; text; text = text->next)
+        check_guard(scope, text->text, false);
+    for (const struct jb_json *text = jb_json_member(all, "numbers_allowed_bare")->first; text; text = text->next)
+        check_guard(scope, text->text, true);
+    static const char *const more[] = { "''-1+1", "'", "''", "+82 10-1234-5678", "-1e5", "@", "=", "'@'", "it's", "＠a" };
+    for (size_t i = 0; i < JB_COUNT(more); i++)
+        check_guard(scope, jb_str_of(more[i]), false);
+}
+
+/* ---- limits and order ---------------------------------------------------------------------------------------------------------- */
+
+JB_TEST("a text over Excel's length is refused in a workbook and fits in a CSV")
+{
+    char *text = jb_alloc(scope, 40001);
+    memset(text, 'a', 40000);
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_value value = jb_v(((struct jb_str){ text, 40000 }));
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX }, to_buf, &buf);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, &JB_STR("t"), NULL, 1));
+    CHECK_FAILS(jb_sheet_writer_row(writer, scope, &value, 1), JB_LIMIT);
+    jb_sheet_writer_free(writer);
+    jb_buf_done(&buf);
+    const char *path;
+    text_as(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_CSV }, value.text, &path);
+    CHECK_INT(only_text(scope, path, false).size, 40000);
+}
+
+static bool count_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    (void)scope, (void)bytes;
+    *(size_t *)arg += size;
+    return true;
+}
+
+JB_TEST("the 1,048,577th row is refused")
+{
+    size_t bytes = 0;
+    struct jb_value value = jb_v_bool(true);
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX }, count_bytes, &bytes);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, &JB_STR("t"), NULL, 1));
+    for (int i = 2; i <= 1048576; i++)
+        CHECK(jb_sheet_writer_row(writer, scope, &value, 1));
+    CHECK_FAILS(jb_sheet_writer_row(writer, scope, &value, 1), JB_LIMIT);
+    CHECK_OK(jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    CHECK(bytes > 100000);
+}
+
+static bool refuse_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    (void)bytes;
+    size_t *left = arg;
+    if (size > *left)
+        return jb_fail(scope, JB_UNAVAILABLE, "the disk is full");
+    *left -= size;
+    return true;
+}
+
+JB_TEST("a sink that fails stops the writer wherever it stands")
+{
+    struct jb_value value = jb_v(JB_STR("some text"));
+    for (size_t room = 0; room < 3000; room += 97) {
+        size_t left = room;
+        struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = room % 2 ? JB_SHEET_XLSX : JB_SHEET_CSV }, refuse_bytes, &left);
+        bool ok = jb_sheet_writer_head(writer, scope, &JB_STR("t"), NULL, 1);
+        for (int i = 0; ok && i < 20000; i++)
+            ok = jb_sheet_writer_row(writer, scope, &value, 1);
+        ok = ok && jb_sheet_writer_finish(writer, scope);
+        CHECK(!ok);
+        CHECK_INT(jb_error(scope), JB_UNAVAILABLE);
+        jb_failure_clear(scope);
+        jb_sheet_writer_free(writer);
+    }
+}
+
+JB_TEST("a sheet's name is made one that Excel takes")
+{
+    static const struct {
+        const char *wanted, *name;
+    } names[] = { { "2025/01: [장부]*?", "2025 01   장부" }, { "", "Sheet1" }, { "'", "Sheet1" }, { "가나다라마바사아자차카타파하가나다라마바사아자차카타파하가나다라", "가나다라마바사아자차카타파하가나다라마바사아자차카타파하가나다" } };
+    for (size_t i = 0; i < JB_COUNT(names); i++) {
+        const char *path;
+        text_as(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = jb_str_of(names[i].wanted) }, JB_STR("x"), &path);
+        struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR_NULL, NULL);
+        CHECK_OK(sheet != NULL);
+        CHECK_STR(jb_str_trim(jb_sheet_name(sheet)), jb_str_of(names[i].name));
+        jb_sheet_close(sheet);
+    }
+}
+
+/* ---- openpyxl ------------------------------------------------------------------------------------------------------------------ */
+
+static struct jb_str run(struct jb_scope *scope, const char *command)
+{
+    char bytes[65536];
+    FILE *pipe = popen(command, "r");
+    CHECK(pipe != NULL);
+    size_t size = fread(bytes, 1, sizeof bytes, pipe);
+    return pclose(pipe) == 0 ? jb_copy(scope, (struct jb_str){ bytes, size }) : JB_STR_NULL;
+}
+
+JB_TEST("openpyxl reads what was written, with its formats and the frozen bold head")
+{
+    struct jb_value rows[8][FIELDS];
+    size_t count = sample(rows);
+    if (!run(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+        jb_test_skip("no openpyxl");
+    const char *path = write_rows(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = JB_STR("장부") }, (const struct jb_value(*)[FIELDS])rows, count);
+    struct jb_str says = run(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\nw = openpyxl.load_workbook('%s')\ns = w.active\nprint(s.title, s.freeze_panes, s['A1'].font.b, s.max_row, s.max_column)\nfor c in s[2]: print(repr(c.value), c.number_format)\nprint(repr(s['E3'].value), s['B3'].value, "
+                                                     "s['B4'].value, s['D3'].value)\n\"",
+                                        path)
+                                        .data);
+    CHECK_TEXT(says, "장부 A2 True 7 7\n"
+                     "'가나 <b>&\"\\'다\"' @\n1234.5 #,##0.00\n-7 General\nTrue General\ndatetime.datetime(2025, 1, 31, 0, 0) yyyy\\-mm\\-dd\ndatetime.datetime(2025, 1, 1, 0, 0) yyyy\\-mm\ndatetime.datetime(2025, 1, 31, 9, 30, 15) yyyy\\-mm\\-dd\\ hh:mm:ss\n"
+                     "datetime.datetime(1900, 1, 1, 0, 0) -9999999999999.99 1234567890123456.78 False\n");
+}
+
+/* ---- generate -------------------------------------------------------------------------------------------------------------------- */
+
+JB_TEST("sample rows depend on the seed and their number alone")
+{
+    char *first = temporary(scope, ".csv"), *second = temporary(scope, ".csv"), *other = temporary(scope, ".csv");
+    CHECK_OK(jb_sheet_generate(scope, &entry_record, JB_STR("장부"), 20, 7, JB_SHEET_CSV, first));
+    CHECK_OK(jb_sheet_generate(scope, &entry_record, JB_STR("장부"), 30, 7, JB_SHEET_CSV, second));
+    CHECK_OK(jb_sheet_generate(scope, &entry_record, JB_STR("장부"), 20, 8, JB_SHEET_CSV, other));
+    struct jb_str a = cells_of(scope, first, NULL), b = cells_of(scope, second, NULL), c = cells_of(scope, other, NULL);
+    CHECK(jb_str_starts(a, JB_STR("1\t1\ts\t\"이름\"\n1\t2\ts\t\"금액\"\n")));
+    CHECK(jb_str_starts(b, a));
+    CHECK(!jb_str_equal(a, c));
+    CHECK_SAYS(a, "\"NAME-000020\"");
+}
+
+JB_TEST("sample rows are values that their fields accept")
+{
+    static const enum jb_sheet_format formats[] = { JB_SHEET_XLSX, JB_SHEET_CSV };
+    for (size_t f = 0; f < 2; f++) {
+        char *path = temporary(scope, f ? ".csv" : ".xlsx");
+        CHECK_OK(jb_sheet_generate(scope, &entry_record, JB_STR_NULL, 200, 1, formats[f], path));
+        struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR_NULL, NULL);
+        struct jb_sheet_row row;
+        int count = 0;
+        CHECK(sheet && jb_sheet_next(sheet, scope, &row));
+        for (; jb_sheet_next(sheet, scope, &row); count++)
+            for (size_t i = 0; i < row.count; i++) {
+                const struct jb_field *field = &entry_record.fields[row.cells[i].column - 1];
+                struct jb_value value;
+                CHECK_OK(jb_cell_value(sheet, scope, &row.cells[i], field, &value) && jb_field_check(scope, field, value));
+            }
+        CHECK_INT(count, 200);
+        jb_sheet_close(sheet);
+    }
+}
