@@ -311,6 +311,20 @@ void jb_rollback(struct jb_tx *tx)
     hooks_free(tx->hooks);
 }
 
+void jb_rollback_open(struct jb_scope *scope)
+{
+    for (;;) {
+        const struct jb__use *use = jb_service(scope, JB_SERVICE_DB);
+        struct jb_tx *tx = NULL;
+        for (int live = 0; use && live < 2; live++)
+            if (use->tx[live] && use->tx[live]->use == use && use->tx[live]->scope == scope)
+                tx = use->tx[live];
+        if (!tx)
+            return;
+        jb_rollback(tx);
+    }
+}
+
 bool jb_in_transaction(const struct jb_scope *scope)
 {
     const struct jb__use *use = jb_service(scope, JB_SERVICE_DB);

@@ -161,6 +161,8 @@ struct jb_tx *jb_begin(struct jb_scope *scope);
 struct jb_tx *jb_begin_live(struct jb_scope *scope);
 bool jb_commit(struct jb_tx *tx);
 void jb_rollback(struct jb_tx *tx);
+/* Rolls back whatever this very scope began and left open: for whoever answers for the work (web before it writes, queue after a task). */
+void jb_rollback_open(struct jb_scope *scope);
 bool jb_in_transaction(const struct jb_scope *scope);
 /* Calls run(scope, arg) after the outermost commit (never after a rollback), on the committing fiber; outside a transaction at once. */
 void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope, void *arg), void *arg);
