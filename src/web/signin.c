@@ -37,21 +37,21 @@ static bool count_attempt(struct jb_request *req, struct jb_str key, int64_t *re
 
 static bool closed(struct jb_request *req, struct jb_str key)
 {
-    int64_t until = 0, now = jb_now().us;
+    struct auth_throttle row;
 
-    if (!jb_live_query_int(req->scope, JB_SQL("select until from auth_throttle where subject = ?", key), &until))
+    if (!jb_first(req->scope, &jb_auth_throttle, &row, .where = JB_SQL("subject = ?", key)))
         return false;
-    int64_t minutes = (until - now + 59 * JB_SECOND_US) / (60 * JB_SECOND_US);
-    req->state->retry_after_s = (int)JB_MAX((until - now) / JB_SECOND_US, 1);
+    int64_t left_us = row.until.us - jb_now().us, minutes = (left_us + 59 * JB_SECOND_US) / (60 * JB_SECOND_US);
+    req->state->retry_after_s = (int)JB_MAX(left_us / JB_SECOND_US, 1);
     return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "로그인하지 못했습니다. 여러 번 틀려서 잠겼습니다. %lld분 뒤에 다시 해 보세요.", "Not signed in: too many wrong attempts. Try again in %lld minutes."), (long long)JB_MAX(minutes, 1));
 }
 
 static bool wrong(struct jb_request *req, int64_t left)
 {
-    if (left > 0 && left < NAME_FAILURES_MAX - 1)
+    if (left > 0)
         return jb_fail(req->scope, JB_INVALID,
-            JB_L(req->scope, "로그인하지 못했습니다. 아이디 또는 비밀번호가 맞지 않습니다. %lld번 더 틀리면 15분 동안 잠깁니다.", "Not signed in: the name or the password is wrong. After %lld more it is locked for 15 minutes."), (long long)left);
-    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "로그인하지 못했습니다. 아이디 또는 비밀번호가 맞지 않습니다.", "Not signed in: the name or the password is wrong."));
+            JB_L(req->scope, "로그인하지 못했습니다. 아이디 또는 비밀번호가 맞지 않습니다. %lld번 더 틀리면 15분 동안 잠깁니다.", "Not signed in: the name or the password is wrong. After %lld more wrong ones it is locked for 15 minutes."), (long long)left);
+    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "로그인하지 못했습니다. 아이디 또는 비밀번호가 맞지 않습니다. 15분 동안 잠갔습니다.", "Not signed in: the name or the password is wrong. It is locked for 15 minutes now."));
 }
 
 static bool forget_attempts(struct jb_request *req, struct jb_str name, struct jb_str address)
