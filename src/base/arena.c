@@ -1,6 +1,7 @@
 /* arena.c — a chain of chunks, newest first; only the newest is filled.
  *
- * Chunks grow with the arena, from 4 KiB to 1 MiB; what is larger gets a chunk of its size.  A rewind keeps one chunk as a spare, so
+ * What is not handed out is zero: an allocation only moves `used`, and giving back wipes, in one piece.  Chunks grow with the arena, from
+ * 4 KiB to 1 MiB; what is larger gets a chunk of its size.  A rewind keeps one chunk as a spare, so
  * that a loop that rewinds at every row does not call malloc at every row.  Under ASan whatever is not handed out is poisoned, with
  * a gap between neighbours; with -Dhostile every allocation is a chunk. */
 // SPDX-License-Identifier: Apache-2.0
@@ -32,9 +33,21 @@ void jb__arena_init_in(struct jb_arena *arena, void *memory, size_t size, size_t
 #endif
 }
 
+/* Takes back everything behind the first `used` bytes. */
+static void chunk_wipe(struct jb_arena_chunk *chunk, size_t used)
+{
+    JB_CHECK(used <= chunk->used);
+    jb__unpoison(chunk->data + used, chunk->used - used);
+    memset(chunk->data + used, 0, chunk->used - used);
+    jb__poison(chunk->data + used, chunk->size - used);
+    chunk->used = used;
+}
+
 static void chunk_free(struct jb_arena *arena, struct jb_arena_chunk *chunk)
 {
     arena->total_bytes -= HEAD + chunk->size;
+    if (chunk->borrowed)
+        chunk_wipe(chunk, 0);
     jb__unpoison(chunk->data, chunk->size);
     if (!chunk->borrowed)
         free(chunk);
@@ -83,14 +96,12 @@ static void chunk_add(struct jb_arena *arena, size_t size)
     } else {
         spare_free(arena);
         size_t full = chunk_size(arena, size);
-        chunk = malloc(HEAD + full);
+        chunk = calloc(1, HEAD + full);
         JB_CHECK(chunk);
         chunk->size = full;
-        chunk->borrowed = false;
         arena->total_bytes += HEAD + full;
         jb__poison(chunk->data, chunk->size);
     }
-    chunk->used = 0;
     chunk->previous = arena->newest;
     arena->newest = chunk;
 }
@@ -117,12 +128,16 @@ void *jb__arena_alloc_slow(struct jb_arena *arena, size_t size)
 
 void *jb_arena_alloc_raw(struct jb_arena *arena, size_t size)
 {
-    return jb__arena_take(arena, size);
+    void *at = jb__arena_take(arena, size);
+#if JB__ASAN || defined(JB_HOSTILE)
+    memset(at, 0xA5, size);
+#endif
+    return at;
 }
 
 void *jb_arena_alloc(struct jb_arena *arena, size_t size)
 {
-    return memset(jb__arena_take(arena, size), 0, size);
+    return jb__arena_take(arena, size);
 }
 
 struct jb_arena_mark jb_arena_mark(const struct jb_arena *arena)
@@ -139,18 +154,15 @@ void jb_arena_rewind(struct jb_arena *arena, struct jb_arena_mark mark)
 #ifndef JB_HOSTILE
         if (!chunk->borrowed && chunk->size <= CHUNK_MAX && (!arena->spare || arena->spare->size < chunk->size)) {
             spare_free(arena);
-            jb__poison(chunk->data, chunk->size);
+            chunk_wipe(chunk, 0);
             arena->spare = chunk;
             continue;
         }
 #endif
         chunk_free(arena, chunk);
     }
-    if (mark.chunk) {
-        JB_CHECK(mark.used <= mark.chunk->used);
-        jb__poison(mark.chunk->data + mark.used, mark.chunk->size - mark.used);
-        mark.chunk->used = mark.used;
-    }
+    if (mark.chunk)
+        chunk_wipe(mark.chunk, mark.used);
 }
 
 size_t jb_arena_bytes(const struct jb_arena *arena)

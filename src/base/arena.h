@@ -32,7 +32,7 @@ void jb_arena_done(struct jb_arena *arena);
 /* Zeroed, aligned to 16 bytes, never NULL.  Size 0 gives a valid pointer. */
 void *jb_arena_alloc(struct jb_arena *arena, size_t size);
 
-/* As above, not zeroed. */
+/* The same for a caller that fills it at once: do not rely on zeros (ASan and hostile builds put other bytes there). */
 void *jb_arena_alloc_raw(struct jb_arena *arena, size_t size);
 
 struct jb_arena_mark jb_arena_mark(const struct jb_arena *arena);

@@ -47,15 +47,15 @@ __extension__ typedef unsigned __int128 jb__uint128;
 struct jb_arena_chunk {
     struct jb_arena_chunk *previous;
     size_t used, size;
-    bool borrowed; /* stands in the scope's own block: not to be freed */
+    bool borrowed; /* stands in the scope's own block: not to be freed, given back zeroed */
     _Alignas(16) char data[];
 };
 
-/* As jb_arena_init, with a first chunk in memory of the caller's, `size` bytes with the chunk's head, aligned to 16. */
+/* As jb_arena_init, with a first chunk in zeroed memory of the caller's, `size` bytes with the chunk's head, aligned to 16. */
 void jb__arena_init_in(struct jb_arena *arena, void *memory, size_t size, size_t bytes_max);
 void *jb__arena_alloc_slow(struct jb_arena *arena, size_t size);
 
-/* The short way: room in the newest chunk.  Inline because a request does it some twenty times. */
+/* Zeroed.  The short way is room in the newest chunk; inline because a request does it some twenty times. */
 static inline void *jb__arena_take(struct jb_arena *arena, size_t size)
 {
 #if !defined(JB_HOSTILE) && !JB__ASAN

@@ -61,7 +61,7 @@ static void *block_take(void)
 {
     struct jb_scope *scope = pool.first;
     if (!scope)
-        return malloc(BLOCK_BYTES);
+        return calloc(1, BLOCK_BYTES);
     pool.first = scope->parent;
     pool.count--;
     return scope;
@@ -84,7 +84,7 @@ static void block_give(struct jb_scope *scope)
 #else
 static void *block_take(void)
 {
-    return malloc(BLOCK_BYTES);
+    return calloc(1, BLOCK_BYTES);
 }
 
 static void block_give(struct jb_scope *scope)
@@ -174,7 +174,7 @@ struct jb_arena *jb_scope_arena(struct jb_scope *scope)
 void *jb_alloc(struct jb_scope *scope, size_t size)
 {
     JB_CHECK(scope->magic == SCOPE_MAGIC);
-    return memset(jb__arena_take(&scope->arena, size), 0, size);
+    return jb__arena_take(&scope->arena, size);
 }
 
 void *jb_alloc_array(struct jb_scope *scope, size_t size, size_t count)

@@ -327,9 +327,12 @@ bool jb_buf_reserve(struct jb_buf *buf, size_t size)
     if (size <= buf->capacity - buf->size)
         return true;
     size_t wanted = buf->size + size;
-#ifndef JB_HOSTILE
-    wanted = JB_MIN(JB_MAX(wanted, JB_MAX(buf->capacity * 2, (size_t)64)), buf->max);
+#ifdef JB_HOSTILE
+    wanted += buf->size < 4096 ? 0 : buf->size / 8; /* no room to spare while that is affordable */
+#else
+    wanted = JB_MAX(wanted, JB_MAX(buf->capacity * 2, (size_t)64));
 #endif
+    wanted = JB_MIN(wanted, buf->max);
     char *data = realloc(buf->data, wanted);
     JB_CHECK(data);
     buf->data = data;
