@@ -36,7 +36,7 @@ const char *jb_fiber_name(const struct jb_fiber *fiber);
 
 /* Lets others run; returns soon. */
 void jb_yield(void);
-/* Waits; false (TIMEOUT, CANCELLED) when the scope ends first. */
+/* Waits; false (TIMEOUT, CANCELLED) when the scope ends first. scope may be NULL. Outside a fiber it blocks the thread. */
 bool jb_sleep(struct jb_scope *scope, int64_t us);
 
 /* Parks this fiber until jb_wake. A wake that came before the park is not lost. deadline_us (monotonic) may be JB_NEVER; the scope's counts too.
@@ -45,9 +45,11 @@ bool jb_park(struct jb_scope *scope, int64_t deadline_us);
 /* Makes a parked fiber ready. From any thread; the fiber must not have ended (the waiter's own structures must guarantee that). */
 void jb_wake(struct jb_fiber *fiber);
 
-/* Waits until fd is readable or writable (or has hung up). One waiter per fd and direction. */
-enum jb_wait { JB_WAIT_READ = 1,
-    JB_WAIT_WRITE = 2 };
+/* Waits until fd is readable or writable (or has hung up); a plain file always is. One waiter per fd and direction. Makes the fd non-blocking. */
+enum jb_wait {
+    JB_WAIT_READ,
+    JB_WAIT_WRITE,
+};
 bool jb_wait_fd(struct jb_scope *scope, int fd, enum jb_wait what, int64_t deadline_us);
 
 /* A watched descriptor, armed once for reading for its whole life (decisions.md A): what net/stream uses. If bytes or a hang-up arrive while the fiber
@@ -96,7 +98,8 @@ void jb_channel_close(struct jb_channel *channel);
 
 /* ---- threads for what must block -------------------------------------------------------------------------------------- */
 
-/* Runs `run(arg)` on a thread of the pool and waits for it to end, whatever the scope says (args usually live on this stack). */
+/* Runs `run(arg)` on a thread of the pool and waits for it to end, whatever the scope says (args usually live on this stack). Outside a fiber it runs right
+ * here. The pool grows to 64 threads, so jobs may wait for each other at channels; whoever starts such jobs limits how many. */
 void jb_offload(void (*run)(void *arg), void *arg);
 
 /* A thread that does one thing at a time, in order of asking (SQLite's writers). */

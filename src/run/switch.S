@@ -83,12 +83,11 @@ jb__switch:
         ldp     d14, d15, [sp, #144]
         add     sp, sp, #160
         .cfi_adjust_cfa_offset -160
-        mov     x9, x30
-        /* The first frame of a stack has no caller: unwinding ends at zero. The entry function stands in x19 the first time only. */
-        br      x9
+        br      x30
         .cfi_endproc
         .size   jb__switch, .-jb__switch
 
+        /* The first switch to a stack comes here: the entry function stands in x19, and it has no caller, so that unwinding ends at zero. */
         .globl  jb__switch_entry
         .hidden jb__switch_entry
         .type   jb__switch_entry, %function
