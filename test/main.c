@@ -5,6 +5,7 @@
 #include "jb_test.h"
 #include "run/run.h"
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,25 @@ static void run_with_scope(void *arg)
     jb_scope_end(scope);
 }
 
+/* cmocka catches crashes by a jump; in a child they must end it, as they would without cmocka (ASan has handlers of its own). */
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS };
+static struct sigaction crash_actions[JB_COUNT(crashes)];
+
+static void keep_crash_actions(void)
+{
+    for (size_t i = 0; i < JB_COUNT(crashes); i++)
+        sigaction(crashes[i], NULL, &crash_actions[i]);
+}
+
+static void restore_crash_actions(void)
+{
+    for (size_t i = 0; i < JB_COUNT(crashes); i++)
+        sigaction(crashes[i], &crash_actions[i], NULL);
+}
+
 static _Noreturn void run_in_child(struct test *test)
 {
+    restore_crash_actions();
     alarm(TEST_SECONDS_MAX);
     if (test->fiber)
         jb_loop_run(run_with_scope, test);
@@ -143,6 +161,7 @@ int main(int argc, char **argv)
     static struct CMUnitTest list[JB_COUNT(tests)];
     size_t count = 0;
 
+    keep_crash_actions();
     cmocka_set_message_output(CM_OUTPUT_TAP);
     for (size_t i = 0; i < test_count; i++)
         if (argc < 2 || strstr(tests[i].sentence, argv[1]))
