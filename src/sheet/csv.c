@@ -70,7 +70,8 @@ static void decode(struct jb__csv *csv)
 /* Moves the record to the window's start and makes room for one more input. */
 static bool make_room(struct jb__csv *csv, struct jb_scope *scope)
 {
-    memmove(csv->window, csv->window + csv->start, csv->size - csv->start);
+    if (csv->window)
+        memmove(csv->window, csv->window + csv->start, csv->size - csv->start);
     csv->size -= csv->start;
     csv->at -= csv->start;
     csv->cell -= csv->start;

@@ -127,7 +127,7 @@ static void put(struct record *record, uint64_t number, size_t bytes)
 {
     JB_CHECK(record->size + bytes <= sizeof record->bytes);
     for (size_t i = 0; i < bytes; i++)
-        record->bytes[record->size++] = (unsigned char)(number >> (8 * i));
+        record->bytes[record->size++] = i < sizeof number ? (unsigned char)(number >> (8 * i)) : 0;
 }
 
 bool jb__zip_begin(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name)
