@@ -7,14 +7,22 @@
 
 #define JB_JSON_DEPTH_MAX 64
 
-enum jb_json_type { JB_JSON_NULL, JB_JSON_FALSE, JB_JSON_TRUE, JB_JSON_NUMBER, JB_JSON_STRING, JB_JSON_ARRAY, JB_JSON_OBJECT };
+enum jb_json_type {
+    JB_JSON_NULL,
+    JB_JSON_FALSE,
+    JB_JSON_TRUE,
+    JB_JSON_NUMBER,
+    JB_JSON_STRING,
+    JB_JSON_ARRAY,
+    JB_JSON_OBJECT,
+};
 
 struct jb_json {
     enum jb_json_type type;
-    struct jb_str text;  /* NUMBER as written, STRING decoded */
-    struct jb_str name;  /* when it is an object's member */
+    struct jb_str text;           /* NUMBER as written, STRING decoded */
+    struct jb_str name;           /* when it is an object's member */
     struct jb_json *first, *next; /* children of ARRAY and OBJECT; next sibling */
-    size_t count;        /* children */
+    size_t count;                 /* children */
 };
 
 /* A tree in the scope; fails INVALID with line, column and reason. `text` must outlive it (strings without escapes are slices of it). */

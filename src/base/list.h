@@ -54,6 +54,8 @@ static inline struct jb_list *jb_list_pop(struct jb_list *list)
 }
 
 /* for (JB_EACH(list, link)) — the body must not remove `link`; take list.next in a loop for that. */
+/* clang-format off */
 #define JB_EACH(list, link) struct jb_list *link = (list)->next; link != (list); link = link->next
+/* clang-format on */
 
 #endif

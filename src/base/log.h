@@ -7,7 +7,13 @@
 
 #include "base/str.h"
 
-enum jb_log_level { JB_LOG_DEBUG, JB_LOG_INFO, JB_LOG_NOTICE, JB_LOG_WARNING, JB_LOG_ERROR };
+enum jb_log_level {
+    JB_LOG_DEBUG,
+    JB_LOG_INFO,
+    JB_LOG_NOTICE,
+    JB_LOG_WARNING,
+    JB_LOG_ERROR,
+};
 
 /* Everything goes to stderr in text until this is called.  `file` NULL keeps stderr; a file rotates at file_bytes_max, keeping `keep` old ones. */
 struct jb_log_options {

@@ -54,7 +54,7 @@ struct jb_value {
     enum jb_type type;
     union {
         bool truth;
-        int64_t number; /* INT32, INT64; DATE days, MONTH months, TIME µs */
+        int64_t number;     /* INT32, INT64; DATE days, MONTH months, TIME µs */
         struct jb_str text; /* TEXT, HTML */
         struct jb_decimal decimal;
         const struct jb_rows *rows;
@@ -63,6 +63,7 @@ struct jb_value {
     };
 };
 
+/* clang-format off */
 #define JB_TYPE_OF(x) _Generic((x), \
     bool: JB_BOOL, \
     int: JB_INT32, \
@@ -75,6 +76,7 @@ struct jb_value {
     struct jb_month: JB_MONTH, \
     struct jb_time: JB_TIME, \
     struct jb_decimal: JB_DECIMAL)
+/* clang-format on */
 
 static inline struct jb_value jb_v_bool(bool x)
 {
@@ -133,6 +135,7 @@ static inline struct jb_value jb_v_null(void)
 
 /* Any C value as a jb_value; not double, not char * (text in SQL and HTML is always a slice). In C17 `true` and `a == b` are int:
  * drivers encode a parameter by the column's type, never by the C type alone. */
+/* clang-format off */
 #define jb_v(x) _Generic((x), \
     bool: jb_v_bool, \
     signed char: jb_v_int, \
@@ -156,6 +159,7 @@ static inline struct jb_value jb_v_null(void)
     struct jb_row: jb_v_row, \
     struct jb_ids: jb_v_ids, \
     struct jb_value: jb_v_self)(x)
+/* clang-format on */
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
@@ -167,7 +171,11 @@ struct jb_choice {
     int value;
 };
 
-enum jb_on_delete { JB_RESTRICT, JB_CASCADE, JB_SET_NULL };
+enum jb_on_delete {
+    JB_RESTRICT,
+    JB_CASCADE,
+    JB_SET_NULL,
+};
 
 struct jb_field {
     const char *name;
@@ -177,17 +185,17 @@ struct jb_field {
     size_t offset, size;
     enum jb_type type;
     bool primary, required, unique, indexed, readonly;
-    bool long_text;          /* a text area in forms */
-    bool secret;             /* never shown, logged or exported */
-    bool auto_now, auto_now_add; /* TIME: set at each save, at insert */
-    int length_max;          /* TEXT: code points, 0 = 1,000,000 */
-    int digits, decimals;    /* DECIMAL(15,2): .digits = 15, .decimals = 2 */
-    const char *default_text; /* as it would stand in a sheet; NULL: no default */
+    bool long_text;                  /* a text area in forms */
+    bool secret;                     /* never shown, logged or exported */
+    bool auto_now, auto_now_add;     /* TIME: set at each save, at insert */
+    int length_max;                  /* TEXT: code points, 0 = 1,000,000 */
+    int digits, decimals;            /* DECIMAL(15,2): .digits = 15, .decimals = 2 */
+    const char *default_text;        /* as it would stand in a sheet; NULL: no default */
     const struct jb_choice *choices; /* ends with a NULL name */
     const struct jb_model *references;
     enum jb_on_delete on_delete;
     bool has_min;
-    int64_t min;             /* INT32, INT64, with has_min */
+    int64_t min; /* INT32, INT64, with has_min */
 };
 
 struct jb_record {
@@ -196,6 +204,7 @@ struct jb_record {
     const struct jb_field *fields; /* ends with JB_END */
 };
 
+/* clang-format off */
 /* JB_FIELD(cashbook, memo, .label = "적요", .length_max = 200) */
 #define JB_FIELD(record, ...) JB_FIELD_(record, __VA_ARGS__, )
 #define JB_FIELD_(record, member, ...) \
@@ -207,6 +216,7 @@ struct jb_record {
 
 #define JB_RECORD(record, ...) \
     { #record, sizeof(struct record), (const struct jb_field[]){ __VA_ARGS__, { 0 } } }
+/* clang-format on */
 
 /* Real fields: the presence word and the end are not counted. */
 size_t jb_record_count(const struct jb_record *record);
@@ -256,6 +266,8 @@ static inline void *jb_rows_at(const struct jb_rows *rows, size_t index)
     return rows->data + index * rows->record->size;
 }
 /* for (JB_EACH_ROW(rows, struct cashbook, row)) */
+/* clang-format off */
 #define JB_EACH_ROW(rows, type, row) type *row = (type *)(rows)->data; row < (type *)(rows)->data + (rows)->count; row++
+/* clang-format on */
 
 #endif

@@ -35,7 +35,10 @@ int jb_error_exit(enum jb_error error);
 /* The HTTP status of architecture §4: 422 403 404 409 413 504 503 500; cancelled 499. */
 int jb_error_http(enum jb_error error);
 
-enum jb_language { JB_KO, JB_EN };
+enum jb_language {
+    JB_KO,
+    JB_EN,
+};
 
 /* One field's message, for forms and 422 answers. */
 struct jb_field_error {
@@ -45,11 +48,11 @@ struct jb_field_error {
 
 struct jb_failure {
     enum jb_error error;
-    struct jb_str message;           /* one sentence for people */
-    const char *file;                /* where jb_fail stood */
+    struct jb_str message; /* one sentence for people */
+    const char *file;      /* where jb_fail stood */
     int line;
-    const struct jb_failure *cause;  /* set by jb_wrap; NULL at the root */
-    struct jb_field_error *fields;   /* in the order they were added; NULL when none */
+    const struct jb_failure *cause; /* set by jb_wrap; NULL at the root */
+    struct jb_field_error *fields;  /* in the order they were added; NULL when none */
 };
 
 struct jb_scope;
