@@ -149,7 +149,10 @@ static const struct jb_route routes[] = {
     { 0 },
 };
 
-#define ASSET(name, text) { name, text, sizeof(text) - 1 }
+#define ASSET(name, text)            \
+    {                                \
+        name, text, sizeof(text) - 1 \
+    }
 static const struct jb_asset templates[] = {
     ASSET("home.html", "{% extends \"base.html\" %}{% block head %}<link rel=\"stylesheet\" href=\"{% static \"site.css\" %}\">{% end %}{% block body %}<p>{{ q|default:\"\" }}</p>{% end %}"),
     ASSET("login.html", "{% extends \"base.html\" %}{% block body %}<form method=\"post\">{{ csrf }}{{ message }}</form>{% end %}"),
