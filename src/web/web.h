@@ -11,7 +11,12 @@
 
 /* ---- requests -------------------------------------------------------------------------------------------------------------- */
 
-enum jb_method { JB_GET = 1, JB_POST, JB_PUT, JB_PATCH, JB_DELETE_METHOD, JB_ANY_METHOD };
+enum jb_method { JB_GET = 1,
+    JB_POST,
+    JB_PUT,
+    JB_PATCH,
+    JB_DELETE_METHOD,
+    JB_ANY_METHOD };
 
 struct jb_param {
     struct jb_str name, value;
@@ -20,14 +25,14 @@ struct jb_param {
 struct jb_request {
     struct jb_scope *scope;
     struct jb_http *http;
-    enum jb_method method;        /* HEAD is GET */
-    struct jb_str path;           /* decoded */
+    enum jb_method method; /* HEAD is GET */
+    struct jb_str path;    /* decoded */
     const struct jb_param *path_params, *query_params;
     size_t path_param_count, query_param_count;
-    char id[27];                  /* quoted in errors */
-    bool api;                     /* errors are problem documents, not pages (path under /api/, or Accept without text/html) */
-    bool secure;                  /* https, also by a trusted proxy */
-    struct jb_str client;         /* the client's address: X-Forwarded-For from trusted proxies only */
+    char id[27];          /* quoted in errors */
+    bool api;             /* errors are problem documents, not pages (path under /api/, or Accept without text/html) */
+    bool secure;          /* https, also by a trusted proxy */
+    struct jb_str client; /* the client's address: X-Forwarded-For from trusted proxies only */
     const struct jb_route *route;
     struct jb_web *web;
     struct jb__request_state *state; /* web's own */
@@ -35,8 +40,8 @@ struct jb_request {
 
 /* NULL text when absent; the first of several. */
 struct jb_str jb_path_text(const struct jb_request *req, const char *name);
-bool jb_path_int(struct jb_request *req, const char *name, int64_t *ret_number);            /* fails NOT_FOUND */
-bool jb_path_month(struct jb_request *req, const char *name, struct jb_month *ret_month);   /* fails NOT_FOUND */
+bool jb_path_int(struct jb_request *req, const char *name, int64_t *ret_number);          /* fails NOT_FOUND */
+bool jb_path_month(struct jb_request *req, const char *name, struct jb_month *ret_month); /* fails NOT_FOUND */
 struct jb_str jb_query_text(const struct jb_request *req, const char *name);
 struct jb_str jb_cookie(const struct jb_request *req, const char *name);
 /* The query string with one parameter set (NULL value: removed), for links: "?q=a&page=2". */
@@ -133,8 +138,8 @@ struct jb_route {
     jb_view *view;
     const char *name;
     const char *permission;
-    bool upload;   /* the view reads the body itself (jb_form_parts, jb_http_body_read); limit UPLOAD_BYTES_MAX instead of DATA_UPLOAD_… */
-    bool no_csrf;  /* only for Bearer-token API routes; the pipeline still demands a token when a session cookie signs the request in */
+    bool upload;         /* the view reads the body itself (jb_form_parts, jb_http_body_read); limit UPLOAD_BYTES_MAX instead of DATA_UPLOAD_… */
+    bool no_csrf;        /* only for Bearer-token API routes; the pipeline still demands a token when a session cookie signs the request in */
     const void *context; /* for views that serve many models */
 };
 /* "/admin/cash/cashbook/" of a route name; asserts that it exists. */
@@ -197,7 +202,7 @@ struct jb_web_options {
     const struct jb_route *const *routes;    /* lists, each ending with a NULL path; ends with NULL */
     const struct jb_asset *const *templates; /* lists, each ending with a NULL name; ends with NULL; earlier lists win */
     const struct jb_asset *const *statics;
-    const char *const *permissions;          /* names that apps declare; ends with NULL */
+    const char *const *permissions; /* names that apps declare; ends with NULL */
     struct jb_str secret_key;
     struct jb_str allowed_hosts;   /* "example.com,*.example.com" */
     struct jb_str trusted_proxies; /* CIDRs */
@@ -208,7 +213,7 @@ struct jb_web_options {
     int64_t form_bytes_max;   /* DATA_UPLOAD_MAX_MEMORY_SIZE */
     int64_t upload_bytes_max; /* UPLOAD_BYTES_MAX */
     int session_age_s;
-    int request_timeout_s;    /* 0: 30; uploads and streams none but the idle limits */
+    int request_timeout_s; /* 0: 30; uploads and streams none but the idle limits */
     /* People who are not signed in are sent to the route named "admin.login" with ?next=. */
     /* May add names to every page's vars (the admin's side menu, counts). */
     bool (*page_vars)(struct jb_request *req, struct jb_vars *vars);

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "talk_site.h"
+
+/* ---- signing in ----------------------------------------------------------------------------------------------------------------------- */
+
+JB_FIBER_TEST("people sign in, see their page and its message once, and sign out")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    add_user(scope, "kim", false, false);
+
+    struct reply reply = talk_get(talk, "/me/?a=1");
+    CHECK_INT(reply.status, 303);
+    CHECK_TEXT(reply_header(reply, "Location"), "/login/?next=/me/%3Fa%3D1");
+    CHECK_INT(talk_get(talk, "/login/").status, 200);
+    struct jb_str before = talk->cookie;
+    reply = sign_in(talk, "kim", "correct+horse", "//evil.com/");
+    CHECK_INT(reply.status, 303);
+    CHECK_TEXT(reply_header(reply, "Location"), "/me/");
+    CHECK(has(reply_header(reply, "Set-Cookie"), "; HttpOnly; SameSite=Lax"));
+    CHECK(has(reply_header(reply, "Set-Cookie"), "Max-Age=86400"));
+    CHECK(!jb_str_equal(before, talk->cookie));
+    reply = talk_get(talk, "/me/");
+    CHECK(has(reply.body, "[ok 어서 오세요 &lt;b&gt;]kim /me/"));
+    CHECK_TEXT(reply_header(reply, "Cache-Control"), "private, max-age=0, must-revalidate");
+    reply = talk_get(talk, "/me/");
+    CHECK(!has(reply.body, "[ok"));
+    CHECK(!reply_header(reply, "Set-Cookie").data);
+    struct jb_str session = talk->cookie;
+    reply = talk_post(talk, "/logout/", jb_format(scope, "csrfmiddlewaretoken=%.*s", JB_FMT(token_of(reply))));
+    CHECK_INT(reply.status, 303);
+    CHECK(has(reply_header(reply, "Set-Cookie"), "sessionid=; Path=/; Max-Age=0"));
+    talk->cookie = session;
+    CHECK_INT(talk_get(talk, "/me/").status, 303);
+}
+
+JB_FIBER_TEST("only a hash of the session's token is stored, and an idle request writes nothing")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    int64_t count, version, after;
+    add_user(scope, "kim", false, false);
+
+    sign_in(talk, "kim", "correct+horse", NULL);
+    talk_get(talk, "/me/");
+    struct jb_str token = jb_str_slice(talk->cookie, 10, talk->cookie.size);
+    CHECK_INT(token.size, 43);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from auth_session where length(token_hash) = 64"), &count));
+    CHECK_INT(count, 1);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from auth_session where token_hash = ? or data like '%' || ? || '%'", token, token), &count));
+    CHECK_INT(count, 0);
+    CHECK_OK(jb_live_version(scope, &version));
+    talk_get(talk, "/me/");
+    CHECK_OK(jb_live_version(scope, &after));
+    CHECK_INT(after, version);
+}
+
+JB_FIBER_TEST("a session ends with its age, with another password, and with the user")
+{
+    struct talk *talk = talk_open(scope, SITE(.session_age_s = 3600));
+    int64_t id = add_user(scope, "kim", false, false);
+
+    jb_clock_hold(jb_now());
+    sign_in(talk, "kim", "correct+horse", NULL);
+    CHECK_INT(talk_get(talk, "/me/").status, 200);
+    jb_clock_advance_us(1800 * JB_SECOND_US);
+    struct reply reply = talk_get(talk, "/me/");
+    CHECK_INT(reply.status, 200);
+    CHECK(reply_header(reply, "Set-Cookie").data != NULL);
+    jb_clock_advance_us(3000 * JB_SECOND_US);
+    CHECK_INT(talk_get(talk, "/me/").status, 200);
+    jb_clock_advance_us(3601 * JB_SECOND_US);
+    CHECK_INT(talk_get(talk, "/me/").status, 303);
+    jb_clock_release();
+
+    sign_in(talk, "kim", "correct+horse", NULL);
+    CHECK_INT(talk_get(talk, "/me/").status, 200);
+    CHECK_OK(jb_user_password(scope, JB_STR("kim"), JB_STR("another horse")));
+    CHECK_INT(talk_get(talk, "/me/").status, 303);
+    sign_in(talk, "kim", "another+horse", NULL);
+    CHECK_INT(talk_get(talk, "/me/").status, 200);
+    CHECK_OK(jb_exec(scope, JB_SQL("update auth_user set active = 0 where id = ?", id), NULL));
+    CHECK_INT(talk_get(talk, "/me/").status, 303);
+}
+
+JB_FIBER_TEST("five wrong passwords close a name for fifteen minutes, also for the right one and for names nobody has")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    static const char *const names[] = { "kim", "nobody" };
+    add_user(scope, "kim", false, false);
+
+    jb_clock_hold(jb_now());
+    for (size_t n = 0; n < 2; n++) {
+        for (int i = 0; i < 5; i++) {
+            struct reply reply = sign_in(talk, names[n], "wrong+horse", NULL);
+            CHECK_INT(reply.status, 422);
+            CHECK(has(reply.body, "아이디 또는 비밀번호가 맞지 않습니다"));
+        }
+        struct reply reply = sign_in(talk, names[n], "correct+horse", NULL);
+        CHECK_INT(reply.status, 429);
+        CHECK(reply_header(reply, "Retry-After").data != NULL);
+    }
+    jb_clock_advance_us(901 * JB_SECOND_US);
+    CHECK_INT(sign_in(talk, "kim", "correct+horse", NULL).status, 303);
+    jb_clock_release();
+}
+
+JB_FIBER_TEST("permissions: nobody, somebody, staff, granted, superuser")
+{
+    static const struct {
+        const char *name, *path;
+        int status;
+    } matrix[] = {
+        { NULL, "/", 200 },
+        { NULL, "/me/", 303 },
+        { NULL, "/staff/", 303 },
+        { NULL, "/granted/", 303 },
+        { "plain", "/me/", 200 },
+        { "plain", "/staff/", 403 },
+        { "plain", "/granted/", 403 },
+        { "staff", "/staff/", 200 },
+        { "staff", "/granted/", 403 },
+        { "granted", "/granted/", 200 },
+        { "granted", "/staff/", 403 },
+        { "member", "/granted/", 200 },
+        { "super", "/staff/", 200 },
+        { "super", "/granted/", 200 },
+    };
+    struct talk *talk = talk_open(scope, SITE());
+    const char *now = NULL;
+
+    jb_permissions_use(scope, permissions);
+    add_user(scope, "plain", false, false);
+    add_user(scope, "staff", true, false);
+    add_user(scope, "granted", false, false);
+    add_user(scope, "super", false, true);
+    int64_t member = add_user(scope, "member", false, false);
+    CHECK_OK(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.close")));
+    CHECK_OK(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.close")));
+    CHECK_FAILS(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.clsoe")), JB_INVALID);
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_group (name) values ('clerks')"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_grant (group_id, permission) select id, 'cash.close' from auth_group"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_membership (user_id, group_id) select ?, id from auth_group", member), NULL));
+    for (size_t i = 0; i < JB_COUNT(matrix); i++) {
+        if (matrix[i].name && (!now || strcmp(now, matrix[i].name) != 0)) {
+            talk->cookie = JB_STR_NULL;
+            CHECK_INT(sign_in(talk, matrix[i].name, "correct+horse", NULL).status, 303);
+            now = matrix[i].name;
+        }
+        int status = talk_get(talk, matrix[i].path).status;
+        if (status != matrix[i].status)
+            fprintf(stderr, "%s %s\n", matrix[i].name ? matrix[i].name : "nobody", matrix[i].path);
+        CHECK_INT(status, matrix[i].status);
+    }
+}
+
+JB_FIBER_TEST("a Bearer token signs a program in, without CSRF; another token is refused")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    struct jb_str token;
+    int64_t count, id = add_user(scope, "robot", false, false);
+
+    CHECK_OK(jb_user_token(scope, JB_STR("robot"), &token));
+    CHECK_INT(token.size, 40);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from auth_token where token_hash = ?", token), &count));
+    CHECK_INT(count, 0);
+    talk->accept = NULL;
+    const char *header = jb_cstr(scope, jb_format(scope, "Authorization: Bearer %.*s\r\nContent-Type: application/x-www-form-urlencoded\r\n", JB_FMT(token)));
+    struct reply reply = talk_send(talk, "POST", "/api/items/", header, JB_STR("text=x"));
+    CHECK_INT(reply.status, 200);
+    CHECK(!reply_header(reply, "Set-Cookie").data);
+    CHECK(has(reply.body, jb_cstr(scope, jb_format(scope, "by %lld", (long long)id))));
+    reply = talk_send(talk, "POST", "/api/items/", "Authorization: Bearer 0123456789012345678901234567890123456789\r\n", JB_STR("text=x"));
+    CHECK_INT(reply.status, 401);
+    CHECK(has(reply_header(reply, "WWW-Authenticate"), "invalid_token"));
+    CHECK_INT(talk_send(talk, "POST", "/api/items/", NULL, JB_STR("text=x")).status, 401);
+}
+
+/* ---- CSRF ----------------------------------------------------------------------------------------------------------------------------------- */
+
+JB_FIBER_TEST("a form is refused without its token, with another session's token, and from another origin")
+{
+    struct talk *talk = talk_open(scope, SITE()), *other = talk_open(scope, SITE());
+    struct jb_str token = token_of(talk_get(talk, "/login/")), foreign = token_of(talk_get(other, "/login/"));
+    const char *type = "Content-Type: application/x-www-form-urlencoded\r\n";
+    struct jb_str form = jb_format(scope, "csrfmiddlewaretoken=%.*s&text=x", JB_FMT(token));
+
+    CHECK_INT(talk_post(talk, "/items/1/", form).status, 200);
+    CHECK_INT(talk_post(talk, "/items/1/", form).status, 200);
+    CHECK_INT(talk_post(talk, "/items/1/", JB_STR("text=x")).status, 403);
+    CHECK_INT(talk_post(talk, "/items/1/", jb_format(scope, "csrfmiddlewaretoken=%.*s&text=x", JB_FMT(foreign))).status, 403);
+    static const char *const bad[] = { "Origin: http://evil.com\r\n", "Origin: null\r\n", "Referer: http://evil.com/localhost\r\n", "Origin: http://localhost:81\r\n", "Origin: http://localhost.evil.com\r\n" };
+    static const char *const good[] = { "Origin: http://localhost\r\n", "Origin: https://localhost\r\n", "Referer: http://localhost/login/\r\n" };
+    for (size_t i = 0; i < JB_COUNT(bad); i++)
+        CHECK_INT(talk_send(talk, "POST", "/items/1/", jb_cstr(scope, jb_format(scope, "%s%s", type, bad[i])), form).status, 403);
+    for (size_t i = 0; i < JB_COUNT(good); i++)
+        CHECK_INT(talk_send(talk, "POST", "/items/1/", jb_cstr(scope, jb_format(scope, "%s%s", type, good[i])), form).status, 200);
+    CHECK_INT(talk_send(talk, "POST", "/items/1/", jb_cstr(scope, jb_format(scope, "X-CSRF-Token: %.*s\r\n", JB_FMT(token))), JB_STR("{}")).status, 200);
+    talk->cookie = JB_STR_NULL;
+    CHECK_INT(talk_post(talk, "/items/1/", form).status, 403);
+}
+
+JB_FIBER_TEST("an API route without CSRF still asks for the token when a session signs the request in")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    add_user(scope, "kim", false, false);
+
+    sign_in(talk, "kim", "correct+horse", NULL);
+    CHECK_INT(talk_post(talk, "/api/items/", JB_STR("text=x")).status, 403);
+    struct jb_str token = token_of(talk_get(talk, "/me/"));
+    CHECK_INT(talk_send(talk, "POST", "/api/items/", jb_cstr(scope, jb_format(scope, "X-CSRF-Token: %.*s\r\n", JB_FMT(token))), JB_STR("x")).status, 200);
+}
+
+static struct jb_str multipart_of(struct jb_scope *scope, struct jb_str token, bool token_last)
+{
+    struct jb_str field = jb_format(scope, "--B\r\nContent-Disposition: form-data; name=\"csrfmiddlewaretoken\"\r\n\r\n%.*s\r\n", JB_FMT(token));
+    struct jb_str file = JB_STR("--B\r\nContent-Disposition: form-data; name=\"mode\"\r\n\r\nupsert\r\n--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\na,b\n1,2\r\n");
+
+    return jb_format(scope, "%.*s%.*s--B--\r\n", JB_FMT(token_last ? file : field), JB_FMT(token_last ? field : file));
+}
+
+JB_FIBER_TEST("an upload's token is checked before the first file is read")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    struct jb_str token = token_of(talk_get(talk, "/login/"));
+    const char *type = "Content-Type: multipart/form-data; boundary=B\r\n";
+
+    CHECK_TEXT(talk_send(talk, "POST", "/upload/", type, multipart_of(scope, token, false)).body, "upsert a.csv:a,b\n1,2");
+    CHECK_INT(talk_send(talk, "POST", "/upload/", type, multipart_of(scope, token, true)).status, 403);
+    CHECK_INT(talk_send(talk, "POST", "/upload/", type, multipart_of(scope, JB_STR("no"), false)).status, 403);
+    CHECK_INT(talk_send(talk, "POST", "/upload/", type, JB_STR("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--B--\r\n")).status, 403);
+    const char *headers = jb_cstr(scope, jb_format(scope, "%sX-CSRF-Token: %.*s\r\n", type, JB_FMT(token)));
+    CHECK_INT(talk_send(talk, "POST", "/upload/", headers, multipart_of(scope, token, true)).status, 200);
+    CHECK_INT(talk_send(talk, "POST", "/upload/", "Content-Type: text/csv\r\n", JB_STR("a,b\n")).status, 403);
+}
