@@ -33,7 +33,7 @@ struct listener {
 struct jb_http_server {
     struct jb_http_server_options options;
     struct jb_list places[JB__PLACES];
-    int connections;
+    int connections, lingering;
     struct jb_list pool; /* exchanges */
     int pooled;
     struct jb_fiber *keeper, *stopper;
@@ -133,10 +133,12 @@ static void exchange_give(struct jb__connection *connection)
 
 static void move_to(struct jb__connection *connection, enum jb__place place, int64_t in_us)
 {
+    struct jb_http_server *server = connection->server;
     jb_list_remove(&connection->link);
+    server->lingering += (place == JB__LINGER) - (connection->place == JB__LINGER);
     connection->place = place;
     connection->due_us = in_us == JB_NEVER ? JB_NEVER : jb_monotonic_us() + in_us;
-    jb_list_append(&connection->server->places[place], &connection->link);
+    jb_list_append(&server->places[place], &connection->link);
 }
 
 static void accept_again(struct jb_http_server *server)
@@ -151,11 +153,13 @@ static void accept_again(struct jb_http_server *server)
 static void connection_close(struct jb__connection *connection)
 {
     struct jb_http_server *server = connection->server;
+    enum jb__place place = connection->place;
     jb_list_remove(&connection->link);
     exchange_give(connection);
     jb_stream_close(connection->stream);
     free(connection);
     server->connections--;
+    server->lingering -= place == JB__LINGER;
     accept_again(server);
     if (server->connections == 0 && server->stopper)
         jb_wake(server->stopper);
@@ -227,7 +231,7 @@ static void request_finish(struct jb__exchange *exchange)
             jb_log(JB_LOG_ERROR, "http", "no answer was given to %.*s %.*s", JB_FMT(http->method), JB_FMT(http->path));
         jb__answer_plain(exchange, status, status == 500 ? "no answer was given" : "the body of the request was not acceptable");
     }
-    if (exchange->begun && !exchange->ended && !exchange->broken && !exchange->chunked && exchange->answer_left == 0)
+    if (exchange->begun && !exchange->ended && !exchange->broken && (exchange->bodyless || (!exchange->chunked && exchange->answer_left == 0)))
         jb_http_end(http); /* everything announced was written */
     if (!exchange->ended || exchange->gone)
         exchange->keep_alive = false;
@@ -403,7 +407,7 @@ static void connection_open(struct jb_http_server *server, int fd, const struct 
     if (server->connections++ == 0)
         jb_wake(server->keeper);
     move_to(connection, JB__IDLE, server->options.limits.idle_s * JB_SECOND_US);
-    if (server->connections > most) {
+    if (server->connections - server->lingering > most) { /* those that only wait for their client's end do not count */
         exchange_take(connection);
         refuse(connection, 503, "too many connections; please come again soon");
     }

@@ -9,8 +9,8 @@ struct jb_mail_options {
     struct jb_str host; /* NULL: mail goes to the log */
     int port;           /* 0: 587 with TLS, otherwise 25 */
     struct jb_str user, password, from;
-    bool use_tls;       /* STARTTLS, required */
-    int timeout_s;      /* 0: 20 */
+    bool use_tls;  /* STARTTLS, required */
+    int timeout_s; /* 0: 20 */
 };
 struct jb_notify;
 struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_options *mail);

@@ -10,8 +10,8 @@
 #include "store/store.h"
 
 enum { JB_LOW = 2,
-       JB_NORMAL = 5,
-       JB_HIGH = 9 };
+    JB_NORMAL = 5,
+    JB_HIGH = 9 };
 
 struct jb_task {
     const char *name;      /* "transfer.import" */
@@ -27,7 +27,11 @@ struct jb_task {
     int timeout_s;    /* of one run; 0 means 1,800; -1 none */
 };
 
-#define JB_TASKS(...) (const struct jb_task *const[]){ __VA_ARGS__, NULL }
+#define JB_TASKS(...)               \
+    (const struct jb_task *const[]) \
+    {                               \
+        __VA_ARGS__, NULL           \
+    }
 
 /* Models of the queue: jb_task_entry in the main file; leases, workers in the live file. */
 extern const struct jb_model jb_queue_entry, jb_queue_lease, jb_queue_worker;
@@ -35,8 +39,8 @@ extern const struct jb_model jb_queue_entry, jb_queue_lease, jb_queue_worker;
 
 struct jb_enqueue {
     int delay_s;
-    int priority;      /* 0: the task's */
-    int64_t *ret_id;   /* may be NULL */
+    int priority;    /* 0: the task's */
+    int64_t *ret_id; /* may be NULL */
 };
 #define jb_enqueue(scope, task, payload, ...) jb_enqueue_with((scope), (task), (payload), &(struct jb_enqueue){ __VA_ARGS__ })
 bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const void *payload, const struct jb_enqueue *how);
@@ -47,27 +51,34 @@ struct jb_queue *jb_queue_new(struct jb_scope *scope, const struct jb_task *cons
 void jb_queue_free(struct jb_queue *queue);
 void jb_queue_use(struct jb_scope *scope, struct jb_queue *queue);
 
+/* A root scope with the same services and language and neither transaction, deadline nor cancellation: for what must be written although its caller was cancelled, and for
+ * work that goes on after its caller has answered. */
+struct jb_scope *jb_scope_detached(struct jb_scope *scope, const char *name);
+
 struct jb_work {
-    const char *queues;    /* "default,email"; NULL: all */
-    int concurrency;       /* fibers; 0: cores */
-    const char *hostname;  /* worker's name; NULL: host:pid */
-    int lease_s;           /* 0: 10 */
-    int tasks_max;         /* then returns; 0: no limit (--max-tasks-per-child) */
-    bool drain;            /* returns when nothing is left to run now (tests, `jangbu worker --drain`) */
+    const char *queues;   /* "default,email"; NULL: all */
+    int concurrency;      /* fibers; 0: cores */
+    const char *hostname; /* worker's name; NULL: host:pid */
+    int lease_s;          /* 0: 10 */
+    int tasks_max;        /* then returns; 0: no limit (--max-tasks-per-child) */
+    bool drain;           /* returns when nothing is left to run now (tests, `jangbu worker --drain`) */
 };
 /* Runs tasks on this loop until a stop is asked for (running ones are let finish, up to the supervisor's drain time; then they are cancelled and requeued, uncounted). */
 bool jb_queue_work(struct jb_scope *scope, const struct jb_work *how);
 
+/* Claims that one entry and runs it on this process (a small upload answered at once, the command line). false when it was not free to be claimed: somebody else runs or ran it.
+ * Should this process die, a worker takes it over. */
+bool jb_task_run_here(struct jb_scope *scope, int64_t id);
+
 /* Within a running task. */
-int64_t jb_task_id(const struct jb_scope *scope);      /* 0 outside */
-int jb_task_attempt(const struct jb_scope *scope);     /* 1… */
+int64_t jb_task_id(const struct jb_scope *scope);  /* 0 outside */
+int jb_task_attempt(const struct jb_scope *scope); /* 1… */
 /* Asks a queued or running task to stop: queued ones are cancelled at once, running ones find their scope cancelled within a heartbeat (≤ 1 s). */
 bool jb_task_cancel(struct jb_scope *scope, int64_t id);
 /* Puts a failed or cancelled one back, attempts at 0. */
 bool jb_task_retry(struct jb_scope *scope, int64_t id);
 /* Workers whose heartbeat is younger than 3 leases. -1 on failure. */
 int64_t jb_workers_alive(struct jb_scope *scope);
-/* Wakes this process's workers after a commit; others look every 200 ms (PRAGMA data_version). */
 /* A supervisor that saw a child die frees its leases at once. */
 bool jb_queue_release_worker(struct jb_scope *scope, int pid);
 

@@ -15,6 +15,7 @@ static const char *const names[] = {
     "queue/work/claimed",
     "store/bulk/flush",
     "store/sqlite/busy",
+    "store/sqlite/commit",
     "transfer/import/batch",
     "transfer/import/merge_chunk",
     "transfer/import/sealed",

@@ -15,6 +15,7 @@ _Thread_local struct jb__loop *jb__loop_self;
 /* All loops, so that other threads can reach them: entered when they can take notices, left before they are closed. */
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct jb__loop *registry[LOOPS_MAX];
+static struct jb_list abandoned = { &abandoned, &abandoned };
 static bool reserved[LOOPS_MAX];
 
 int jb__loop_reserve(void)
@@ -204,12 +205,15 @@ static void turn_until_ended(struct jb__loop *loop, const bool *main_returned)
 
 /* ---- life -------------------------------------------------------------------------------------------------------------------- */
 
+/* One at a time: TSan does not see libuv close descriptors, and takes two loops that get the same number, one after the other, for a race. */
 static void open_handles(struct jb__loop *loop)
 {
+    pthread_mutex_lock(&registry_mutex);
     JB_CHECK(uv_loop_init(&loop->uv) == 0);
     JB_CHECK(uv_async_init(&loop->uv, &loop->async, notice_came) == 0);
     JB_CHECK(uv_timer_init(&loop->uv, &loop->timer) == 0);
     JB_CHECK(uv_timer_init(&loop->uv, &loop->patience) == 0);
+    pthread_mutex_unlock(&registry_mutex);
     loop->async.data = loop->timer.data = loop->patience.data = loop;
 }
 
@@ -258,12 +262,15 @@ static void loop_free(struct jb__loop *loop)
     free(loop);
 }
 
-/* Its fibers never came back: they, their stacks and the loop stay where they are, and nobody reaches them any more. */
+/* Its fibers never came back: they, their stacks and the loop stay where they are, for ever. */
 static void loop_abandon(struct jb__loop *loop)
 {
     for (JB_EACH(&loop->live, link))
         jb_log(JB_LOG_WARNING, "run", "abandoned fiber '%s': it did not end within %d ms", JB_CONTAINER(link, struct jb_fiber, live_link)->name, PATIENCE_MS);
     registry_set(loop->index, NULL);
+    pthread_mutex_lock(&registry_mutex);
+    jb_list_append(&abandoned, &loop->abandoned_link);
+    pthread_mutex_unlock(&registry_mutex);
     jb__loop_self = NULL;
 }
 

@@ -256,7 +256,7 @@ static const struct jb_field *faced(const struct facing *facing, size_t index)
     const struct jb_field *found = NULL;
 
     if (index >= 2 && is_one_of(tokens, index - 1, operators))
-        found = column_ending(facing, index - 2);
+        found = column_ending(facing, index - (is(tokens, index - 2, "not") ? 3 : 2)); /* not between ? */
     if (!found && index >= 3 && is(tokens, index - 1, "not"))
         found = column_ending(facing, index - 3); /* is not ? */
     if (!found && index >= 4 && is(tokens, index - 1, "and") && is(tokens, index - 3, "between"))

@@ -49,7 +49,7 @@ bool jb__write_begin(struct jb__connection *writer, struct jb_scope *scope)
 {
     struct jb__statement begin = { .sql = JB_STR("begin immediate"), .write = true };
 
-    if (!jb__turn_take(writer->file, scope))
+    if (JB_FAULT("store/sqlite/busy", scope) || !jb__turn_take(writer->file, scope))
         return false;
     bool ok = jb__execute(writer, scope, &begin);
     jb__turn_leave(writer->file);
@@ -79,7 +79,7 @@ bool jb__write_end(struct jb__connection *writer, struct jb_scope *scope, bool c
     writer->scope = NULL; /* from here on nothing interrupts */
     reset_all(writer);
     if (commit)
-        ok = jb__execute(writer, scope, &end);
+        ok = !JB_FAULT("store/sqlite/commit", scope) && jb__execute(writer, scope, &end);
     if ((!commit || !ok) && !sqlite3_get_autocommit(writer->handle))
         sqlite3_exec(writer->handle, "rollback", NULL, NULL, NULL);
     JB_CHECK(sqlite3_get_autocommit(writer->handle));
@@ -272,7 +272,7 @@ static bool batch_run(struct jb__connection *writer, struct jb_scope *scope, voi
 {
     struct jb__batch *batch = arg;
     struct jb__prepared *prepared = jb__prepare(writer, scope, batch->sql);
-    bool ok = prepared != NULL;
+    bool ok = prepared != NULL && !JB_FAULT("store/bulk/flush", scope);
 
     for (size_t i = 0; ok && i < batch->count; i++)
         ok = (i % 256 != 0 || jb_continue(scope)) && batch_row(writer, scope, prepared->statement, batch, batch->rows + i * batch->model->record.size);

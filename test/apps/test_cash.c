@@ -5,13 +5,6 @@
 
 static const struct jb_model *const models[] = { &cash_cashbook, &cash_project, &cash_project_cashbook, &cash_closed_month, NULL };
 
-static struct jb_date day(int year, int month, int number)
-{
-    struct jb_date date = { 0 };
-    CHECK(jb_date_of(year, month, number, &date));
-    return date;
-}
-
 static void add(struct jb_scope *scope, const char *ref, struct jb_date date, const char *category, int64_t income, int64_t expense)
 {
     struct cashbook row = {

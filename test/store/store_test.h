@@ -188,21 +188,27 @@ TEST_HELPER struct sample_entry sample_entry_of(const char *external_ref, int64_
     return (struct sample_entry){ .external_ref = jb_str_of(external_ref), .kind = JB_STR("income"), .date = day(2026, 11, 21), .month = jb_date_month(day(2026, 11, 1)), .income = cents(won * 100) };
 }
 
-/* `count` entries E-000001…, of `count` won each, one a day from 2020-01-01 on. */
-TEST_HELPER void sample_entries(struct jb_scope *scope, int count)
+/* `count` entries from number `first` on (E-000001 has number 1): of as many won as their number, one a day from 2020-01-01 on. */
+TEST_HELPER void sample_entries_more(struct jb_scope *scope, int first, int count)
 {
     struct jb_scope *child = jb_scope_child(scope, "entries");
     struct sample_entry *rows = JB_NEW_ARRAY(child, struct sample_entry, (size_t)count);
 
     for (int i = 0; i < count; i++) {
-        rows[i] = sample_entry_of(jb_format(child, "E-%06d", i + 1).data, i + 1);
-        rows[i].date.days = day(2020, 1, 1).days + i % 3650;
-        rows[i].kind = i % 2 ? JB_STR("expense") : JB_STR("income");
-        rows[i].pages = i % 10;
+        int number = first + i;
+        rows[i] = sample_entry_of(jb_format(child, "E-%06d", number).data, number);
+        rows[i].date.days = day(2020, 1, 1).days + (number - 1) % 3650;
+        rows[i].kind = number % 2 ? JB_STR("income") : JB_STR("expense");
+        rows[i].pages = (number - 1) % 10;
         rows[i].created_at = rows[i].updated_at = jb_now();
     }
     CHECK_OK(jb_bulk_insert(scope, &sample_entry, rows, (size_t)count, NULL));
     jb_scope_end(child);
+}
+
+TEST_HELPER void sample_entries(struct jb_scope *scope, int count)
+{
+    sample_entries_more(scope, 1, count);
 }
 
 #endif

@@ -1,0 +1,18 @@
+/* api_private.h — what the files of api share. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_API_API_PRIVATE_H
+#define JB_API_API_PRIVATE_H
+
+#include "api/api.h"
+#include "transfer/transfer.h"
+
+jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel;
+
+/* The result object of interface.md §2 with that status; Location when it has not ended. */
+struct jb_response *jb__api_job_answer(struct jb_request *req, int64_t job, int status);
+/* One of `words` (ends with NULL) as its index; the first when absent. Fails INVALID. */
+bool jb__api_choice(struct jb_request *req, const char *name, const char *const *words, int *ret_index);
+bool jb__api_int(struct jb_request *req, const char *name, int64_t min, int64_t max, int64_t *number);
+bool jb__api_flag(struct jb_request *req, const char *name, bool *flag);
+
+#endif

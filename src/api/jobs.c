@@ -1,0 +1,71 @@
+/* jobs.c — what became of an import or export, and its file. */
+// SPDX-License-Identifier: Apache-2.0
+#include "api_private.h"
+
+/* 200 when it is done, the failure's own status when it failed, 202 while it goes on. */
+static int status_of(const struct import_job *job)
+{
+    if (jb_str_is(job->status, "done") || jb_str_is(job->status, "cancelled"))
+        return 200;
+    if (!jb_str_is(job->status, "failed"))
+        return 202;
+    for (int error = JB_OK + 1; error < JB_ERROR_COUNT; error++)
+        if (jb_str_is(job->error, jb_error_name((enum jb_error)error)))
+            return jb_error_http((enum jb_error)error);
+    return 422;
+}
+
+struct jb_response *jb__api_job_answer(struct jb_request *req, int64_t id, int status)
+{
+    struct jb_scope *scope = req->scope;
+    struct jb_buf buf = JB_BUF_INIT((size_t)16 << 20);
+    struct jb_json_writer writer;
+    struct import_job job;
+
+    if (!jb_job_get(scope, id, &job))
+        return jb_problem(req);
+    jb_json_start(&writer, &buf);
+    jb_job_json(scope, &job, &writer);
+    int own = status_of(&job);
+    struct jb_response *response = jb_respond_json(req, status ? status : own, &buf);
+    jb_buf_done(&buf);
+    if (response->status == 202)
+        jb_response_header(response, "Location", jb_format(scope, "/api/jobs/%lld", (long long)id));
+    return response;
+}
+
+struct jb_response *jb__api_job(struct jb_request *req)
+{
+    int64_t id;
+    return jb_path_int(req, "id", &id) ? jb__api_job_answer(req, id, 200) : jb_problem(req);
+}
+
+struct jb_response *jb__api_job_cancel(struct jb_request *req)
+{
+    int64_t id;
+    if (!jb_path_int(req, "id", &id) || !jb_job_cancel(req->scope, id))
+        return jb_problem(req);
+    return jb__api_job_answer(req, id, 200);
+}
+
+struct file {
+    int fd;
+    int64_t bytes;
+};
+
+static bool stream_file(struct jb_request *req, void *arg)
+{
+    const struct file *file = arg;
+    return jb_http_send_file(req->http, file->fd, 0, file->bytes);
+}
+
+struct jb_response *jb__api_job_file(struct jb_request *req)
+{
+    struct file *file = JB_NEW(req->scope, struct file);
+    struct jb_str name;
+    int64_t id;
+
+    if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &file->fd, &file->bytes, &name))
+        return jb_problem(req);
+    return jb_respond_download(req, "application/octet-stream", name, stream_file, file, file->bytes);
+}

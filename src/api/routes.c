@@ -1,0 +1,87 @@
+/* routes.c — the addresses of the programs' interface, and how its query parameters are read. */
+// SPDX-License-Identifier: Apache-2.0
+#include "api_private.h"
+
+static const struct jb_route job_routes[] = {
+    { JB_GET, "/api/jobs/{id}", jb__api_job, NULL, .permission = "" },
+    { JB_GET, "/api/jobs/{id}/download", jb__api_job_file, NULL, .permission = "" },
+    { JB_POST, "/api/jobs/{id}/cancel", jb__api_job_cancel, NULL, .permission = "", .no_csrf = true },
+};
+
+static struct jb_route model_route(struct jb_scope *scope, const struct jb_model *model, const char *verb, jb_view *view, bool upload)
+{
+    struct jb_str name = jb_model_name(model, scope);
+    return (struct jb_route){
+        .method = JB_POST,
+        .path = jb_cstr(scope, jb_format(scope, "/api/%s/%.*s/%s", model->app, JB_FMT(name), verb)),
+        .view = view,
+        .permission = jb_cstr(scope, jb_format(scope, "%s.%s_%.*s", model->app, verb, JB_FMT(name))),
+        .upload = upload,
+        .no_csrf = true,
+        .context = model,
+    };
+}
+
+const struct jb_route *jb_api_routes(struct jb_scope *scope, const struct jb_model *const *models)
+{
+    size_t count = 0;
+    for (const struct jb_model *const *model = models; *model; model++)
+        count++;
+    struct jb_route *routes = JB_NEW_ARRAY(scope, struct jb_route, JB_COUNT(job_routes) + 2 * count + 1), *end = routes;
+    for (size_t i = 0; i < JB_COUNT(job_routes); i++)
+        *end++ = job_routes[i];
+    for (const struct jb_model *const *model = models; *model; model++) {
+        if ((*model)->hidden)
+            continue;
+        *end++ = model_route(scope, *model, "import", jb__api_import, true);
+        *end++ = model_route(scope, *model, "export", jb__api_export, false);
+    }
+    return routes;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------------------------------------- */
+
+bool jb__api_choice(struct jb_request *req, const char *name, const char *const *words, int *ret_index)
+{
+    struct jb_str text = jb_query_text(req, name), known[8];
+    size_t count = 0;
+
+    for (; words[count]; count++) {
+        JB_CHECK(count < JB_COUNT(known));
+        known[count] = jb_str_of(words[count]);
+        if (jb_str_equal(text, known[count]) || (count == 0 && text.size == 0)) {
+            *ret_index = (int)count;
+            return true;
+        }
+    }
+    struct jb_str nearest = jb_nearest(text, known, count);
+    if (!nearest.data)
+        nearest = known[0];
+    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=%.*s: 고를 수 있는 값이 아닙니다. ‘%.*s’ 아닌가요?", "%s=%.*s is not one of the choices; did you mean '%.*s'?"), name, JB_FMT(text), JB_FMT(nearest));
+}
+
+bool jb__api_int(struct jb_request *req, const char *name, int64_t min, int64_t max, int64_t *number)
+{
+    struct jb_str text = jb_query_text(req, name);
+    int64_t value;
+
+    if (text.size == 0)
+        return true;
+    if (!jb_str_to_int64(text, &value) || value < min || value > max)
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=%.*s: %lld에서 %lld까지의 정수를 적으세요.", "%s=%.*s: give a whole number from %lld to %lld."), name, JB_FMT(text), (long long)min, (long long)max);
+    *number = value;
+    return true;
+}
+
+bool jb__api_flag(struct jb_request *req, const char *name, bool *flag)
+{
+    struct jb_str text = jb_query_text(req, name);
+
+    if (!text.data)
+        return true;
+    bool yes = text.size == 0 || jb_str_is(text, "1") || jb_str_is(text, "true");
+    if (!yes && !jb_str_is(text, "0") && !jb_str_is(text, "false"))
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=%.*s: true나 false를 적으세요.", "%s=%.*s: give true or false."), name, JB_FMT(text));
+    *flag = yes;
+    return true;
+}

@@ -1,0 +1,108 @@
+/* stage.h — rows of an import on their way: checked and compared in a SQLite file of their own, merged into the table by sets (decisions.md G).
+ *
+ * The staging file holds a table of the target's own definition, whose row ids are sheet row numbers plus a constant. The main database is attached to it read-only.
+ *   load     jb_stage_add, one transaction per batch (jb_stage_begin … jb_stage_commit)
+ *   compare  jb_stage_compare: duplicates within the file, rules against the table, and per row: new, changed or unchanged
+ *   merge    jb_stage_merge: within a transaction on the main file, rows of a range, by `insert … select` and `update … from`
+ * A file that was never sealed is thrown away after a crash; a sealed one can be opened again.
+ *
+ * Everything but the merge blocks and belongs to one thread at a time (a jb_thread of the import's own). */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_STAGE_H
+#define JB_STORE_STAGE_H
+
+#include "store/store.h"
+#include <stdatomic.h>
+
+struct jb_stage;
+
+struct jb_stage_options {
+    const char *path;
+    const struct jb_model *model;
+    const struct jb_field *const *columns; /* what the sheet brings: compared, and written to rows that exist */
+    size_t column_count;
+    const struct jb_field *const *match;   /* the import key */
+    size_t match_count;
+    bool by_id;                            /* the key is the primary key: rows with id 0 are new */
+    int64_t head_row;                      /* the row above the first */
+};
+struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options); /* makes the file */
+struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options);
+void jb_stage_close(struct jb_stage *stage); /* NULL is fine */
+/* Durable under the path `sealed`, closed. */
+bool jb_stage_seal(struct jb_stage *stage, struct jb_scope *scope, const char *sealed);
+
+/* ---- loading ------------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_begin(struct jb_stage *stage, struct jb_scope *scope);
+bool jb_stage_commit(struct jb_stage *stage, struct jb_scope *scope);
+bool jb_stage_add(struct jb_stage *stage, struct jb_scope *scope, int64_t row, const void *record);
+/* A refused cell (or row: column NULL). Row is the sheet's. */
+bool jb_stage_refuse(struct jb_stage *stage, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
+/* ids[i]: of the row of `in` whose `by` is keys[i] (as text); 0 when there is none. One question for all. */
+bool jb_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids);
+
+/* ---- comparing ------------------------------------------------------------------------------------------------------------- */
+
+enum jb_stage_conflict {
+    JB_STAGE_DUPLICATE, /* other_row of the file has the same value */
+    JB_STAGE_EXISTS,    /* the key is in the table, and rows are to be new */
+    JB_STAGE_UNKNOWN,   /* the key is not in the table, and rows are to exist */
+    JB_STAGE_TAKEN,     /* another row of the table has that unique value */
+    JB_STAGE_MISSING,   /* the row it refers to is gone */
+    JB_STAGE_CHECKED,   /* the model's check refused it: `reason` */
+};
+struct jb_stage_refusal {
+    enum jb_stage_conflict conflict;
+    int64_t row, other_row;
+    const struct jb_field *field; /* first of the group; NULL for CHECKED */
+    struct jb_str value, reason;
+};
+/* Called for each refused row; writes the sentence by jb_stage_refuse. */
+typedef bool jb_stage_refuse_fn(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal);
+/* Rows that repeat a unique value of an earlier one are taken out; once, after the last row was added. *ret_refused counts them. */
+bool jb_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
+
+struct jb_stage_compare {
+    bool insert_only, update_only, ignore_existing;
+    int64_t after_row, last_row; /* of this range; last_row 0: to the end */
+    bool no_checks;              /* the model's check was asked for every row while loading */
+    void *check_state;
+    jb_stage_refuse_fn *refuse;
+    void *arg;
+    void (*progress)(void *arg, double share); /* 0…1 of the work; may be NULL */
+};
+struct jb_stage_counts {
+    int64_t new_rows, changed, unchanged, skipped, refused;
+};
+/* May be asked again for the same range: what it found before is forgotten. */
+bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
+/* true when the target holds no row now. */
+bool jb_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty);
+/* Indexes as the target's, so that an empty target is filled by one copy of the b-trees; only before any row was refused. */
+bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope);
+/* The `limit`-th row after `after_row`; 0 when there is none left. */
+bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row);
+
+/* ---- merging: on the main file's writer, within the caller's transaction ------------------------------------------------------- */
+
+/* Attaches the staging file to the writer and lets go of it again; outside a transaction. */
+bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope);
+bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope);
+/* Still as it was when compared? To be asked inside the transaction. */
+bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool *ret_fresh);
+/* New and changed rows of (after_row, last_row] go in; last_row 0: to the end. `done` counts rows while it works, for whoever watches. */
+bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, _Atomic int64_t *done);
+/* The same for a whole file of new rows into an empty table; false in *ret_possible (nothing done) when the table is not empty. */
+bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+
+/* ---- looking ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Every refused cell, by row. */
+bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
+bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
+enum jb_stage_kind { JB_STAGE_NEW, JB_STAGE_CHANGED, JB_STAGE_UNCHANGED };
+/* Rows of that kind: `each` gets the sheet's row number, the record as it would be, and what stands in the table (NULL for new ones). */
+bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg);
+
+#endif

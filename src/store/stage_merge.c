@@ -1,0 +1,371 @@
+/* stage_merge.c — from the staging file into the table, on the main file's writer; and looking at what was staged.
+ *
+ * The staging file is attached read-only to the writer's connection for as long as a merge lasts. Nothing is decided here: jb_match says which rows are new or changed. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/stage_private.h"
+#include "run/run.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_ROWS 20000
+#define SCHEMA "jb_stage"
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------------------ */
+
+static sqlite3_stmt *prepare_row(struct jb_stage *stage, struct jb_scope *scope, const char *schema)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    size_t count = 0;
+
+    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
+        if (jb__field_is_stored(field))
+            fields[count++] = field;
+    struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), table = jb__stage_table(scope, stage);
+    return jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from %s.%.*s where rowid = ?", JB_FMT(names), schema, JB_FMT(table)).data);
+}
+
+bool jb__pairs_open(struct jb__pairs *pairs, struct jb_stage *stage, struct jb_scope *scope, const char *ids_sql)
+{
+    *pairs = (struct jb__pairs){ .stage = stage };
+    pairs->ids = jb__stage_prepare(stage, scope, ids_sql);
+    pairs->after = pairs->ids ? prepare_row(stage, scope, "main") : NULL;
+    pairs->before = pairs->after ? prepare_row(stage, scope, "target") : NULL;
+    return pairs->before != NULL;
+}
+
+void jb__pairs_close(struct jb__pairs *pairs)
+{
+    sqlite3_finalize(pairs->ids);
+    sqlite3_finalize(pairs->after);
+    sqlite3_finalize(pairs->before);
+}
+
+static void *read_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement, int64_t id)
+{
+    struct jb__sink sink;
+    struct jb__columns columns;
+    struct jb__statement what = { .in_order = true, .sink = &sink };
+    bool ok = false;
+
+    jb__sink_init(&sink, scope, &stage->model->record, 1);
+    sqlite3_bind_int64(statement, 1, id);
+    if (jb__stage_step(stage, scope, statement))
+        ok = jb__columns_find(scope, statement, &what, &columns) && jb__row_read(scope, statement, &columns, &sink);
+    sqlite3_reset(statement);
+    return ok ? sink.data : NULL;
+}
+
+/* The row as it would stand in the table: what is there, with the sheet's columns over it. */
+static void *lay_over(struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged)
+{
+    const struct jb_record *record = &stage->model->record;
+    void *after = jb_record_copy(scope, record, before);
+
+    for (size_t i = 0; i < stage->column_count; i++)
+        if (!stage->columns[i]->primary)
+            JB_CHECK(jb_record_set(record, after, stage->columns[i], jb_record_get(record, staged, stage->columns[i])));
+    return after;
+}
+
+bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *ret_row, void **ret_after, void **ret_before)
+{
+    struct jb_stage *stage = pairs->stage;
+
+    if (!jb__stage_step(stage, scope, pairs->ids))
+        return false;
+    int64_t id = sqlite3_column_int64(pairs->ids, 0), target = sqlite3_column_int64(pairs->ids, 1);
+    void *staged = read_record(stage, scope, pairs->after, id);
+    void *before = staged && target ? read_record(stage, scope, pairs->before, target) : NULL;
+    if (!staged || jb_failure(scope))
+        return false;
+    *ret_row = id - stage->id_base;
+    *ret_before = before;
+    *ret_after = before ? lay_over(stage, scope, before, staged) : staged;
+    if (!before) /* the staged id is no id of the table */
+        memset((char *)staged + jb_model_primary(stage->model)->offset, 0, sizeof(int64_t));
+    return true;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg)
+{
+    static const char *const which[] = { "m.id is null", "m.state = 1", "m.state = 0" };
+    struct jb_str table = jb__stage_table(scope, stage);
+    struct jb_str ids = jb_format(scope, "select s.rowid, m.target from main.%.*s s left join main.jb_match m on m.id = s.rowid where %s order by s.rowid limit %lld offset %lld", JB_FMT(table), which[kind], (long long)limit, (long long)offset);
+    struct jb__pairs pairs;
+    int64_t row;
+    void *after, *before;
+
+    bool ok = jb__pairs_open(&pairs, stage, scope, ids.data);
+    while (ok && jb__pairs_next(&pairs, scope, &row, &after, &before))
+        ok = each(arg, scope, row, after, before);
+    jb__pairs_close(&pairs);
+    return ok && !jb_failure(scope);
+}
+
+static struct jb_str column_text(struct jb_scope *scope, sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return text ? jb_copy(scope, (struct jb_str){ text, (size_t)sqlite3_column_bytes(statement, column) }) : JB_STR_NULL;
+}
+
+bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg)
+{
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select row, col, value, reason from main.jb_refused order by row, id");
+    bool ok = statement != NULL;
+
+    while (ok && jb__stage_step(stage, scope, statement)) {
+        struct jb_arena_mark mark = jb_arena_mark(jb_scope_arena(scope));
+        ok = each(arg, scope, sqlite3_column_int64(statement, 0), column_text(scope, statement, 1), column_text(scope, statement, 2), column_text(scope, statement, 3));
+        if (ok)
+            jb_arena_rewind(jb_scope_arena(scope), mark);
+    }
+    sqlite3_finalize(statement);
+    return ok && !jb_failure(scope);
+}
+
+bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)
+{
+    return jb__stage_int(stage, scope, "select count(*) from main.jb_refused", ret_errors);
+}
+
+bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
+{
+    struct jb_str table = jb__stage_table(scope, stage);
+    struct jb_str sql = jb_format(scope, "select coalesce(max(id), 0) from (select rowid as id from main.%.*s where rowid > %lld order by rowid limit %lld)", JB_FMT(table), (long long)(stage->id_base + after_row), (long long)limit);
+    int64_t last;
+
+    if (!jb__stage_int(stage, scope, sql.data, &last))
+        return false;
+    *ret_last_row = last ? last - stage->id_base : 0;
+    return true;
+}
+
+/* ---- an empty table -------------------------------------------------------------------------------------------------------------- */
+
+/* The target's indexes on the staged table too: then SQLite copies the b-trees of an empty target page by page instead of inserting row by row. */
+bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
+{
+    struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master where type = 'index' and tbl_name = ? and sql is not null");
+
+    if (!statement)
+        return false;
+    sqlite3_bind_text(statement, 1, table.data, (int)table.size, SQLITE_STATIC);
+    while (jb__stage_step(stage, scope, statement))
+        sql = jb_format(scope, "%.*s%s;", JB_FMT(sql), (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    stage->indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data);
+    return stage->indexed;
+}
+
+/* ---- on the writer ------------------------------------------------------------------------------------------------------------------ */
+
+struct merge {
+    struct jb_stage *stage;
+    struct jb_scope *scope;
+    const char *sql[3];
+    int64_t from, to;
+    bool answer;
+    int64_t changes;
+};
+
+static bool on_writer_exec(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    return jb__sqlite_exec(merge->scope, writer, merge->sql[0]);
+}
+
+bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
+{
+    struct jb_str uri = jb__read_only_uri(scope, stage->path);
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { jb_format(scope, "attach '%.*s' as " SCHEMA "; pragma " SCHEMA ".cache_size = -8192", JB_FMT(uri)).data } };
+
+    stage->attached = jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
+    return stage->attached;
+}
+
+bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
+{
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { "detach " SCHEMA } };
+
+    if (!stage->attached)
+        return true;
+    stage->attached = false;
+    return jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
+}
+
+static bool int_on(sqlite3 *writer, struct jb_scope *scope, const char *sql, int64_t *ret_number)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
+
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        *ret_number = sqlite3_column_int64(statement, 0);
+    bool ok = code == SQLITE_ROW || jb__sqlite_fail(scope, writer, code, sql);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
+static bool on_writer_fresh(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    int64_t generation;
+
+    if (!int_on(writer, merge->scope, jb__stage_generation_sql(merge->scope, merge->stage, "main").data, &generation))
+        return false;
+    merge->answer = generation == merge->stage->generation;
+    return true;
+}
+
+bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool *ret_fresh)
+{
+    struct merge merge = { .stage = stage, .scope = scope };
+
+    if (!jb__writer_call(stage->db, false, on_writer_fresh, &merge, scope))
+        return false;
+    *ret_fresh = merge.answer;
+    return true;
+}
+
+/* One statement over a range of ids. */
+static bool run_range(struct merge *merge, sqlite3 *writer, const char *sql)
+{
+    sqlite3_stmt *statement;
+
+    if (!sql)
+        return true;
+    int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return jb__sqlite_fail(merge->scope, writer, code, sql);
+    sqlite3_bind_int64(statement, 1, merge->from);
+    sqlite3_bind_int64(statement, 2, merge->to);
+    code = sqlite3_step(statement);
+    bool ok = code == SQLITE_DONE || jb__statement_fail(merge->scope, writer, code, &(struct jb__statement){ .sql = jb_str_of(sql), .model = merge->stage->model });
+    if (ok)
+        merge->changes += sqlite3_changes64(writer);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
+static bool on_writer_chunk(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+
+    if (JB_FAULT("transfer/import/merge_chunk", merge->scope))
+        return false;
+    return run_range(merge, writer, merge->sql[0]) && run_range(merge, writer, merge->sql[1]);
+}
+
+/* insert into t (…) select … for rows that jb_match does not know. */
+static const char *insert_sql(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
+    size_t count = 0;
+
+    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
+        if (jb__field_is_stored(field) && !field->primary)
+            fields[count++] = field;
+    struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), values = jb__stage_list(scope, fields, count, "s.@", ", ");
+    const char *key = stage->by_id ? "(select k.key from " SCHEMA ".jb_key k where k.id = s.rowid)" : "null";
+    return jb_format(scope,
+        "insert into main.%.*s (%.*s, %.*s) select %s, %.*s from " SCHEMA ".%.*s s where s.rowid > ? and s.rowid <= ?"
+        " and not exists (select 1 from " SCHEMA ".jb_match m where m.id = s.rowid)",
+        JB_FMT(table), JB_FMT(primary), JB_FMT(names), key, JB_FMT(values), JB_FMT(table))
+        .data;
+}
+
+/* Columns of the sheet, and times that every change sets; NULL when there are none. */
+static const char *update_sql(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    const struct jb_field *fields[2 * JB_STAGE_COLUMNS_MAX];
+    struct jb_str table = jb__stage_table(scope, stage);
+    size_t count = 0;
+
+    for (size_t i = 0; i < stage->column_count; i++)
+        if (!stage->columns[i]->primary)
+            fields[count++] = stage->columns[i];
+    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
+        if (field->auto_now)
+            fields[count++] = field;
+    if (count == 0)
+        return NULL;
+    struct jb_str sets = jb__stage_list(scope, fields, count, "@ = s.@", ", ");
+    return jb_format(scope,
+        "update main.%.*s as t set %.*s from " SCHEMA ".jb_match m cross join " SCHEMA ".%.*s s"
+        " where m.id > ? and m.id <= ? and m.state = 1 and s.rowid = m.id and t.rowid = m.target",
+        JB_FMT(table), JB_FMT(sets), JB_FMT(table))
+        .data;
+}
+
+static int64_t chunk_end(const struct merge *merge, int64_t last)
+{
+    return last - merge->from > CHUNK_ROWS ? merge->from + CHUNK_ROWS : last;
+}
+
+static bool on_writer_bounds(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    struct jb_str table = jb__stage_table(merge->scope, merge->stage);
+
+    return int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(min(rowid), 1) - 1 from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->from) &&
+           int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(max(rowid), 0) from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->to);
+}
+
+bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, _Atomic int64_t *done)
+{
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) } };
+
+    if (!jb__writer_call(stage->db, false, on_writer_bounds, &merge, scope))
+        return false;
+    int64_t last = last_row ? JB_MIN(merge.to, stage->id_base + last_row) : merge.to;
+    merge.from = after_row ? JB_MAX(merge.from, stage->id_base + after_row) : merge.from;
+    while (merge.from < last) {
+        int64_t from = merge.from;
+        merge.to = chunk_end(&merge, last);
+        if (!jb_continue(scope) || !jb__writer_call(stage->db, false, on_writer_chunk, &merge, scope))
+            return false;
+        merge.from = merge.to;
+        atomic_fetch_add(done, merge.to - from);
+    }
+    return true;
+}
+
+/* ---- an empty table, all at once ------------------------------------------------------------------------------------------------------ */
+
+static bool on_writer_copy(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    int64_t exists;
+
+    if (JB_FAULT("transfer/import/merge_chunk", merge->scope))
+        return false;
+    if (!int_on(writer, merge->scope, merge->sql[0], &exists))
+        return false;
+    merge->answer = !exists;
+    if (exists)
+        return true;
+    jb__generation_touch(merge->stage->db, jb_cstr(merge->scope, jb_model_table(merge->stage->model)));
+    return jb__sqlite_exec(merge->scope, writer, merge->sql[1]);
+}
+
+bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
+{
+    struct jb_str table = jb__stage_table(scope, stage);
+    struct merge merge = {
+        .stage = stage,
+        .scope = scope,
+        .sql = { jb_format(scope, "select exists (select 1 from main.%.*s)", JB_FMT(table)).data, jb_format(scope, "insert into main.%.*s select * from " SCHEMA ".%.*s", JB_FMT(table), JB_FMT(table)).data },
+    };
+
+    if (!stage->indexed || stage->by_id) {
+        *ret_possible = false;
+        return true;
+    }
+    if (!jb__writer_call(stage->db, false, on_writer_copy, &merge, scope))
+        return false;
+    *ret_possible = merge.answer;
+    return true;
+}

@@ -1,0 +1,204 @@
+/* transfer_private.h — what the files of transfer share.
+ *
+ * An attempt is one run of an import. Two threads work for it: the reader (sheet → batches of copied cells) and the checker (cells → records → staging); the fiber
+ * that runs the attempt waits for them, and a reporter fiber writes progress to the live file and looks for the wish to cancel. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_TRANSFER_PRIVATE_H
+#define JB_TRANSFER_PRIVATE_H
+
+#include "transfer/transfer.h"
+#include "base/list.h"
+#include "run/run.h"
+#include "store/stage.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define JB_ERRORS_KEPT 1000
+#define JB_PREVIEW_DAYS 7
+
+struct jb_transfer {
+    struct jb_scope *scope; /* owns everything here */
+    const struct jb_exchange *const *exchanges;
+    const char *spool_dir, *media_dir;
+    struct jb_str site_url;
+    int64_t async_bytes, upload_bytes_max;
+    int batch_rows;
+    const struct jb_zone *zone;
+};
+struct jb_transfer *jb__transfer_of(const struct jb_scope *scope); /* asserts that there is one */
+
+/* ---- columns.c: what a sheet's columns mean ----------------------------------------------------------------------------------- */
+
+/* One column that an exchange knows. */
+struct jb__target {
+    const struct jb_field *field;    /* of the model; for "project.code" its project_id */
+    const struct jb_field *lookup;   /* of the model it references: code; NULL: the value itself */
+    const struct jb_model *lookup_in;
+    struct jb_str name, heading;     /* "project.code"; what people call it */
+    bool match;                      /* part of the import key */
+    uint32_t column;                 /* in the sheet, 1-based; 0: absent */
+};
+struct jb__plan {
+    const struct jb_model *model;
+    struct jb__target *targets;
+    size_t count;
+    const struct jb_field **match; /* the import key; one entry that is the primary field means: by id */
+    size_t match_count;
+    bool match_given;              /* false: no sheet column holds the key, every row is new (key is id) */
+    int batch_rows;
+    /* After the head row was mapped: */
+    struct jb__target **by_column; /* [column] → target or NULL */
+    uint32_t column_max;
+    const struct jb_field **present; /* model fields the sheet brings */
+    size_t present_count;
+    int64_t head_row;
+    struct jb_str *unknown;        /* head cells that match nothing */
+    size_t unknown_count;
+};
+/* The columns of the exchange, resolved; INVALID when a name is wrong. match_on NULL: the exchange's. */
+struct jb__plan *jb__plan_new(struct jb_scope *scope, const struct jb_transfer *transfer, const struct jb_exchange *exchange, struct jb_str match_on);
+/* Reads the head row: header twice, required column missing, nothing known are INVALID. */
+bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb_sheet *sheet, const struct jb_sheet_row *head, enum jb_import_mode mode);
+/* NFC, in the scope; as it is when not valid UTF-8. */
+struct jb_str jb__nfc(struct jb_scope *scope, struct jb_str text);
+
+/* ---- options.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* What a job remembers besides jb_import_options. */
+struct jb__job_options {
+    struct jb_import_options import;
+    bool confirmed;
+    enum jb_language language;
+};
+struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options);
+bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct jb__job_options *ret_options);
+struct jb_str jb__export_options_json(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options);
+bool jb__export_options_read(struct jb_scope *scope, const struct jb_model *model, struct jb_str json, struct jb_export_options *ret_options, enum jb_language *ret_language);
+
+/* ---- spool.c --------------------------------------------------------------------------------------------------------------------- */
+
+struct jb_str jb__spool_file(const struct jb_spool *spool);  /* name within the folder */
+struct jb_str jb__spool_title(const struct jb_spool *spool); /* what people call the file */
+/* Makes it durable and gives its SHA-256 as hex. */
+bool jb__spool_seal(struct jb_spool *spool, struct jb_scope *scope, struct jb_str *ret_hash);
+void jb__spool_taken(struct jb_spool *spool); /* a committed job owns the file now */
+/* Locks a job's spool file for as long as the fd is open: CONFLICT when another run has it, NOT_FOUND when it is gone. */
+bool jb__spool_lock(struct jb_scope *scope, struct jb_str file, int *ret_fd);
+struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *transfer, struct jb_str file);
+void jb__file_remove(struct jb_scope *scope, struct jb_str path); /* on an offload thread; absence is fine */
+
+/* ---- progress.c -------------------------------------------------------------------------------------------------------------------- */
+
+enum jb__phase { JB_READING, JB_CHECKING, JB_COMPARING, JB_WRITING, JB_PHASES };
+#define JB_EVENTS_PENDING 128
+
+struct jb__progress {
+    pthread_mutex_t mutex;
+    int64_t job_id, number; /* of the last event */
+    struct jb_time started_at;
+    int from[JB_PHASES], to[JB_PHASES]; /* percent */
+    enum jb__phase phase;
+    int percent, percent_event; /* now; at the last event */
+    int64_t done, total, new_rows, changed, unchanged, refused;
+    bool moved;                 /* since the last event */
+    struct import_progress pending[JB_EVENTS_PENDING];
+    size_t pending_count;
+    /* the reporter's */
+    struct jb_scope *scope, *attempt_scope;
+    struct jb_channel *ended;
+    bool wished;
+};
+/* Starts the reporter on a fiber: writes events, and cancels attempt_scope (setting `wished`) when somebody asks for it. */
+bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_scope, int64_t job_id, bool writes);
+void jb__progress_close(struct jb__progress *progress); /* the last events are written when it returns */
+/* From any thread. */
+void jb__progress_phase(struct jb__progress *progress, enum jb__phase phase, int64_t total);
+void jb__progress_done(struct jb__progress *progress, int64_t done);
+void jb__progress_share(struct jb__progress *progress, double share, int64_t done); /* 0…1 of the phase where rows in all are unknown */
+void jb__progress_counts(struct jb__progress *progress, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused);
+
+/* ---- read.c: the reader thread ------------------------------------------------------------------------------------------------------- */
+
+/* Rows with copies of their cells. Batches go round: free → filled → checked → free. */
+struct jb__batch_rows {
+    struct jb_arena arena; /* texts and cells */
+    struct jb_sheet_row *rows;
+    size_t count;
+    double share; /* of the file read after it, 0…1 */
+};
+struct jb__reader {
+    struct jb_scope *scope; /* the thread's */
+    struct jb_sheet *sheet;
+    int batch_rows;
+    struct jb_channel *filled, *free;
+};
+void jb__reader_run(void *reader); /* for jb_thread_call: until the end, a failure in its scope, or a closed channel */
+void jb__batch_free(struct jb__batch_rows *batch);
+
+/* ---- check.c: the checker thread ------------------------------------------------------------------------------------------------------- */
+
+struct jb__counts {
+    int64_t rows, refused, errors, new_rows, changed, unchanged, skipped;
+};
+struct jb__checker {
+    struct jb_scope *scope; /* the thread's */
+    const struct jb__plan *plan;
+    const struct jb_sheet *sheet;
+    struct jb_stage *stage;
+    struct jb_channel *filled, *free;
+    struct jb__progress *progress;
+    int64_t limit_refused;
+    struct jb__counts counts; /* rows, refused, errors */
+};
+void jb__checker_run(void *checker); /* for jb_thread_call */
+/* "12행 ‘수입’: …" is put together by whoever shows it; this keeps the parts. Counts the row once. */
+struct jb__refusal {
+    int64_t row;
+    struct jb_str column, value, reason; /* column: what people call it */
+};
+
+/* ---- attempt.c, merge.c, finish.c --------------------------------------------------------------------------------------------------------- */
+
+struct jb__attempt {
+    struct jb_scope *outer; /* the caller's, for what is written after a cancellation */
+    struct jb_scope *scope; /* cancelled by the wish */
+    const struct jb_transfer *transfer;
+    const struct jb_model *model;
+    const struct jb_exchange *exchange;
+    struct import_job job;
+    struct jb__job_options options;
+    struct jb__plan *plan;
+    struct jb_stage *stage;
+    struct jb_thread *thread; /* stage calls */
+    struct jb__progress progress;
+    struct jb__counts counts;
+    void *check_state;
+    int64_t started_us;
+    struct jb_str stage_path;
+    const char *status; /* once it has ended: done failed waiting cancelled */
+};
+/* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over; the job is still running then. */
+bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
+/* Merges what was staged and compared, ends the job in the same commit (abort) or after the last batch (skip). */
+bool jb__merge(struct jb__attempt *attempt);
+/* Compares (again); counts go to the attempt. false with a failure. */
+bool jb__compare(struct jb__attempt *attempt, int64_t from_row, int64_t to_row);
+
+/* Ends a job in the open transaction: figures, reason, mail. `failure` NULL unless it failed. */
+struct jb__ending {
+    const char *status;
+    enum jb_error error; /* JB_OK */
+    struct jb_str reason, errors, result;
+};
+/* Errors as JSON and the workbook of refused rows, before the last transaction. */
+bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending);
+bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending);
+/* After the commit: spool and staging files go. */
+void jb__ending_sweep(struct jb__attempt *attempt);
+/* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
+bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
+bool jb__job_ended(const struct import_job *job); /* done failed cancelled */
+struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failure *failure);
+bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
+
+#endif

@@ -1,0 +1,198 @@
+/* test_work.c — what workers run, in which order, and what becomes of it. */
+// SPDX-License-Identifier: Apache-2.0
+#define JB_QUEUE_TEST_TASKS
+#include "queue_test.h"
+
+static void hold_clock(struct jb_scope *scope)
+{
+    struct jb_time now;
+    CHECK(jb_time_parse(JB_STR("2026-11-21T09:00"), NULL, &now));
+    jb_clock_hold(now);
+    (void)scope;
+}
+
+JB_FIBER_TEST("an enqueued task is run once and its entry is done")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("한글 \"a\"") });
+
+    test_drain(scope);
+    test_drain(scope);
+    CHECK_INT(ran_count, 1);
+    CHECK_TEXT(JB_STR("한글 \"a\""), ran[0].key);
+    struct queue_entry entry = test_entry(scope, id);
+    CHECK_TEXT(entry.status, "done");
+    CHECK_INT(entry.attempts, 1);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("an enqueue that is rolled back never runs, one that is committed does")
+{
+    struct jb_queue *queue = test_queue(scope);
+    struct jb_tx *tx = jb_begin(scope);
+
+    test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("rolled back") });
+    jb_rollback(tx);
+    tx = jb_begin(scope);
+    test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("committed") });
+    CHECK_OK(jb_commit(tx));
+    test_drain(scope);
+    CHECK_INT(ran_count, 1);
+    CHECK_TEXT(JB_STR("committed"), ran[0].key);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("the urgent runs before the normal and the low, and the older before the younger")
+{
+    struct jb_queue *queue = test_queue(scope);
+    static const char *const keys[] = { "low", "normal 1", "normal 2", "urgent" };
+    static const int priorities[] = { JB_LOW, 0, 0, JB_HIGH };
+    static const char *const order[] = { "urgent", "normal 1", "normal 2", "low" };
+
+    for (int i = 0; i < 4; i++)
+        CHECK_OK(jb_enqueue(scope, &sample_task, &(struct sample_task){ .key = jb_str_of(keys[i]) }, .priority = priorities[i]));
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true, .concurrency = 1 }));
+    CHECK_INT(ran_count, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK_TEXT(jb_str_of(ran[i].key), order[i]);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a task that loses its service is tried again after 1, 2, 4 s and then failed with its cause")
+{
+    struct jb_queue *queue = test_queue(scope);
+    hold_clock(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("a"), .fail = JB_UNAVAILABLE, .fail_times = 9 });
+
+    test_drain(scope);
+    test_drain(scope);
+    CHECK_INT(ran_count, 1);
+    CHECK_INT(test_entry(scope, id).attempts, 1);
+    jb_clock_advance_us(JB_SECOND_US + JB_SECOND_US / 5);
+    test_drain(scope);
+    CHECK_INT(ran_count, 2);
+    jb_clock_advance_us(JB_SECOND_US + JB_SECOND_US / 5);
+    test_drain(scope);
+    CHECK_INT(ran_count, 2);
+    jb_clock_advance_us(JB_SECOND_US + JB_SECOND_US / 5);
+    test_drain(scope);
+    CHECK_INT(ran_count, 3);
+    struct queue_entry entry = test_entry(scope, id);
+    CHECK_TEXT(entry.status, "failed");
+    CHECK_TEXT(entry.error_kind, "unavailable");
+    CHECK_TEXT(entry.error, "as asked");
+    CHECK_INT(failed_hooks, 1);
+
+    CHECK_OK(jb_task_retry(scope, id));
+    test_drain(scope);
+    CHECK_INT(ran_count, 4);
+    CHECK_FAILS(jb_task_retry(scope, id), JB_CONFLICT);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("bad input, denial, absence and conflict fail at once, for they would fail again")
+{
+    struct jb_queue *queue = test_queue(scope);
+    static const enum jb_error errors[] = { JB_INVALID, JB_DENIED, JB_NOT_FOUND, JB_CONFLICT };
+
+    for (size_t i = 0; i < JB_COUNT(errors); i++) {
+        int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("a"), .fail = (int)errors[i], .fail_times = 1 });
+        test_drain(scope);
+        CHECK_TEXT(test_entry(scope, id).status, "failed");
+        CHECK_INT(ran_count, i + 1);
+    }
+    CHECK_INT(failed_hooks, 4);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a second attempt knows that it is the second")
+{
+    struct jb_queue *queue = test_queue(scope);
+    hold_clock(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("a"), .fail = JB_BROKEN, .fail_times = 1 });
+
+    test_drain(scope);
+    jb_clock_advance_us(2 * JB_SECOND_US);
+    test_drain(scope);
+    CHECK_INT(ran_count, 2);
+    CHECK_INT(ran[0].attempt, 1);
+    CHECK_INT(ran[1].attempt, 2);
+    CHECK_TEXT(test_entry(scope, id).status, "done");
+    CHECK_INT(jb_task_id(scope), 0);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a unique task is queued once while it waits, and again after it has run")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t first = test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") });
+
+    CHECK_INT(test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") }), first);
+    CHECK(test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("b") }) != first);
+    test_drain(scope);
+    CHECK_INT(ran_count, 2);
+    CHECK(test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") }) != first);
+    test_drain(scope);
+    CHECK_INT(ran_count, 3);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a worker takes the queues it was given and no others")
+{
+    struct jb_queue *queue = test_queue(scope);
+
+    test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("email") });
+    test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("default") });
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true, .queues = "email, media" }));
+    CHECK_INT(ran_count, 1);
+    CHECK_TEXT(jb_str_of(ran[0].key), "email");
+    test_drain(scope);
+    CHECK_INT(ran_count, 2);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a delayed task waits for its time")
+{
+    struct jb_queue *queue = test_queue(scope);
+    hold_clock(scope);
+    CHECK_OK(jb_enqueue(scope, &sample_task, &(struct sample_task){ .key = JB_STR("later") }, .delay_s = 60));
+
+    test_drain(scope);
+    CHECK_INT(ran_count, 0);
+    jb_clock_advance_us(61 * JB_SECOND_US);
+    test_drain(scope);
+    CHECK_INT(ran_count, 1);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a task of a name that nobody knows fails with a sentence")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("a") });
+
+    CHECK_OK(jb_exec(scope, JB_SQL("update queue_entries set name = 'gone.task' where id = ?", id), NULL));
+    test_drain(scope);
+    CHECK_INT(ran_count, 0);
+    struct queue_entry entry = test_entry(scope, id);
+    CHECK_TEXT(entry.status, "failed");
+    CHECK(jb_str_find(entry.error, JB_STR("gone.task"), 0) != SIZE_MAX);
+    jb_queue_free(queue);
+}
+
+JB_TEST("two tasks of one name are refused")
+{
+    static const struct jb_task *const tasks[] = { &sample_task, &sample_task, NULL };
+    CHECK_FAILS(jb_queue_new(scope, tasks), JB_INVALID);
+}
+
+JB_FIBER_TEST("a task that runs over its time is stopped")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_hurried, (struct sample_task){ .key = JB_STR("a"), .wait = true });
+
+    test_drain(scope);
+    struct queue_entry entry = test_entry(scope, id);
+    CHECK_TEXT(entry.status, "failed");
+    CHECK_TEXT(entry.error_kind, "timeout");
+    jb_queue_free(queue);
+}

@@ -1,0 +1,249 @@
+/* test_migrate.c — tables that follow the models as they change. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store_test.h"
+#include "run/run.h"
+#include "store/store_private.h"
+#include <sys/wait.h>
+
+/* The same table as it changes over time: each version is a struct of its own. */
+struct item {
+    int64_t id;
+    struct jb_str name, state;
+    int64_t project_id;
+};
+struct item_more {
+    int64_t id;
+    struct jb_str name, state;
+    int64_t project_id;
+    struct jb_str memo;
+    struct jb_decimal price;
+    int stock;
+};
+
+static const struct jb_choice two_states[] = { { "new", NULL, NULL, 1 }, { "done", NULL, NULL, 2 }, { 0 } };
+static const struct jb_choice three_states[] = { { "new", NULL, NULL, 1 }, { "done", NULL, NULL, 2 }, { "lost", NULL, NULL, 3 }, { 0 } };
+
+#define ITEM_FIELDS(record, states)                                                 \
+    JB_FIELD(record, id, .primary = true),                                          \
+        JB_FIELD(record, name, .required = true, .length_max = 20, .unique = true), \
+        JB_FIELD(record, state, .choices = states, .default_text = "new"),          \
+        JB_FIELD(record, project_id, .references = &sample_project)
+
+static const struct jb_model item_first = { .table = "items", .indexes = "state name", .record = JB_RECORD(item, ITEM_FIELDS(item, two_states)) };
+static const struct jb_model item_lost = { .table = "items", .indexes = "state -name", .record = JB_RECORD(item, ITEM_FIELDS(item, three_states)) };
+static const struct jb_model item_grown = {
+    .table = "items",
+    .indexes = "state name, price",
+    .record = JB_RECORD(item_more, ITEM_FIELDS(item_more, two_states), JB_FIELD(item_more, memo), JB_FIELD(item_more, price, .digits = 10, .decimals = 2, .default_text = "1.50"), JB_FIELD(item_more, stock)),
+};
+static const struct jb_model item_demanding = {
+    .table = "items",
+    .indexes = "state name",
+    .record = JB_RECORD(item_more, ITEM_FIELDS(item_more, two_states), JB_FIELD(item_more, memo, .required = true)),
+};
+
+static const struct jb_model *const first_models[] = { &sample_project, &item_first, NULL };
+static const struct jb_model *const lost_models[] = { &sample_project, &item_lost, NULL };
+static const struct jb_model *const grown_models[] = { &sample_project, &item_grown, NULL };
+static const struct jb_model *const demanding_models[] = { &sample_project, &item_demanding, NULL };
+
+/* One item per name, each of its own project. */
+static void items(struct jb_scope *scope, const char *a, const char *b)
+{
+    const char *const names[] = { a, b };
+    for (int i = 0; i < 2; i++) {
+        struct sample_project project = { .code = jb_str_of(names[i]) };
+        CHECK_OK(jb_insert(scope, &sample_project, &project));
+        struct item item = { .name = jb_str_of(names[i]), .state = JB_STR("done"), .project_id = project.id };
+        CHECK_OK(jb_insert(scope, &item_first, &item));
+    }
+}
+
+/* Opens the database again with other models and migrates; returns how many steps were done. */
+static size_t migrated(struct jb_scope *scope, const struct jb_model *const *models, const char *folder)
+{
+    size_t done;
+    test_database_open(scope, models, folder, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_migrate(scope, &done));
+    return done;
+}
+
+static size_t planned(struct jb_scope *scope, struct jb_migration_step **ret_steps)
+{
+    size_t count;
+    CHECK_OK(jb_migrate_plan(scope, ret_steps, &count));
+    return count;
+}
+
+static int64_t asked(struct jb_scope *scope, struct jb_sql sql)
+{
+    int64_t number;
+    CHECK_OK(jb_query_int(scope, sql, &number));
+    return number;
+}
+
+JB_FIBER_TEST("a plan says what would be done and does nothing; done once, nothing is left to do")
+{
+    struct jb_migration_step *steps;
+    size_t done;
+    test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    size_t count = planned(scope, &steps);
+    CHECK(count > 4);
+    CHECK_STR(steps[0].reason, JB_STR("새 표 projects"));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema")), 0);
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(done, count);
+    CHECK_INT(planned(scope, &steps), 0);
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(done, 0);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from jb_migrations")), 1);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where name = 'sample_lease'")), 0);
+    int64_t live;
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from sqlite_schema where name = 'sample_lease'"), &live));
+    CHECK_INT(live, 1);
+}
+
+JB_FIBER_TEST("declared types, indexes and references stand in the table")
+{
+    test_database(scope, sample_models);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_table_info('sample_entry') where (name, type) in (values ('id', 'INTEGER'), ('external_ref', 'VARCHAR(40)'), ('memo', 'TEXT'), ('date', 'DATE'), ('month', 'MONTH'), ('income', 'DECIMAL(15,2)'), ('closed', 'BOOLEAN'), ('created_at', 'TIMESTAMP'))")), 8);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where name in ('sample_entry_external_ref_key', 'sample_entry_date_idx', 'sample_entry_kind_date_idx', 'sample_entry_project_id_idx')")), 4);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_foreign_key_list('sample_entry') where \"table\" = 'projects' and on_delete = 'RESTRICT'")), 1);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_index_list('sample_entry') where \"unique\"")), 1);
+}
+
+JB_FIBER_TEST("new columns get their default and new indexes come, rows stay")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    migrated(before, first_models, folder);
+    items(before, "a", "b");
+    jb_scope_end(before);
+    CHECK_INT(migrated(scope, grown_models, folder), 4); /* memo, price, stock, the index of price */
+    struct jb_rows *rows = jb_select(scope, &item_grown, .order = JB_STR("id"));
+    CHECK_INT(rows->count, 2);
+    struct item_more *row = jb_rows_at(rows, 1);
+    CHECK_STR(row->name, JB_STR("b"));
+    CHECK(row->memo.data == NULL);
+    CHECK_INT(row->price.units, 150);
+    CHECK_INT(row->stock, 0);
+    struct jb_migration_step *steps;
+    CHECK_INT(planned(scope, &steps), 0);
+}
+
+JB_FIBER_TEST("a new choice rebuilds the table with its rows, indexes and the rows that refer to it")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    migrated(before, first_models, folder);
+    items(before, "a", "b");
+    CHECK_OK(jb_exec(before, JB_SQL("create index mine on items (name, id)"), NULL));
+    jb_scope_end(before);
+    CHECK_INT(migrated(scope, lost_models, folder), 3); /* the table, one index gone, one new */
+    CHECK_INT(jb_count(scope, &item_lost, .where = JB_SQL("state = 'done' and project_id = id")), 2);
+    CHECK_OK(jb_update(scope, &item_lost, .set = JB_SQL("state = 'lost'")));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where tbl_name = 'items' and name in ('items_name_key', 'mine', 'items_state_name_idx', 'items_project_id_idx')")), 4);
+    CHECK_FAILS(jb_delete(scope, &sample_project, 1), JB_CONFLICT); /* references hold again */
+    struct jb_migration_step *steps;
+    CHECK_INT(planned(scope, &steps), 0);
+}
+
+JB_FIBER_TEST("a rule that rows break leaves everything as it was")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    struct jb_migration_step *steps;
+    size_t done;
+    migrated(before, lost_models, folder);
+    items(before, "a", "b");
+    CHECK_OK(jb_exec(before, JB_SQL("update items set state = 'lost'"), NULL));
+    jb_scope_end(before);
+    test_database_open(scope, first_models, folder, (struct jb_db_options){ 0 });
+    CHECK_FAILS(jb_migrate(scope, &done), JB_INVALID);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items where state = 'lost'")), 2);
+    CHECK(planned(scope, &steps) > 0);
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set state = 'done'"), NULL));
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(planned(scope, &steps), 0);
+}
+
+JB_FIBER_TEST("a required column without a default can only join an empty table")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    size_t done;
+    migrated(before, first_models, folder);
+    items(before, "a", "b");
+    jb_scope_end(before);
+    test_database_open(scope, demanding_models, folder, (struct jb_db_options){ 0 });
+    CHECK(!jb_migrate(scope, &done));
+    CHECK_INT(jb_error(scope), JB_INVALID);
+    jb_failure_clear(scope);
+    CHECK_OK(jb_exec(scope, JB_SQL("delete from items"), NULL));
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK(done > 0);
+}
+
+JB_FIBER_TEST("a column that no model names is reported, kept, and survives a rebuild with its values")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before"), *between = jb_scope_child(scope, "between");
+    struct jb_migration_step *steps;
+    size_t count;
+    migrated(before, grown_models, folder);
+    struct item_more item = { .name = JB_STR("a"), .memo = JB_STR("keep me"), .state = JB_STR("new") };
+    CHECK_OK(jb_insert(before, &item_grown, &item));
+    jb_scope_end(before);
+    CHECK_INT(migrated(between, first_models, folder), 1); /* the index of price */
+    count = planned(between, &steps);
+    CHECK_INT(count, 3);
+    CHECK(steps[0].destructive && steps[1].destructive && steps[2].destructive);
+    CHECK_STR(steps[0].reason, JB_STR("모델에 없는 열 items.memo (지우지 않음)"));
+    jb_scope_end(between);
+    migrated(scope, lost_models, folder);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items where memo = 'keep me' and stock = 0")), 1);
+}
+
+static void migrate_other(void *folder)
+{
+    struct jb_scope *scope = jb_scope_new("other");
+    migrated(scope, sample_models, folder);
+    jb_scope_end(scope);
+}
+
+static void check_migrated(void *folder)
+{
+    struct jb_scope *scope = jb_scope_new("check");
+    struct jb_migration_step *steps;
+    test_database_open(scope, sample_models, folder, (struct jb_db_options){ 0 });
+    CHECK_INT(planned(scope, &steps), 0);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from jb_migrations")), 1);
+    jb_scope_end(scope);
+}
+
+JB_TEST("processes that create and migrate the same files at once do it once")
+{
+    for (int round = 0; round < 5; round++) {
+        const char *folder = test_folder(scope);
+        pid_t children[4];
+        int status;
+        for (size_t i = 0; i < JB_COUNT(children); i++) {
+            children[i] = fork();
+            CHECK(children[i] >= 0);
+            if (children[i] == 0) {
+                jb_loop_run(migrate_other, (void *)folder);
+                _exit(0);
+            }
+        }
+        for (size_t i = 0; i < JB_COUNT(children); i++)
+            CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
+        jb_loop_run(check_migrated, (void *)folder);
+    }
+}
+
+JB_FIBER_TEST("a staging copy has the identical table under another name")
+{
+    struct jb_str a = jb__table_sql(scope, &item_grown, JB_STR("items")), b = jb__table_sql(scope, &item_grown, JB_STR("stage"));
+    CHECK_STR(jb_str_slice(a, strlen("CREATE TABLE \"items\""), a.size), jb_str_slice(b, strlen("CREATE TABLE \"stage\""), b.size));
+    CHECK_STR(jb__index_sql(scope, &item_first, JB_STR("x")), JB_STR("CREATE UNIQUE INDEX \"x_name_key\" ON \"x\" (\"name\");\nCREATE INDEX \"x_state_name_idx\" ON \"x\" (\"state\", \"name\");\nCREATE INDEX \"x_project_id_idx\" ON \"x\" (\"project_id\");\n"));
+}
