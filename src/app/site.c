@@ -107,6 +107,7 @@ struct jb_runtime *jb__site_open(struct jb_scope *scope, const struct jb_site *s
         jb_fail(scope, JB_INVALID, JB_L(scope, "설정 TIME_ZONE=‘%.*s’: 아는 시간대가 아닙니다. 보기: Asia/Seoul.", "setting TIME_ZONE='%.*s' is no known time zone. Example: Asia/Seoul."), JB_FMT(config->time_zone));
         return NULL;
     }
+    jb_zone_local_set(runtime->zone);
     jb_defer(scope, close_services, runtime);
     if (!open_database(scope, runtime))
         return NULL;
