@@ -208,7 +208,7 @@ static bool special_value(struct jb_scope *scope, struct jb_request *req, const 
         value = jb_v(id);
     } else if (text.size > 0) {
         if (!jb_time_parse(text, jb_zone_of(req), &time))
-            return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’은(는) 시각이 아닙니다. 2025-11-20 14:30처럼 적으세요.", "“%.*s” is no time. Write it like 2025-11-20 14:30."), JB_FMT(text));
+            return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 시각이 아닙니다. 2025-11-20 14:30처럼 적으세요.", "“%.*s” is no time. Write it like 2025-11-20 14:30."), JB_FMT(text));
         value = jb_v(time);
     }
     if (!jb_field_check(scope, field, value))

@@ -354,7 +354,7 @@ static bool chosen_rows(struct jb_request *req, struct jb_ids *ret_chosen)
         return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "한 번에 %d건까지 고를 수 있습니다.", "At most %d rows may be chosen at once."), CHOSEN_MAX);
     for (size_t i = 0; i < count; i++)
         if (!jb_str_to_int64(texts[i], &ids[i]))
-            return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’은(는) 행 번호가 아닙니다.", "“%.*s” is no row id."), JB_FMT(texts[i]));
+            return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 행 번호가 아닙니다.", "“%.*s” is no row id."), JB_FMT(texts[i]));
     *ret_chosen = (struct jb_ids){ ids, count };
     return true;
 }
@@ -396,8 +396,8 @@ struct jb_response *jb__list_post(struct jb_request *req)
         return jb_problem(req);
     struct jb_str name = jb_form_text(req, "action");
     if (chosen.count == 0) {
-        struct jb_str entry = jb_model_entry(book->model, scope);
-        if (!jb_flash(req, "care", jb_format(scope, JB_L(scope, "고른 %.*s이(가) 없습니다. 목록에서 고른 다음 실행하세요.", "No %.*s was chosen. Tick rows of the list first."), JB_FMT(entry))))
+        struct jb_str entry = jb__with(scope, jb_model_entry(book->model, scope), "이", "가");
+        if (!jb_flash(req, "care", jb_format(scope, JB_L(scope, "고른 %.*s 없습니다. 목록에서 고른 다음 실행하세요.", "No %.*s was chosen. Tick rows of the list first."), JB_FMT(entry))))
             return jb_problem(req);
         return jb_redirect_to(req, jb_format(scope, "%.*s%.*s", JB_FMT(book->path), JB_FMT(jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL))));
     }
@@ -408,6 +408,6 @@ struct jb_response *jb__list_post(struct jb_request *req)
     for (const struct jb_action *action = book->admin->actions; action && action->name; action++)
         if (jb_str_is(name, action->name))
             return run_action(req, book, action, chosen);
-    jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’(이)라는 일은 없습니다. 목록에서 골라 실행하세요.", "There is no action “%.*s”. Choose one from the list."), JB_FMT(name));
+    jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 그런 일은 없습니다. 목록에서 골라 실행하세요.", "There is no action “%.*s”. Choose one from the list."), JB_FMT(name));
     return jb_problem(req);
 }

@@ -86,8 +86,8 @@ bool jb__reference_read(struct jb_scope *scope, const struct jb_model *target, s
     }
     if (jb_failure(scope))
         return false;
-    struct jb_str entry = jb_model_entry(target, scope);
-    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 그런 %.*s은(는) 없습니다. 목록에서 확인하세요.", "“%.*s”: there is no such %.*s. Look it up in its list."), JB_FMT(text), JB_FMT(entry));
+    struct jb_str entry = jb__with(scope, jb_model_entry(target, scope), "은", "는");
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 그런 %.*s 없습니다. 목록에서 확인하세요.", "“%.*s”: there is no such %.*s. Look it up in its list."), JB_FMT(text), JB_FMT(entry));
 }
 
 static void add(struct jb__query *query, const struct jb_field *field, enum jb_op op, struct jb_value value)
@@ -115,10 +115,10 @@ static bool read_time_filter(struct jb_request *req, const struct jb_field *fiel
     struct jb_time from, to;
 
     if (!days_of(text, &first, &last))
-        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’은(는) 월이 아닙니다. 2025-11처럼 적으세요.", "“%.*s” is no month. Write it like 2025-11."), JB_FMT(text));
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 월이 아닙니다. 2025-11처럼 적으세요.", "“%.*s” is no month. Write it like 2025-11."), JB_FMT(text));
     struct jb_civil start = jb_date_civil(first), end = jb_date_civil((struct jb_date){ last.days + 1 });
     if (!jb_zone_time(jb_zone_of(req), &start, &from) || !jb_zone_time(jb_zone_of(req), &end, &to))
-        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’은(는) 월이 아닙니다.", "“%.*s” is no month."), JB_FMT(text));
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 월이 아닙니다.", "“%.*s” is no month."), JB_FMT(text));
     add(query, field, JB_GREATER_EQUAL, jb_v(from));
     add(query, field, JB_LESS, jb_v(to));
     return true;
@@ -146,7 +146,7 @@ static bool read_filter(struct jb_request *req, const struct jb_field *field, st
     }
     if (!jb_field_parse(scope, field, text, &value)) {
         struct jb_str label = jb__label(scope, field);
-        return jb_wrap(scope, JB_L(scope, "목록을 ‘%.*s’(으)로 거르지 못했습니다", "The list cannot be filtered by %.*s"), JB_FMT(label));
+        return jb_wrap(scope, JB_L(scope, "‘%.*s’ 조건을 쓰지 못했습니다", "The list cannot be filtered by %.*s"), JB_FMT(label));
     }
     add(query, field, JB_EQUAL, value);
     return true;

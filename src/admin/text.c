@@ -12,6 +12,18 @@ struct jb_str jb__column_label(struct jb_scope *scope, const struct jb__column *
     return jb__label(scope, column->through ? column->through : column->field);
 }
 
+struct jb_str jb__with(struct jb_scope *scope, struct jb_str word, const char *closed, const char *open)
+{
+    uint32_t last = 0;
+
+    if (jb_language(scope) != JB_KO)
+        return word;
+    for (size_t at = 0; at < word.size;)
+        last = jb_utf8_next(word, &at);
+    bool final = last >= 0xAC00 && last <= 0xD7A3 && (last - 0xAC00) % 28 != 0;
+    return jb_format(scope, "%.*s%s", JB_FMT(word), final ? closed : open);
+}
+
 struct jb_str jb__number(struct jb_scope *scope, int64_t number)
 {
     char out[48];
@@ -140,6 +152,7 @@ void jb__book_vars(struct jb_request *req, const struct jb__book *book, struct j
     jb_vars_text(inner, "path", book->path);
     jb_vars_text(inner, "label", jb_model_label(book->model, scope));
     jb_vars_text(inner, "entry", jb_model_entry(book->model, scope));
+    jb_vars_text(inner, "entry_is", jb__with(scope, jb_model_entry(book->model, scope), "이", "가"));
     jb_vars_text(inner, "app", jb_str_of(jb_language(scope) == JB_KO || !book->app->label_en ? book->app->label : book->app->label_en));
     jb__set(inner, "may_add", (bool)jb_may_model(scope, "add", book->model));
     jb__set(inner, "may_change", (bool)jb_may_model(scope, "change", book->model));

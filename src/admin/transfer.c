@@ -132,7 +132,10 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     jb__book_vars(req, book, vars);
     jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
     jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
-    jb_vars_text(vars, "key", keys_vars(req, exchange, vars));
+    struct jb_str key = keys_vars(req, exchange, vars);
+    jb_vars_text(vars, "key", key);
+    jb_vars_text(vars, "key_is", jb__with(scope, key, "이", "가"));
+    jb_vars_text(vars, "key_topic", jb__with(scope, key, "은", "는"));
     columns_vars(req, exchange, vars);
     choose(req, vars, "mode", "upsert");
     choose(req, vars, "on_error", "abort");
@@ -185,7 +188,7 @@ static bool read_choice(struct jb_request *req, const char *name, const char *co
             *ret_index = i;
             return true;
         }
-    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s: ‘%.*s’은(는) 고를 수 있는 값이 아닙니다.", "%s: “%.*s” is not one of the choices."), name, JB_FMT(text));
+    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=‘%.*s’: 고를 수 있는 값이 아닙니다.", "%s: “%.*s” is not one of the choices."), name, JB_FMT(text));
 }
 
 static struct jb_str text_or_null(struct jb_request *req, const char *name)
@@ -209,7 +212,7 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     options.on_error = on_error ? JB_SKIP : JB_ABORT;
     if (rows.data) {
         if (!jb_decimal_parse_loose(rows, &batch) || batch.scale != 0 || batch.units < 1 || batch.units > 100000)
-            return jb_fail(scope, JB_INVALID, JB_L(scope, "한 번에 넣는 행 수: ‘%.*s’은(는) 1에서 100,000까지의 수가 아닙니다.", "Rows at a time: “%.*s” is no number from 1 to 100,000."), JB_FMT(rows));
+            return jb_fail(scope, JB_INVALID, JB_L(scope, "한 번에 넣는 행 수 ‘%.*s’: 1에서 100,000까지의 수가 아닙니다.", "Rows at a time: “%.*s” is no number from 1 to 100,000."), JB_FMT(rows));
         options.batch_rows = (int)batch.units;
     }
     options.match_on = text_or_null(req, "match_on");
@@ -344,7 +347,7 @@ struct jb_response *jb__export_post(struct jb_request *req)
     while (format < JB_COUNT(formats) && !jb_str_is(wanted, formats[format].name))
         format++;
     if (format == JB_COUNT(formats)) {
-        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’은(는) 내보낼 수 있는 형식이 아닙니다.", "“%.*s” is no format that can be written."), JB_FMT(wanted));
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 내보낼 수 있는 형식이 아닙니다.", "“%.*s” is no format that can be written."), JB_FMT(wanted));
         return jb_problem(req);
     }
     struct jb_select select = jb__query_select(book, query);

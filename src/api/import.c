@@ -19,7 +19,7 @@ static bool known_parameters(struct jb_request *req)
         if (i < JB_COUNT(names))
             continue;
         struct jb_str nearest = jb_nearest(name, known, JB_COUNT(names));
-        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’은(는) 가져오기의 선택 항목이 아닙니다.%s%.*s", "'%.*s' is no option of an import.%s%.*s"), JB_FMT(name),
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 가져오기의 선택 항목이 아닙니다.%s%.*s", "'%.*s' is no option of an import.%s%.*s"), JB_FMT(name),
             nearest.data ? JB_L(req->scope, " 아마: ", " Nearest: ") : "", JB_FMT(nearest));
     }
     return true;

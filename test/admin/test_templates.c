@@ -10,6 +10,7 @@ static struct jb_vars *book(struct jb_scope *scope, struct jb_vars *vars)
     jb_vars_text(inner, "path", JB_STR("/admin/cash/cashbook/"));
     jb_vars_text(inner, "label", JB_STR("현금출납부"));
     jb_vars_text(inner, "entry", JB_STR("전표"));
+    jb_vars_text(inner, "entry_is", JB_STR("전표가"));
     jb_vars_text(inner, "app", JB_STR("회계"));
     static const char *const rights[] = { "may_add", "may_change", "may_delete", "may_import", "may_export" };
     for (size_t i = 0; i < JB_COUNT(rights); i++)
@@ -190,7 +191,7 @@ JB_TEST("a form keeps typed values, escaped, and ties each error to its input")
 JB_TEST("the import page works as a plain form, with the token before the file")
 {
     struct jb_vars *vars = book(scope, jb_vars_new(scope));
-    static const char *const texts[] = { "limits", "key", "mode", "on_error", "encoding", "sheet", "batch_rows", "once", "problem" };
+    static const char *const texts[] = { "limits", "key", "key_is", "key_topic", "mode", "on_error", "encoding", "sheet", "batch_rows", "once", "problem" };
     lists(vars, (const char *const[]){ "keys", "columns", NULL });
     for (size_t i = 0; i < JB_COUNT(texts); i++)
         put(vars, texts[i], HOSTILE);
