@@ -76,12 +76,12 @@ struct jb__query {
     int64_t page; /* from 1 */
 };
 /* Reads q, o, page and the filters of the book from the query string; fails INVALID for a value that is none. */
-bool jb__query_read(struct jb_request *req, const struct jb__book *book, struct jb__query *ret_query);
-struct jb_select jb__query_select(const struct jb__book *book, const struct jb__query *query);
+bool jb__list_read(struct jb_request *req, const struct jb__book *book, struct jb__query *ret_query);
+struct jb_select jb__list_select(const struct jb__book *book, const struct jb__query *query);
 /* "2025년 11월, ‘토너’": what the question narrows, for people; empty when it narrows nothing. */
-struct jb_str jb__query_words(struct jb_request *req, const struct jb__book *book, const struct jb__query *query);
+struct jb_str jb__list_words(struct jb_request *req, const struct jb__book *book, const struct jb__query *query);
 /* The select boxes of the filter form. */
-bool jb__query_filters(struct jb_request *req, const struct jb__book *book, const struct jb__query *query, struct jb_vars *vars);
+bool jb__list_filters(struct jb_request *req, const struct jb__book *book, const struct jb__query *query, struct jb_vars *vars);
 /* A row of the model that a typed reference means: by its title field, otherwise by id. NOT_FOUND words are INVALID here. */
 bool jb__reference_read(struct jb_scope *scope, const struct jb_model *target, struct jb_str text, int64_t *ret_id);
 /* The page's query string with up to two parameters set (NULL value: removed), "?" included; NULL name: nothing. */

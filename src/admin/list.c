@@ -21,7 +21,7 @@ static bool read_rows(struct listing *list)
 {
     struct jb_scope *scope = list->req->scope;
     const struct jb__book *book = list->book;
-    struct jb_select select = jb__query_select(book, &list->query);
+    struct jb_select select = jb__list_select(book, &list->query);
 
     list->all = jb_count(scope, book->model, .limit = 0);
     if (list->all < 0)
@@ -245,7 +245,7 @@ static bool totals(struct listing *list, struct jb_vars *vars)
     for (size_t i = 0; i < book->column_count; i++)
         if (summed(book, i))
             names = jb_format(scope, "%.*s%s%s", JB_FMT(names), names.size ? " " : "", summed(book, i)->name);
-    struct jb_select select = jb__query_select(book, &list->query);
+    struct jb_select select = jb__list_select(book, &list->query);
     if (!jb_sum_rows(scope, book->model, &select, jb_cstr(scope, names), sums))
         return false;
     struct jb_vars *found = jb_vars_append(vars, "totals");
@@ -306,7 +306,7 @@ static void count_vars(struct listing *list, struct jb_vars *vars)
     jb__set(vars, "filtered", list->query.filtered);
     jb_vars_text(vars, "counts",
         list->query.filtered ? jb_format(scope, JB_L(scope, "%.*s건 가운데 %.*s건", "of %.*s rows, %.*s match"), JB_FMT(all), JB_FMT(found)) : jb_format(scope, JB_L(scope, "%.*s건", "%.*s rows"), JB_FMT(all)));
-    jb_vars_text(vars, "words", jb__query_words(list->req, list->book, &list->query));
+    jb_vars_text(vars, "words", jb__list_words(list->req, list->book, &list->query));
 }
 
 struct jb_response *jb__list_view(struct jb_request *req)
@@ -315,7 +315,7 @@ struct jb_response *jb__list_view(struct jb_request *req)
     const struct jb__book *book = list->book = jb__book_of(req);
 
     list->req = req;
-    if (!book || !jb__query_read(req, book, &list->query) || !read_rows(list))
+    if (!book || !jb__list_read(req, book, &list->query) || !read_rows(list))
         return jb_problem(req);
     list->from = jb__list_from(req);
 
@@ -337,7 +337,7 @@ struct jb_response *jb__list_view(struct jb_request *req)
         row_vars(list, jb_rows_at(list->rows, i), jb_vars_append(vars, "rows"));
     action_vars(req, book, vars);
     jb__pager(req, vars, list->query.page, list->pages);
-    if (!jb__query_filters(req, book, &list->query, vars) || !totals(list, vars))
+    if (!jb__list_filters(req, book, &list->query, vars) || !totals(list, vars))
         return jb_problem(req);
     return jb_page_vars(req, 200, "admin/list.html", vars);
 }

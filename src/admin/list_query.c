@@ -166,7 +166,7 @@ static void read_order(struct jb_request *req, const struct jb__book *book, stru
         query->order = first;
 }
 
-bool jb__query_read(struct jb_request *req, const struct jb__book *book, struct jb__query *ret_query)
+bool jb__list_read(struct jb_request *req, const struct jb__book *book, struct jb__query *ret_query)
 {
     struct jb__query query = { .page = 1 };
     struct jb_str text;
@@ -189,7 +189,7 @@ bool jb__query_read(struct jb_request *req, const struct jb__book *book, struct 
     return true;
 }
 
-struct jb_select jb__query_select(const struct jb__book *book, const struct jb__query *query)
+struct jb_select jb__list_select(const struct jb__book *book, const struct jb__query *query)
 {
     return (struct jb_select){
         .conditions = query->conditions,
@@ -233,7 +233,7 @@ static struct jb_str filter_words(struct jb_request *req, const struct jb_field 
     return text;
 }
 
-struct jb_str jb__query_words(struct jb_request *req, const struct jb__book *book, const struct jb__query *query)
+struct jb_str jb__list_words(struct jb_request *req, const struct jb__book *book, const struct jb__query *query)
 {
     struct jb_scope *scope = req->scope;
     struct jb_buf buf = JB_BUF_INIT(8192);
@@ -349,7 +349,7 @@ static bool options_of(struct box *box, const struct jb_model *model, const stru
     return value_options(box, model, field);
 }
 
-bool jb__query_filters(struct jb_request *req, const struct jb__book *book, const struct jb__query *query, struct jb_vars *vars)
+bool jb__list_filters(struct jb_request *req, const struct jb__book *book, const struct jb__query *query, struct jb_vars *vars)
 {
     struct jb_scope *scope = req->scope;
 

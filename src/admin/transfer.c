@@ -298,11 +298,11 @@ struct jb_response *jb__export_view(struct jb_request *req)
     struct jb_scope *scope = req->scope;
     struct jb__query query;
 
-    if (!book || !jb__query_read(req, book, &query))
+    if (!book || !jb__list_read(req, book, &query))
         return jb_problem(req);
     if (jb_str_is(jb_query_text(req, "template"), "1"))
         return empty_sheet(req, book);
-    struct jb_select select = jb__query_select(book, &query);
+    struct jb_select select = jb__list_select(book, &query);
     int64_t count = jb_count_rows(scope, book->model, &select);
     if (count < 0)
         return jb_problem(req);
@@ -312,7 +312,7 @@ struct jb_response *jb__export_view(struct jb_request *req)
     jb__set(vars, "at_once", (bool)(count <= EXPORT_AT_ONCE_MAX));
     jb__set(vars, "too_many", (bool)(count > 1048575));
     jb__set(vars, "filtered", query.filtered);
-    jb_vars_text(vars, "words", jb__query_words(req, book, &query));
+    jb_vars_text(vars, "words", jb__list_words(req, book, &query));
     jb_vars_text(vars, "here_link", jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL));
     columns_vars(req, jb_exchange_of(scope, book->model), vars);
     return jb_page_vars(req, 200, "admin/export.html", vars);
@@ -341,7 +341,7 @@ struct jb_response *jb__export_post(struct jb_request *req)
     int64_t count = 0, job;
     size_t format = 0;
 
-    if (!book || !jb_form_read(req) || !jb__query_read(req, book, query))
+    if (!book || !jb_form_read(req) || !jb__list_read(req, book, query))
         return jb_problem(req);
     struct jb_str wanted = jb_form_text(req, "format");
     while (format < JB_COUNT(formats) && !jb_str_is(wanted, formats[format].name))
@@ -350,7 +350,7 @@ struct jb_response *jb__export_post(struct jb_request *req)
         jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 내보낼 수 있는 형식이 아닙니다.", "“%.*s” is no format that can be written."), JB_FMT(wanted));
         return jb_problem(req);
     }
-    struct jb_select select = jb__query_select(book, query);
+    struct jb_select select = jb__list_select(book, query);
     *download = (struct download){ book->model, { .format = formats[format].format, .conditions = query->conditions, .search = select.search, .search_fields = select.search_fields, .order = select.order } };
     if (!export_columns(req, &download->options.columns) || (count = jb_count_rows(scope, book->model, &select)) < 0)
         return jb_problem(req);

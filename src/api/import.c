@@ -102,7 +102,7 @@ struct jb_response *jb__api_import(struct jb_request *req)
 {
     const struct jb_model *model = req->route->context;
     struct jb_import_options options;
-    struct jb_spool *spool;
+    struct jb_spool *spool = NULL;
     int64_t job;
     bool ended;
 
