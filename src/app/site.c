@@ -60,9 +60,6 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
 
-    for (const struct jb_model *const *model = runtime->models; *model; model++)
-        if (!jb_model_check(scope, *model))
-            return false;
     runtime->db = jb_db_open(scope, &(struct jb_db_options){
                                         .url = config->database_url,
                                         .models = runtime->models,
@@ -72,6 +69,9 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
     if (!runtime->db)
         return false;
     jb_db_use(scope, runtime->db);
+    for (const struct jb_model *const *model = runtime->models; *model; model++) /* references are looked up among the database's models */
+        if (!jb_model_check(scope, *model))
+            return false;
     return true;
 }
 
