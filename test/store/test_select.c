@@ -296,6 +296,13 @@ JB_FIBER_TEST("a cursor inside a transaction sees its changes; one that was left
     CHECK_INT(jb_count(scope, &sample_entry, .offset = 0), 1500);
 }
 
+/* Sanitizers keep freed memory back; there only the walk itself is tested. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GROWTH_KIB_MAX INT64_MAX
+#else
+#define GROWTH_KIB_MAX (8 * 1024)
+#endif
+
 static int64_t resident_kib(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
@@ -319,6 +326,6 @@ JB_FIBER_TEST("walking 200,000 rows takes no more memory than walking a few")
             early = resident_kib();
     CHECK_OK(!jb_failure(scope));
     CHECK_INT(count, 200000);
-    CHECK(resident_kib() - early < 8 * 1024);
+    CHECK(resident_kib() - early < GROWTH_KIB_MAX);
     CHECK_INT(jb_counters(scope)->rows, 200000);
 }

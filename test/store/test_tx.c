@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store_test.h"
 #include "run/run.h"
+#include "store/store_private.h"
 #include <signal.h>
+#include <sqlite3.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static int64_t entries(struct jb_scope *scope)
@@ -381,6 +384,7 @@ static pid_t fork_other(struct other *other)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test leaves nobody behind */
         jb_loop_run(other_main, other);
         _exit(0);
     }
@@ -467,24 +471,41 @@ JB_TEST("a process killed inside a transaction leaves nothing behind and nobody 
     CHECK(waitpid(child, NULL, 0) == child);
 }
 
-/* Begins again at once after each commit, as an import in small batches does. */
-static void greedy(struct jb_scope *scope, const struct other *other)
+/* Holds the writer for a while, counts, and begins again at once after each commit, as an import in small batches does. */
+static bool greedy_batches(sqlite3 *connection, void *arg)
 {
-    for (int i = 0;; i++) {
-        CHECK_OK(jb_exec(scope, JB_SQL("update projects set name = 'greedy'"), NULL));
+    const struct other *other = ((void **)arg)[0];
+    struct jb_scope *scope = ((void **)arg)[1];
+
+    for (int i = 0; true; i++) {
+        CHECK_OK(jb__sqlite_begin(jb_db_of(scope), false, scope));
+        CHECK_OK(jb__sqlite_exec(scope, connection, "update projects set name = name + 1 where (with recursive n(i) as (select 1 union all select i + 1 from n where i < 50000) select count(*) from n) > 0"));
+        CHECK_OK(jb__sqlite_end(jb_db_of(scope), false, scope, true));
         if (i == 10)
             CHECK(write(other->ready[1], "x", 1) == 1);
     }
+    return true;
 }
+
+static void greedy(struct jb_scope *scope, const struct other *other)
+{
+    CHECK_OK(jb__writer_call(jb_db_of(scope), false, greedy_batches, (const void *[]){ other, scope }, scope));
+}
+
+#define MODEST_TURNS 50
 
 static void take_turns(void *arg)
 {
     struct other *other = arg;
     struct jb_scope *scope = jb_scope_new("modest");
     test_database_open(scope, sample_models, other->folder, (struct jb_db_options){ 0 });
-    deadline_in(scope, 20 * JB_SECOND_US);
-    for (int i = 0; i < 50; i++)
-        CHECK_OK(jb_exec(scope, JB_SQL("update projects set name = 'modest'"), NULL));
+    int64_t before = counter(scope);
+    deadline_in(scope, 60 * JB_SECOND_US);
+    for (int i = 0; i < MODEST_TURNS; i++)
+        CHECK_OK(jb_exec(scope, JB_SQL("update projects set code = code"), NULL));
+    int64_t others_turns = counter(scope) - before;
+    CHECK(others_turns > 0);
+    CHECK(others_turns <= 3 * MODEST_TURNS); /* turn and turn about, not whoever is quicker */
     jb_scope_end(scope);
 }
 
