@@ -122,24 +122,29 @@ bool jb__job_facts(struct jb_request *req, const struct import_job *job, const s
 
 /* ---- differences ----------------------------------------------------------------------------------------------------------------- */
 
-/* Widths of the bar in units of 0.01 %; a share that is there at all stays visible. */
+/* Widths of the bar in units of 0.01 %; a share that is there at all stays visible, at the cost of the largest. */
 static void mix_vars(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars)
 {
     const int64_t parts[] = { job->new_rows, job->changed, job->unchanged, job->refused };
     static const char *const fills[] = { "f1", "f2", "f0", "f3" };
-    int64_t total = 0, x = 0;
+    int64_t widths[4], total = 0, sum = 0, x = 0;
+    size_t largest = 0;
 
     for (size_t i = 0; i < JB_COUNT(parts); i++)
         total += parts[i];
+    for (size_t i = 0; i < JB_COUNT(parts); i++) {
+        widths[i] = parts[i] == 0 ? 0 : JB_MAX((int64_t)((double)parts[i] * 10000.0 / (double)total), 50);
+        sum += widths[i];
+        if (parts[i] > parts[largest])
+            largest = i;
+    }
+    widths[largest] += total > 0 ? 10000 - sum : 0;
     jb_vars_list(vars, "mix");
-    for (size_t i = 0; i < JB_COUNT(parts) && total > 0; i++) {
-        int64_t width = parts[i] == 0 ? 0 : JB_MAX((int64_t)((double)parts[i] * 10000.0 / (double)total), 50);
+    for (size_t i = 0; i < JB_COUNT(parts); x += widths[i++]) {
         struct jb_vars *bar = jb_vars_append(vars, "mix");
-        width = JB_MIN(width, 10000 - x);
         jb_vars_text(bar, "fill", jb_str_of(fills[i]));
         jb_vars_text(bar, "x", jb_format(scope, "%lld.%02lld", (long long)(x / 100), (long long)(x % 100)));
-        jb_vars_text(bar, "width", jb_format(scope, "%lld.%02lld", (long long)(width / 100), (long long)(width % 100)));
-        x += width;
+        jb_vars_text(bar, "width", jb_format(scope, "%lld.%02lld", (long long)(widths[i] / 100), (long long)(widths[i] % 100)));
     }
     struct jb_str numbers[4];
     for (size_t i = 0; i < JB_COUNT(parts); i++)
@@ -155,14 +160,22 @@ static void chip(struct jb_request *req, struct jb_vars *vars, const char *name,
     jb__set(inner, "current", current);
 }
 
-static void difference_vars(struct jb_request *req, const struct import_difference *difference, struct jb_vars *vars)
+/* Amounts with thousands, everything else as it stands. */
+static struct jb_str cell_words(struct jb_scope *scope, const struct jb_model *model, struct jb_str column, struct jb_str text)
+{
+    const struct jb_field *field = model ? jb_record_field(&model->record, column) : NULL;
+    struct jb_decimal amount;
+    return field && field->type == JB_DECIMAL && jb_decimal_parse(text, &amount) ? jb__amount(scope, amount, false) : text;
+}
+
+static void difference_vars(struct jb_request *req, const struct jb_model *model, const struct import_difference *difference, struct jb_vars *vars)
 {
     struct jb_vars *inner = jb_vars_append(vars, "differences");
     jb_vars_text(inner, "row", jb__number(req->scope, difference->row));
     jb_vars_text(inner, "key", difference->key);
     jb_vars_text(inner, "label", difference->label.data ? difference->label : difference->column);
-    jb_vars_text(inner, "before", difference->before);
-    jb_vars_text(inner, "after", difference->after);
+    jb_vars_text(inner, "before", cell_words(req->scope, model, difference->column, difference->before));
+    jb_vars_text(inner, "after", cell_words(req->scope, model, difference->column, difference->after));
     jb__set(inner, "has_before", difference->has_before);
 }
 
@@ -199,7 +212,7 @@ bool jb__preview_vars(struct jb_request *req, const struct import_job *job, cons
         return false;
     jb_vars_list(vars, "differences");
     for (JB_EACH_ROW(rows, struct import_difference, difference))
-        difference_vars(req, difference, vars);
+        difference_vars(req, model, difference, vars);
     jb_vars_list(vars, "chips");
     chip(req, vars, "changed", JB_L(scope, "고침", "Changed"), job->changed, what == JB_PREVIEW_CHANGED);
     chip(req, vars, "new", JB_L(scope, "새로", "New"), job->new_rows, what == JB_PREVIEW_NEW);
