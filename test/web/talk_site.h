@@ -74,6 +74,29 @@ TEST_HELPER struct jb_response *leave_open(struct jb_request *req)
     return jb_respond(req, 200, "text/plain", JB_STR("begun"));
 }
 
+TEST_HELPER struct jb_response *wait_long(struct jb_request *req)
+{
+    if (!jb_sleep(req->scope, 3600 * JB_SECOND_US))
+        return jb_problem(req);
+    return jb_respond(req, 200, "text/plain", JB_STR("late"));
+}
+
+TEST_HELPER struct jb_response *keep(struct jb_request *req)
+{
+    struct jb_str size = jb_query_text(req, "size"), before = jb_session_get(req, "word");
+    int64_t count;
+
+    if (size.data && jb_str_to_int64(size, &count)) {
+        char *text = jb_alloc(req->scope, (size_t)count);
+        memset(text, 'a', (size_t)count);
+        if (!jb_session_set(req, "long", (struct jb_str){ text, (size_t)count }))
+            return jb_problem(req);
+    }
+    if (jb_query_text(req, "word").data && !jb_session_set(req, "word", jb_query_text(req, "word")))
+        return jb_problem(req);
+    return jb_respond(req, 200, "text/plain", before.data ? before : JB_STR("-"));
+}
+
 TEST_HELPER struct jb_response *give_nothing(struct jb_request *req)
 {
     (void)req;
@@ -145,6 +168,8 @@ TEST_HELPER const struct jb_route routes[] = {
     { JB_GET, "/broken/", fail_broken, "broken" },
     { JB_GET, "/fields/", fail_fields, "fields" },
     { JB_GET, "/open/", leave_open, "open" },
+    { JB_GET, "/slow/", wait_long, "slow" },
+    { JB_GET, "/keep/", keep, "keep" },
     { JB_GET, "/nothing/", give_nothing, "nothing" },
     { JB_GET, "/download/", download, "download" },
     { JB_GET, "/events/", events, "events" },

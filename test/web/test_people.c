@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "talk_site.h"
+#include <stdatomic.h>
 
 /* ---- signing in ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -79,6 +80,29 @@ JB_FIBER_TEST("a session ends with its age, with another password, and with the 
     CHECK_INT(talk_get(talk, "/me/").status, 200);
     CHECK_OK(jb_exec(scope, JB_SQL("update auth_user set active = 0 where id = ?", id), NULL));
     CHECK_INT(talk_get(talk, "/me/").status, 303);
+}
+
+JB_FIBER_TEST("a session keeps a little text, also of a visitor, and refuses more than 4 KiB")
+{
+    struct talk *talk = talk_open(scope, SITE());
+
+    CHECK_TEXT(talk_get(talk, "/keep/?word=%ED%95%9C%22%3C%00").body, "-");
+    CHECK_TEXT(talk_get(talk, "/keep/").body, "한\"<\xef\xbf\xbd");
+    CHECK_INT(talk_get(talk, "/keep/?size=4000").status, 200);
+    CHECK_INT(talk_get(talk, "/keep/?size=4090&word=lost").status, 413);
+    CHECK_TEXT(talk_get(talk, "/keep/").body, "한\"<\xef\xbf\xbd");
+}
+
+JB_FIBER_TEST("a cookie of another form, or of a session that was never made, is a visitor's")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    static const char *const cookies[] = { "sessionid=", "sessionid=../../x", "sessionid=0123456789012345678901234567890123456789012", "sessionid=\"a", "=;;=" };
+
+    for (size_t i = 0; i < JB_COUNT(cookies); i++) {
+        talk->cookie = jb_str_of(cookies[i]);
+        CHECK_INT(talk_get(talk, "/me/").status, 303);
+        CHECK_INT(talk_get(talk, "/login/").status, 200);
+    }
 }
 
 JB_FIBER_TEST("five wrong passwords close a name for fifteen minutes, also for the right one and for names nobody has")
@@ -230,4 +254,47 @@ JB_FIBER_TEST("an upload's token is checked before the first file is read")
     const char *headers = jb_cstr(scope, jb_format(scope, "%sX-CSRF-Token: %.*s\r\n", type, JB_FMT(token)));
     CHECK_INT(talk_send(talk, "POST", "/upload/", headers, multipart_of(scope, token, true)).status, 200);
     CHECK_INT(talk_send(talk, "POST", "/upload/", "Content-Type: text/csv\r\n", JB_STR("a,b\n")).status, 403);
+}
+
+/* ---- several loops -------------------------------------------------------------------------------------------------------------------------- */
+
+struct crowd {
+    struct jb_db *db;
+    _Atomic int done;
+};
+
+static void crowd_run(int index, void *arg)
+{
+    struct crowd *crowd = arg;
+    struct jb_scope *scope = jb_scope_new("crowd");
+
+    jb_db_use(scope, crowd->db);
+    struct talk *talk = talk_open(scope, SITE());
+    for (int i = 0; i < 3; i++) {
+        talk->cookie = JB_STR_NULL;
+        CHECK_INT(sign_in(talk, index == 0 ? "kim" : "lee", "correct+horse", NULL).status, 303);
+        CHECK_INT(talk_get(talk, "/me/").status, 200);
+        CHECK_INT(talk_get(talk, "/?q=x").status, 200);
+    }
+    atomic_fetch_add(&crowd->done, 1);
+    jb_scope_end(scope);
+}
+
+static void prepare_crowd(void *arg)
+{
+    struct jb_scope *scope = arg;
+
+    test_database(scope, talk_models);
+    add_user(scope, "kim", false, false);
+    add_user(scope, "lee", false, false);
+}
+
+JB_TEST("people sign in on several loops of one process at once")
+{
+    struct crowd crowd = { 0 };
+
+    jb_loop_run(prepare_crowd, scope);
+    crowd.db = jb_db_of(scope);
+    jb_loop_run_threads(2, crowd_run, &crowd);
+    CHECK_INT(crowd.done, 2);
 }

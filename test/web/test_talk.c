@@ -83,6 +83,15 @@ JB_FIBER_TEST("a host that is not allowed gets 400, with the security headers to
     CHECK_INT(talk_get(talk, "/").status, 400);
 }
 
+JB_FIBER_TEST("with a CDN, static files and the policy name it")
+{
+    struct talk *talk = talk_open(scope, SITE(.cdn_domain = JB_STR("cdn.example.com")));
+    struct reply reply = talk_get(talk, "/");
+
+    CHECK(has(reply.body, "href=\"https://cdn.example.com/static/site."));
+    CHECK(has(reply_header(reply, "Content-Security-Policy"), "style-src 'self' https://cdn.example.com; script-src 'self' https://cdn.example.com; img-src 'self' https://cdn.example.com; connect-src 'self';"));
+}
+
 JB_FIBER_TEST("forwarded headers count only from trusted proxies")
 {
     struct talk *talk = talk_open(scope, SITE());
@@ -126,6 +135,15 @@ JB_FIBER_TEST("programs get problem documents")
     reply = talk_get(talk, "/me/");
     CHECK_INT(reply.status, 401);
     CHECK_TEXT(reply_header(reply, "WWW-Authenticate"), "Bearer");
+}
+
+JB_FIBER_TEST("a view that takes too long is ended and answered with 504")
+{
+    struct talk *talk = talk_open(scope, SITE(.request_timeout_s = 1));
+    struct reply reply = talk_get(talk, "/slow/");
+
+    CHECK_INT(reply.status, 504);
+    CHECK(has(reply.body, "너무 오래 걸렸습니다"));
 }
 
 JB_FIBER_TEST("a transaction that a view leaves open is rolled back before the answer")
