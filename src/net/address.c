@@ -54,7 +54,7 @@ static bool resolve(struct jb_scope *scope, struct jb_str text, bool passive, st
     if (jb_str_starts(text, JB_STR("unix:")))
         return unix_address(scope, jb_str_slice(text, 5, text.size), ret_address);
 
-    const char *colon = text.size > 0 ? memrchr(text.data, ':', text.size) : NULL;
+    const char *colon = text.data ? memrchr(text.data, ':', text.size) : NULL;
     if (!colon)
         return fail_form(scope, text);
     struct jb_str host = jb_str_slice(text, 0, (size_t)(colon - text.data));

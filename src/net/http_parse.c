@@ -391,12 +391,12 @@ enum jb__parse jb__head_feed(struct jb__head *head, const char *bytes, size_t si
         head->searched = newline ? (size_t)(newline - bytes) + 1 : size;
         size_t line_size = head->searched - head->line_start;
 
+        if (!head->method.data && line_size > 0 && bytes[head->line_start] != '\r' && !jb__is_token_char((unsigned char)bytes[head->line_start]))
+            return bad(head, 400, "this is not HTTP");
         if (!head->method.data && line_size > head->line_bytes_max)
             return bad(head, 414, "the request line is too long");
         if (head->searched > head->head_bytes_max)
             return bad(head, 431, "the head of the request is too large");
-        if (!head->method.data && line_size > 0 && bytes[head->line_start] != '\r' && !jb__is_token_char((unsigned char)bytes[head->line_start]))
-            return bad(head, 400, "this is not HTTP");
         if (!newline)
             return JB__PARSE_MORE;
         if (line_size < 2 || newline[-1] != '\r')

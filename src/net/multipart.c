@@ -217,15 +217,18 @@ static bool decode_base64(struct jb_multipart *multipart, unsigned char *to, siz
     size_t got = 0;
     while (multipart->safe > 0 && got < size) {
         unsigned char c = (unsigned char)multipart->buffer[multipart->start];
+        int value = base64_of(c);
+        bool blank = c == '=' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+        if (!blank && (value < 0 || multipart->padded)) {
+            if (got > 0)
+                break; /* what came before it is content; the next call fails */
+            return jb_fail(multipart->scope, JB_INVALID, JB_L(multipart->scope, "보낸 양식의 base64 내용이 올바르지 않습니다.", "The base64 content of the form is malformed."));
+        }
         multipart->start++;
         multipart->safe--;
-        if (c == '=' || c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-            multipart->padded |= c == '=';
+        multipart->padded |= c == '=';
+        if (blank)
             continue;
-        }
-        int value = base64_of(c);
-        if (value < 0 || multipart->padded)
-            return jb_fail(multipart->scope, JB_INVALID, JB_L(multipart->scope, "보낸 양식의 base64 내용이 올바르지 않습니다.", "The base64 content of the form is malformed."));
         multipart->bits = (multipart->bits << 6 | (unsigned)value) & 0xffffff;
         multipart->bit_count += 6;
         if (multipart->bit_count >= 8) {

@@ -241,7 +241,11 @@ JB_FIBER_TEST("a body that breaks off is CANCELLED for its handler and gets no a
 
 /* ---- large ones --------------------------------------------------------------------------------------------------------------- */
 
+#ifdef JB_HOSTILE
+#define LARGE_BYTES ((int64_t)256 << 10) /* a few bytes at a time */
+#else
 #define LARGE_BYTES ((int64_t)256 << 20)
+#endif
 
 static long high_water_kib(void)
 {
@@ -321,10 +325,16 @@ JB_FIBER_TEST("an upload of 256 MiB in chunks does not grow memory by 8 MiB")
     upload(scope, true);
 }
 
+#ifdef JB_HOSTILE
+#define FILE_BYTES 30000
+#else
+#define FILE_BYTES 3000000
+#endif
+
 static void handle_file(struct jb_http *http, void *arg)
 {
     int fd = *(const int *)arg;
-    CHECK(jb_http_begin(http, 200, NULL, 0, 3000000) && jb_http_send_file(http, fd, 1000, 3000000) && jb_http_end(http));
+    CHECK(jb_http_begin(http, 200, NULL, 0, FILE_BYTES) && jb_http_send_file(http, fd, 1000, FILE_BYTES) && jb_http_end(http));
 }
 
 JB_FIBER_TEST("a part of a file is sent as it is, and only its head to HEAD")
@@ -333,16 +343,16 @@ JB_FIBER_TEST("a part of a file is sent as it is, and only its head to HEAD")
     int fd = mkstemp(path);
     CHECK(fd >= 0);
     unlink(path);
-    char *bytes = jb_alloc(scope, 4000000);
-    for (int i = 0; i < 4000000; i++)
+    char *bytes = jb_alloc(scope, FILE_BYTES + 1000);
+    for (int i = 0; i < FILE_BYTES + 1000; i++)
         bytes[i] = (char)(i % 251);
-    CHECK_INT(write(fd, bytes, 4000000), 4000000);
+    CHECK_INT(write(fd, bytes, FILE_BYTES + 1000), FILE_BYTES + 1000);
     struct site site = site_open(scope, handle_file, &fd, (struct jb_http_limits){ 0 });
     struct jb_str all = talk(scope, &site, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" LAST("/"));
-    struct jb_str heads = JB_STR(OK_HEAD "Content-Length: 3000000\r\n\r\n" OK_HEAD "Content-Length: 3000000\r\nConnection: close\r\n\r\n");
-    CHECK_INT(all.size, heads.size + 3000000);
+    struct jb_str heads = jb_format(scope, OK_HEAD "Content-Length: %d\r\n\r\n" OK_HEAD "Content-Length: %d\r\nConnection: close\r\n\r\n", FILE_BYTES, FILE_BYTES);
+    CHECK_INT(all.size, heads.size + FILE_BYTES);
     CHECK_STR(jb_str_slice(all, 0, heads.size), heads);
-    CHECK(memcmp(all.data + heads.size, bytes + 1000, 3000000) == 0);
+    CHECK(memcmp(all.data + heads.size, bytes + 1000, FILE_BYTES) == 0);
     site_close(&site);
     close(fd);
 }
