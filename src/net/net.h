@@ -35,13 +35,13 @@ struct jb_header {
 };
 
 struct jb_http_limits {
-    size_t line_bytes;      /* request line; 0: 8 KiB */
-    size_t head_bytes;      /* whole head; 0: 32 KiB */
-    int headers;            /* 0: 100 */
-    int64_t body_bytes;     /* hard limit of any body; 0: 4 GiB. Routes set smaller ones with jb_http_body_limit. */
+    size_t line_bytes;                             /* request line; 0: 8 KiB */
+    size_t head_bytes;                             /* whole head; 0: 32 KiB */
+    int headers;                                   /* 0: 100 */
+    int64_t body_bytes;                            /* hard limit of any body; 0: 4 GiB. Routes set smaller ones with jb_http_body_limit. */
     int head_s, idle_s, body_idle_s, write_idle_s; /* 0: 10, 75, 30, 30 */
-    int requests;           /* per connection; 0: no limit */
-    int connections;        /* per loop; 0: 10,000; more are answered 503 and closed */
+    int requests;                                  /* per connection; 0: no limit */
+    int connections;                               /* per loop; 0: 10,000; more are answered 503 and closed */
 };
 
 /* One request and its answer. Slices live until the handler returns. */
@@ -54,14 +54,14 @@ struct jb_http {
     int version_minor;      /* HTTP/1.0 or 1.1 */
     const struct jb_header *headers;
     size_t header_count;
-    struct jb_str host;     /* of the Host header or the absolute target, checked for form */
-    struct jb_str peer;     /* "127.0.0.1" */
+    struct jb_str host; /* of the Host header or the absolute target, checked for form */
+    struct jb_str peer; /* "127.0.0.1" */
     int peer_port;
     bool has_body;
-    int64_t body_bytes;     /* Content-Length; -1 when chunked */
-    int status;             /* what was answered; 0: nothing yet (for logs) */
-    int64_t sent_bytes;     /* body bytes written */
-    int64_t started_us;     /* monotonic: the head was complete */
+    int64_t body_bytes; /* Content-Length; -1 when chunked */
+    int status;         /* what was answered; 0: nothing yet (for logs) */
+    int64_t sent_bytes; /* body bytes written */
+    int64_t started_us; /* monotonic: the head was complete */
 };
 
 typedef void jb_http_handle(struct jb_http *http, void *arg);
@@ -119,8 +119,8 @@ struct jb_multipart_part {
     struct jb_str content_type; /* NULL when absent */
 };
 struct jb_multipart_limits {
-    int parts;            /* 0: 1,000 */
-    size_t head_bytes;    /* of one part; 0: 16 KiB */
+    int parts;         /* 0: 1,000 */
+    size_t head_bytes; /* of one part; 0: 16 KiB */
 };
 typedef bool jb_read(void *arg, struct jb_scope *scope, void *bytes, size_t size, size_t *ret_got);
 struct jb_multipart;
