@@ -149,7 +149,7 @@ int jb__command_import(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
     struct jb_import_options options = { 0 };
-    struct jb_spool *spool;
+    struct jb_spool *spool = NULL;
     const struct jb_model *model;
     struct import_job job;
     int64_t id;

@@ -87,13 +87,13 @@ static bool set_up(struct jb__connection *connection, struct jb_scope *scope, bo
     if (!jb__sqlite_exec(scope, handle, settings))
         return false;
     sqlite3_wal_hook(handle, jb__on_commit, connection);
-    return true;
+    return connection->file->live || jb__generation_open(connection, scope);
 }
 
 struct jb__connection *jb__connection_open(struct jb__file *file, struct jb_scope *scope, bool writer)
 {
     struct jb__connection *connection = calloc(1, sizeof *connection);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE | SQLITE_OPEN_URI : 0); /* URI: staging files are attached read-only */
 
     JB_CHECK(connection);
     connection->file = file;
@@ -130,6 +130,7 @@ void jb__connection_close(struct jb__connection *connection)
     while (!jb_list_empty(&connection->recent))
         forget(connection, JB_CONTAINER(connection->recent.next, struct jb__prepared, link));
     jb_map_done(&connection->by_sql);
+    jb__touched_clear(&connection->touched);
     int code = sqlite3_close(connection->handle);
     JB_CHECK(code == SQLITE_OK);
     free(connection);

@@ -22,6 +22,12 @@ struct jb__prepared {
     bool loose; /* the cached one was running (a cursor inside a transaction): a copy for one use */
 };
 
+/* Tables whose rows the open transaction changed. */
+struct jb__touched {
+    char **names;
+    size_t count, last;
+};
+
 struct jb__connection {
     sqlite3 *handle;
     struct jb__file *file;
@@ -30,6 +36,7 @@ struct jb__connection {
     struct jb_list recent;
     size_t statement_count;
     struct jb_scope *scope; /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
+    struct jb__touched touched; /* the main file's writer */
     bool yields;            /* on the loop thread: the progress handler lets other fibers run */
 };
 
@@ -87,6 +94,16 @@ bool jb__row_read(struct jb_scope *scope, sqlite3_stmt *statement, const struct 
 /* Prepares, binds, steps to the end and resets. */
 bool jb__execute(struct jb__connection *connection, struct jb_scope *scope, struct jb__statement *what);
 bool jb__execute_prepared(struct jb__connection *connection, struct jb_scope *scope, struct jb__prepared *prepared, struct jb__statement *what);
+
+/* ---- generation.c ------------------------------------------------------------------------------------------------------- */
+
+bool jb__generation_open(struct jb__connection *writer, struct jb_scope *scope);
+/* Within the transaction, as its last statement. */
+bool jb__generation_write(struct jb__connection *writer, struct jb_scope *scope);
+void jb__touched_add(struct jb__touched *touched, const char *table);
+void jb__touched_clear(struct jb__touched *touched);
+/* On the writer thread, inside a transaction: rows of that table change in a way that the hook does not see. */
+void jb__generation_touch(struct jb_db *db, const char *table);
 
 /* ---- sqlite_fail.c ---------------------------------------------------------------------------------------------------- */
 

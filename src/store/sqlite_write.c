@@ -79,7 +79,8 @@ bool jb__write_end(struct jb__connection *writer, struct jb_scope *scope, bool c
     writer->scope = NULL; /* from here on nothing interrupts */
     reset_all(writer);
     if (commit)
-        ok = !JB_FAULT("store/sqlite/commit", scope) && jb__execute(writer, scope, &end);
+        ok = !JB_FAULT("store/sqlite/commit", scope) && jb__generation_write(writer, scope) && jb__execute(writer, scope, &end);
+    jb__touched_clear(&writer->touched);
     if ((!commit || !ok) && !sqlite3_get_autocommit(writer->handle))
         sqlite3_exec(writer->handle, "rollback", NULL, NULL, NULL);
     JB_CHECK(sqlite3_get_autocommit(writer->handle));

@@ -1,4 +1,6 @@
-/* stage.c — the staging file: opening, loading, sealing. */
+/* stage.c — the staging file: opening, loading, sealing.
+ *
+ * Its journal is in memory: a statement that fails (a unique index over duplicates) can be taken back, and since rows are only appended it holds next to nothing. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_private.h"
 #include "base/json.h"
@@ -12,10 +14,10 @@
 
 #define STEPS 5000
 #define SETTINGS \
-    "pragma main.journal_mode = off; pragma main.synchronous = off; pragma main.cache_size = -16384; pragma target.cache_size = -16384;"
-#define TABLES \
-    "create table main.jb_match (id integer primary key, target integer not null, state integer not null);" \
-    "create table main.jb_key (id integer primary key, key integer not null);" \
+    "pragma main.journal_mode = memory; pragma main.synchronous = off; pragma main.cache_size = -16384; pragma target.cache_size = -16384;"
+#define TABLES                                                                                                                                            \
+    "create table main.jb_match (id integer primary key, target integer not null, state integer not null);"                                               \
+    "create table main.jb_key (id integer primary key, key integer not null);"                                                                            \
     "create table main.jb_refused (id integer primary key, row integer not null, compared integer not null, col text, value text, reason text not null);" \
     "create table main.jb_meta (id_base integer not null, generation integer not null);"
 

@@ -21,10 +21,10 @@ struct jb_stage_options {
     const struct jb_model *model;
     const struct jb_field *const *columns; /* what the sheet brings: compared, and written to rows that exist */
     size_t column_count;
-    const struct jb_field *const *match;   /* the import key */
+    const struct jb_field *const *match; /* the import key */
     size_t match_count;
-    bool by_id;                            /* the key is the primary key: rows with id 0 are new */
-    int64_t head_row;                      /* the row above the first */
+    bool by_id;       /* the key is the primary key: rows with id 0 are new */
+    int64_t head_row; /* the row above the first */
 };
 struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options); /* makes the file */
 struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options);
@@ -101,7 +101,9 @@ bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *
 /* Every refused cell, by row. */
 bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
-enum jb_stage_kind { JB_STAGE_NEW, JB_STAGE_CHANGED, JB_STAGE_UNCHANGED };
+enum jb_stage_kind { JB_STAGE_NEW,
+    JB_STAGE_CHANGED,
+    JB_STAGE_UNCHANGED };
 /* Rows of that kind: `each` gets the sheet's row number, the record as it would be, and what stands in the table (NULL for new ones). */
 bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg);
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 struct compare {
     struct jb_stage *stage;
     struct jb_scope *scope;
@@ -484,7 +483,7 @@ bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const stru
     stage->comparing = false;
     if (!ok) {
         stage->scope = NULL;
-        sqlite3_exec(stage->handle, "commit", NULL, NULL, NULL); /* without a journal there is nothing to go back to; the file is thrown away or compared again */
+        sqlite3_exec(stage->handle, "rollback", NULL, NULL, NULL);
         return false;
     }
     return jb__stage_exec(stage, scope, "commit");

@@ -281,7 +281,7 @@ static const char *insert_sql(struct jb_scope *scope, const struct jb_stage *sta
 static const char *update_sql(struct jb_scope *scope, const struct jb_stage *stage)
 {
     const struct jb_field *fields[2 * JB_STAGE_COLUMNS_MAX];
-    struct jb_str table = jb__stage_table(scope, stage);
+    struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
     size_t count = 0;
 
     for (size_t i = 0; i < stage->column_count; i++)
@@ -295,8 +295,8 @@ static const char *update_sql(struct jb_scope *scope, const struct jb_stage *sta
     struct jb_str sets = jb__stage_list(scope, fields, count, "@ = s.@", ", ");
     return jb_format(scope,
         "update main.%.*s as t set %.*s from " SCHEMA ".jb_match m cross join " SCHEMA ".%.*s s"
-        " where m.id > ? and m.id <= ? and m.state = 1 and s.rowid = m.id and t.rowid = m.target",
-        JB_FMT(table), JB_FMT(sets), JB_FMT(table))
+        " where m.id > ? and m.id <= ? and m.state = 1 and s.%.*s = m.id and t.%.*s = m.target",
+        JB_FMT(table), JB_FMT(sets), JB_FMT(table), JB_FMT(primary), JB_FMT(primary))
         .data;
 }
 

@@ -11,9 +11,9 @@
 
 /* jb_match.state; a row that is not there at all is new. */
 enum jb__match { JB_MATCH_UNCHANGED,
-                 JB_MATCH_CHANGED,
-                 JB_MATCH_SKIPPED,
-                 JB_MATCH_REFUSED };
+    JB_MATCH_CHANGED,
+    JB_MATCH_SKIPPED,
+    JB_MATCH_REFUSED };
 
 #define JB_STAGE_COLUMNS_MAX 200
 
@@ -25,13 +25,13 @@ struct jb_stage {
     const struct jb_field *columns[JB_STAGE_COLUMNS_MAX], *match[JB_STAGE_COLUMNS_MAX];
     size_t column_count, match_count;
     bool by_id;
-    bool attached;        /* to the writer */
-    bool indexed;         /* as the target is */
+    bool attached; /* to the writer */
+    bool indexed;  /* as the target is */
     bool key_indexed;
     int key_group;
-    bool comparing;       /* refusals are of the comparison, forgotten when it is repeated */
-    int64_t id_base;      /* id of a staged row = id_base + row of the sheet */
-    int64_t generation;   /* of the target when it was compared */
+    bool comparing;         /* refusals are of the comparison, forgotten when it is repeated */
+    int64_t id_base;        /* id of a staged row = id_base + row of the sheet */
+    int64_t generation;     /* of the target when it was compared */
     struct jb_scope *scope; /* of the call that runs: its cancellation interrupts */
     sqlite3_stmt *add, *add_key, *refuse;
 };

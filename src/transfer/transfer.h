@@ -31,16 +31,16 @@ struct jb_exchange {
 /* Table import_jobs (`cash.importjob`). Live figures (progress, phase, rows so far) stand in the live file while it runs and here when it ends. */
 struct import_job {
     int64_t id;
-    struct jb_str kind;   /* import, export */
-    struct jb_str model;  /* cash.cashbook */
-    struct jb_str status; /* queued running waiting done failed cancelled */
-    int progress;         /* 0-100 */
+    struct jb_str kind;                                                                  /* import, export */
+    struct jb_str model;                                                                 /* cash.cashbook */
+    struct jb_str status;                                                                /* queued running waiting done failed cancelled */
+    int progress;                                                                        /* 0-100 */
     int64_t rows, batches, new_rows, changed, unchanged, refused, skipped, errors_total; /* columns: rows, batches, new, … */
-    struct jb_str errors; /* JSON list, the first 1,000 */
-    struct jb_str reason; /* one sentence when it failed */
-    struct jb_str error;  /* the kind then, jb_error_name: the command line exits and the API answers by it */
-    struct jb_str notes;  /* JSON list of sentences: unknown columns, … */
-    int64_t user_id;      /* 0: command line */
+    struct jb_str errors;                                                                /* JSON list, the first 1,000 */
+    struct jb_str reason;                                                                /* one sentence when it failed */
+    struct jb_str error;                                                                 /* the kind then, jb_error_name: the command line exits and the API answers by it */
+    struct jb_str notes;                                                                 /* JSON list of sentences: unknown columns, … */
+    int64_t user_id;                                                                     /* 0: command line */
     struct jb_str user;
     struct jb_str file_name, file_hash;
     int64_t file_bytes;
@@ -50,8 +50,8 @@ struct import_job {
     struct jb_str once;    /* form token or Idempotency-Key with the user; unique */
     int64_t task_id;
     int attempt;
-    int64_t position;      /* skip: rows already decided */
-    int64_t micros;        /* run time of the last attempt */
+    int64_t position; /* skip: rows already decided */
+    int64_t micros;   /* run time of the last attempt */
     int64_t peak_rss_bytes;
     bool dry_run;
     struct jb_time created_at, started_at, finished_at, expires_at;
@@ -64,19 +64,22 @@ extern const struct jb_model jb_import_progress; /* live */
 extern const struct jb_task jb_import_task, jb_export_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_job_mail_task
 
-enum jb_import_mode { JB_UPSERT, JB_INSERT, JB_UPDATE_ONLY };
-enum jb_on_error { JB_ABORT, JB_SKIP };
+enum jb_import_mode { JB_UPSERT,
+    JB_INSERT,
+    JB_UPDATE_ONLY };
+enum jb_on_error { JB_ABORT,
+    JB_SKIP };
 
 struct jb_import_options {
     enum jb_import_mode mode;
     enum jb_on_error on_error;
     bool ignore_existing, dry_run;
-    bool confirm;             /* stage and compare, then wait for jb_import_confirm */
-    struct jb_str match_on;   /* NULL: the exchange's */
+    bool confirm;           /* stage and compare, then wait for jb_import_confirm */
+    struct jb_str match_on; /* NULL: the exchange's */
     struct jb_str sheet, encoding, format;
-    int batch_rows;           /* 0: the exchange's */
-    int64_t limit_refused;    /* 0: none */
-    struct jb_str once;       /* idempotency; NULL: none */
+    int batch_rows;        /* 0: the exchange's */
+    int64_t limit_refused; /* 0: none */
+    struct jb_str once;    /* idempotency; NULL: none */
 };
 
 /* ---- the service ------------------------------------------------------------------------------------------------------------------- */
@@ -84,9 +87,9 @@ struct jb_import_options {
 struct jb_transfer_options {
     const struct jb_exchange *const *exchanges; /* ends with NULL; models without one get a default */
     struct jb_str spool_dir, media_dir;
-    int64_t async_bytes;   /* IMPORT_ASYNC_BYTES */
+    int64_t async_bytes; /* IMPORT_ASYNC_BYTES */
     int64_t upload_bytes_max;
-    int batch_rows;        /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
+    int batch_rows; /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
     const struct jb_zone *zone;
     struct jb_str site_url; /* for links in mails: http://127.0.0.1:8000 */
 };
@@ -120,7 +123,9 @@ bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: m
 bool jb_import_discard(struct jb_scope *scope, int64_t job); /* a waiting one */
 
 /* Rows of a waiting or ended job's staging, for the preview. */
-enum jb_preview { JB_PREVIEW_NEW, JB_PREVIEW_CHANGED, JB_PREVIEW_UNCHANGED };
+enum jb_preview { JB_PREVIEW_NEW,
+    JB_PREVIEW_CHANGED,
+    JB_PREVIEW_UNCHANGED };
 struct import_difference {
     int64_t row;
     struct jb_str key;           /* the match fields as text */
@@ -135,12 +140,12 @@ struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_p
 
 struct jb_export_options {
     enum jb_sheet_format format;
-    struct jb_str columns;  /* "a,b"; NULL: the exchange's */
+    struct jb_str columns; /* "a,b"; NULL: the exchange's */
     const struct jb_condition *conditions;
     struct jb_str search;
     const char *search_fields;
     struct jb_str order;
-    struct jb_ids ids;      /* chosen rows; count 0: all that match */
+    struct jb_ids ids; /* chosen rows; count 0: all that match */
     bool raw;
 };
 /* At once, to a sink; *ret_rows may be NULL. `progress` may be NULL. */
@@ -154,11 +159,12 @@ bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const
 bool jb_job_get(struct jb_scope *scope, int64_t job, struct import_job *ret_job);
 
 struct import_progress {
+    int64_t id;
     int64_t job_id;
-    int64_t number;       /* of the event: rises by one */
-    struct jb_str phase;  /* reading checking comparing writing */
+    int64_t number;      /* of the event: rises by one */
+    struct jb_str phase; /* reading checking comparing writing */
     int progress;
-    int64_t done, total;  /* rows of this phase; total 0: unknown */
+    int64_t done, total; /* rows of this phase; total 0: unknown */
     int64_t new_rows, changed, unchanged, refused;
     struct jb_time at, started_at;
     bool cancel_wish;

@@ -20,6 +20,7 @@ struct jb_transfer {
     struct jb_scope *scope; /* owns everything here */
     const struct jb_exchange *const *exchanges;
     const char *spool_dir, *media_dir;
+    struct jb_lock *merging; /* one staging file at a time is attached to this process's writer */
     struct jb_str site_url;
     int64_t async_bytes, upload_bytes_max;
     int batch_rows;
@@ -31,12 +32,12 @@ struct jb_transfer *jb__transfer_of(const struct jb_scope *scope); /* asserts th
 
 /* One column that an exchange knows. */
 struct jb__target {
-    const struct jb_field *field;    /* of the model; for "project.code" its project_id */
-    const struct jb_field *lookup;   /* of the model it references: code; NULL: the value itself */
+    const struct jb_field *field;  /* of the model; for "project.code" its project_id */
+    const struct jb_field *lookup; /* of the model it references: code; NULL: the value itself */
     const struct jb_model *lookup_in;
-    struct jb_str name, heading;     /* "project.code"; what people call it */
-    bool match;                      /* part of the import key */
-    uint32_t column;                 /* in the sheet, 1-based; 0: absent */
+    struct jb_str name, heading; /* "project.code"; what people call it */
+    bool match;                  /* part of the import key */
+    uint32_t column;             /* in the sheet, 1-based; 0: absent */
 };
 struct jb__plan {
     const struct jb_model *model;
@@ -44,7 +45,7 @@ struct jb__plan {
     size_t count;
     const struct jb_field **match; /* the import key; one entry that is the primary field means: by id */
     size_t match_count;
-    bool match_given;              /* false: no sheet column holds the key, every row is new (key is id) */
+    bool match_given; /* false: no sheet column holds the key, every row is new (key is id) */
     int batch_rows;
     /* After the head row was mapped: */
     struct jb__target **by_column; /* [column] → target or NULL */
@@ -52,7 +53,7 @@ struct jb__plan {
     const struct jb_field **present; /* model fields the sheet brings */
     size_t present_count;
     int64_t head_row;
-    struct jb_str *unknown;        /* head cells that match nothing */
+    struct jb_str *unknown; /* head cells that match nothing */
     size_t unknown_count;
 };
 /* The columns of the exchange, resolved; INVALID when a name is wrong. match_on NULL: the exchange's. */
@@ -69,6 +70,7 @@ struct jb__job_options {
     struct jb_import_options import;
     bool confirmed;
     enum jb_language language;
+    struct jb_str present; /* once it waits: names of the columns that the sheet brings, one per line */
 };
 struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options);
 bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct jb__job_options *ret_options);
@@ -89,7 +91,11 @@ void jb__file_remove(struct jb_scope *scope, struct jb_str path); /* on an offlo
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------------------------- */
 
-enum jb__phase { JB_READING, JB_CHECKING, JB_COMPARING, JB_WRITING, JB_PHASES };
+enum jb__phase { JB_READING,
+    JB_CHECKING,
+    JB_COMPARING,
+    JB_WRITING,
+    JB_PHASES };
 #define JB_EVENTS_PENDING 128
 
 struct jb__progress {
@@ -100,14 +106,17 @@ struct jb__progress {
     enum jb__phase phase;
     int percent, percent_event; /* now; at the last event */
     int64_t done, total, new_rows, changed, unchanged, refused;
-    bool moved;                 /* since the last event */
+    bool moved; /* since the last event */
     struct import_progress pending[JB_EVENTS_PENDING];
     size_t pending_count;
     /* the reporter's */
-    struct jb_scope *scope, *attempt_scope;
+    struct jb_scope *steady, *scope, *attempt_scope;
     struct jb_channel *ended;
+    _Atomic int64_t *watched;
     bool wished;
 };
+/* The reporter reads `done` by itself from now on (a merge counts there); NULL ends that. */
+void jb__progress_watch(struct jb__progress *progress, _Atomic int64_t *done);
 /* Starts the reporter on a fiber: writes events, and cancels attempt_scope (setting `wished`) when somebody asks for it. */
 bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_scope, int64_t job_id, bool writes);
 void jb__progress_close(struct jb__progress *progress); /* the last events are written when it returns */
@@ -126,10 +135,13 @@ struct jb__batch_rows {
     size_t count;
     double share; /* of the file read after it, 0…1 */
 };
+#define JB_BATCHES 4
+#define JB_BATCH_BYTES ((size_t)8 << 20) /* a batch ends early above this */
+
 struct jb__reader {
     struct jb_scope *scope; /* the thread's */
     struct jb_sheet *sheet;
-    int batch_rows;
+    int batch_rows, batches;
     struct jb_channel *filled, *free;
 };
 void jb__reader_run(void *reader); /* for jb_thread_call: until the end, a failure in its scope, or a closed channel */
@@ -147,24 +159,20 @@ struct jb__checker {
     struct jb_stage *stage;
     struct jb_channel *filled, *free;
     struct jb__progress *progress;
+    int batch_rows;
     int64_t limit_refused;
+    bool checks; /* ask the model's check for each row, as a new one */
+    void *check_state;
     struct jb__counts counts; /* rows, refused, errors */
 };
 void jb__checker_run(void *checker); /* for jb_thread_call */
-/* "12행 ‘수입’: …" is put together by whoever shows it; this keeps the parts. Counts the row once. */
-struct jb__refusal {
-    int64_t row;
-    struct jb_str column, value, reason; /* column: what people call it */
-};
-
-/* ---- attempt.c, merge.c, finish.c --------------------------------------------------------------------------------------------------------- */
+/* ---- attempt.c, merge.c, finish.c ------------------------------------------------------------------------------------------ */
 
 struct jb__attempt {
-    struct jb_scope *outer; /* the caller's, for what is written after a cancellation */
+    struct jb_scope *outer; /* the caller's */
     struct jb_scope *scope; /* cancelled by the wish */
     const struct jb_transfer *transfer;
     const struct jb_model *model;
-    const struct jb_exchange *exchange;
     struct import_job job;
     struct jb__job_options options;
     struct jb__plan *plan;
@@ -172,33 +180,60 @@ struct jb__attempt {
     struct jb_thread *thread; /* stage calls */
     struct jb__progress progress;
     struct jb__counts counts;
+    int64_t compared_refused; /* of counts.refused: by the last comparison, which may be repeated */
     void *check_state;
-    int64_t started_us;
-    struct jb_str stage_path;
-    const char *status; /* once it has ended: done failed waiting cancelled */
+    bool checked_early; /* the model's check was asked while loading */
+    bool compared, was_empty;
+    int64_t started_us, batch_position;
+    struct jb_str stage_path, spool; /* of the job, which forgets its spool when it ends */
+    const char *status;              /* once it has ended or waits */
 };
-/* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over; the job is still running then. */
+/* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
-/* Merges what was staged and compared, ends the job in the same commit (abort) or after the last batch (skip). */
+/* Compares the rows of (after_row, last_row]; last_row 0: to the end. Also under the writer's lock. */
+bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts);
+void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
+bool jb__fail_refused(struct jb__attempt *attempt);
+/* Merges what was staged and ends the job: in the same commit (abort) or after the last batch (skip). */
 bool jb__merge(struct jb__attempt *attempt);
-/* Compares (again); counts go to the attempt. false with a failure. */
-bool jb__compare(struct jb__attempt *attempt, int64_t from_row, int64_t to_row);
 
-/* Ends a job in the open transaction: figures, reason, mail. `failure` NULL unless it failed. */
 struct jb__ending {
     const char *status;
-    enum jb_error error; /* JB_OK */
-    struct jb_str reason, errors, result;
+    enum jb_error error; /* JB_OK: it did not fail */
+    struct jb_str reason;
+    struct jb_str errors; /* made by _prepare */
+    struct jb_str result; /* file of the refused rows */
+    int64_t errors_total;
 };
-/* Errors as JSON and the workbook of refused rows, before the last transaction. */
+/* Errors as JSON and the workbook of refused rows: before the last transaction. */
 bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending);
+/* Into the job's row, with the mail's queue entry: in the open transaction. */
 bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending);
+/* The same in a transaction of its own. */
+bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending);
 /* After the commit: spool and staging files go. */
 void jb__ending_sweep(struct jb__attempt *attempt);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
+/* With its mark, and a queue entry when `background`, in one transaction. */
+bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool background);
+/* Puts its task into the queue and notes which; in the open transaction. */
+bool jb__job_enqueue(struct jb_scope *scope, struct import_job *job);
+struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension);
+void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
+void jb__merge_close(struct jb__attempt *attempt);
+bool jb__job_save(struct jb_scope *scope, struct import_job *job);
 bool jb__job_ended(const struct import_job *job); /* done failed cancelled */
 struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failure *failure);
 bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
+/* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
+struct import_mark {
+    int64_t id;
+    bool done;
+    int64_t position, new_rows, changed, unchanged, skipped, refused;
+};
+struct jb_payload_job {
+    int64_t job;
+};
 
 #endif

@@ -1,0 +1,614 @@
+/* attempt.c — one run of an import: read, check, stage, compare, and then what the options say.
+ *
+ * Nothing of an attempt is in the main file before the merge, so an attempt that dies leaves only files, which the next one replaces and the sweep removes. Bad input ends the job;
+ * a lost service, a full disk or a stop of the program leaves it running for another attempt. */
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer/transfer_private.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- the sheet, on the reader's thread ------------------------------------------------------------------------------------ */
+
+struct opening {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    struct jb_sheet *sheet;
+    const char *path;
+    bool ok;
+};
+
+static enum jb_sheet_format format_of(struct jb_str word)
+{
+    return jb_str_equal_nocase(word, JB_STR("xlsx")) ? JB_SHEET_XLSX : jb_str_equal_nocase(word, JB_STR("csv")) ? JB_SHEET_CSV
+                                                                   : jb_str_equal_nocase(word, JB_STR("tsv"))   ? JB_SHEET_TSV
+                                                                                                                : JB_SHEET_AUTO;
+}
+
+static bool fail_no_rows(struct jb_scope *scope, const struct jb__attempt *attempt, bool headings)
+{
+    return jb_fail(scope, JB_INVALID,
+        headings ? JB_L(scope, "‘%.*s’에는 머리글만 있고 자료가 없습니다. 둘째 행부터 자료를 적으세요.", "%.*s holds headings and no rows. Put rows below the headings.")
+                 : JB_L(scope, "‘%.*s’이(가) 비어 있습니다. 첫 행에 머리글을, 그 아래에 자료를 적으세요.", "%.*s is empty. Put headings into the first row and rows below."),
+        JB_FMT(attempt->job.file_name));
+}
+
+static void open_blocking(void *arg)
+{
+    struct opening *opening = arg;
+    struct jb__attempt *attempt = opening->attempt;
+    const struct jb_import_options *options = &attempt->options.import;
+    struct jb_scope *scope = opening->scope;
+    struct jb_sheet_row head;
+
+    opening->sheet = jb_sheet_open(scope, opening->path, attempt->job.file_name,
+        &(struct jb_sheet_options){ .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding });
+    if (!opening->sheet)
+        return;
+    if (jb_sheet_next(opening->sheet, scope, &head))
+        opening->ok = jb__plan_map(attempt->plan, scope, opening->sheet, &head, options->mode);
+    else if (!jb_failure(scope))
+        fail_no_rows(scope, attempt, false);
+    /* a sentence about the file names it */
+    if (!opening->ok && jb_failure(scope) && jb_str_find(jb_failure_text(scope), attempt->job.file_name, 0) == SIZE_MAX)
+        jb_wrap(scope, "%.*s", JB_FMT(attempt->job.file_name));
+}
+
+/* ---- comparing -------------------------------------------------------------------------------------------------------------- */
+
+static const struct jb__target *target_of(const struct jb__plan *plan, const struct jb_field *field)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->targets[i].field == field)
+            return &plan->targets[i];
+    return NULL;
+}
+
+static struct jb_str sentence_of(struct jb_scope *scope, const struct jb_stage_refusal *refusal, struct jb_str heading)
+{
+    switch (refusal->conflict) {
+    case JB_STAGE_DUPLICATE:
+        if (jb_language(scope) == JB_KO)
+            return jb_format(scope, "%lld행과 ‘%.*s’이(가) 같습니다. 하나만 남기세요.", (long long)refusal->other_row, JB_FMT(heading));
+        return jb_format(scope, "It repeats the \"%.*s\" of row %lld. Keep one.", JB_FMT(heading), (long long)refusal->other_row);
+    case JB_STAGE_EXISTS:
+        return jb_str_of(JB_L(scope, "이미 있는 행입니다. 빼거나 ‘있으면 고치기(upsert)’로 가져오세요.", "The row exists already. Take it out, or import with the mode \"upsert\"."));
+    case JB_STAGE_UNKNOWN:
+        return jb_str_of(JB_L(scope, "표에 없는 행입니다. 빼거나 ‘없으면 넣기(upsert)’로 가져오세요.", "The table has no such row. Take it out, or import with the mode \"upsert\"."));
+    case JB_STAGE_TAKEN:
+        return jb_str_of(JB_L(scope, "다른 행이 이미 쓰고 있는 값입니다. 고쳐 적으세요.", "Another row has this value already. Correct it."));
+    case JB_STAGE_MISSING:
+        return jb_str_of(JB_L(scope, "가리키는 행이 없습니다. 먼저 등록하거나 고쳐 적으세요.", "It refers to a row that does not exist. Add that first, or correct the value."));
+    default:
+        return refusal->reason;
+    }
+}
+
+struct comparing {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    int64_t after_row, last_row, refused;
+    struct jb_stage_counts counts;
+    bool first, duplicates, ok;
+};
+
+static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
+{
+    struct comparing *comparing = arg;
+    const struct jb__attempt *attempt = comparing->attempt;
+    const struct jb__target *target = refusal->field ? target_of(attempt->plan, refusal->field) : NULL;
+    int64_t limit = attempt->options.import.limit_refused;
+    struct jb_str heading = target ? target->heading : refusal->field ? jb_field_label(scope, refusal->field, jb_language(scope))
+                                                                      : JB_STR("");
+    struct jb_str column = target ? target->name : refusal->field ? jb_str_of(refusal->field->name)
+                                                                  : JB_STR_NULL;
+
+    if (limit > 0 && attempt->counts.refused + ++comparing->refused >= limit)
+        return jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
+    return jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading));
+}
+
+static void on_share(void *arg, double share)
+{
+    struct comparing *comparing = arg;
+    jb__progress_share(&comparing->attempt->progress, share, 0);
+}
+
+static void compare_blocking(void *arg)
+{
+    struct comparing *comparing = arg;
+    struct jb__attempt *attempt = comparing->attempt;
+    const struct jb_import_options *options = &attempt->options.import;
+
+    if (comparing->duplicates) {
+        comparing->ok = jb_stage_duplicates(attempt->stage, comparing->scope, on_refused, comparing, &comparing->counts.refused);
+        return;
+    }
+    struct jb_stage_compare how = {
+        .insert_only = options->mode == JB_INSERT,
+        .update_only = options->mode == JB_UPDATE_ONLY,
+        .ignore_existing = options->mode == JB_INSERT && options->ignore_existing,
+        .after_row = comparing->after_row,
+        .last_row = comparing->last_row,
+        .no_checks = attempt->checked_early && comparing->first,
+        .check_state = attempt->check_state,
+        .refuse = on_refused,
+        .arg = comparing,
+        .progress = comparing->first ? on_share : NULL,
+    };
+    comparing->ok = jb_stage_compare(attempt->stage, comparing->scope, &how, &comparing->counts);
+}
+
+static bool run_comparing(struct jb__attempt *attempt, struct comparing *comparing)
+{
+    struct jb_scope *scope = jb_scope_child(attempt->scope, "compare");
+
+    comparing->attempt = attempt;
+    comparing->scope = scope;
+    jb_fiber_allow_wait(true); /* also asked under the lock, when the table would not stand still */
+    jb_thread_call(attempt->thread, compare_blocking, comparing);
+    jb_fiber_allow_wait(false);
+    if (!comparing->ok)
+        jb_failure_pass(scope, attempt->scope);
+    jb_scope_end(scope);
+    return comparing->ok;
+}
+
+static bool prepare_check(struct jb__attempt *attempt)
+{
+    return !attempt->model->check_prepare || attempt->model->check_prepare(attempt->scope, &attempt->check_state);
+}
+
+bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts)
+{
+    struct comparing comparing = { .after_row = after_row, .last_row = last_row, .first = !attempt->compared };
+
+    if (attempt->compared && !prepare_check(attempt))
+        return false;
+    attempt->compared = true;
+    if (!run_comparing(attempt, &comparing))
+        return false;
+    *ret_counts = comparing.counts;
+    return true;
+}
+
+/* ---- staging ------------------------------------------------------------------------------------------------------------------ */
+
+struct reading {
+    struct jb_thread *thread;
+    struct jb__reader *reader;
+    struct jb_channel *ended;
+};
+
+static void read_fiber(void *arg)
+{
+    struct reading *reading = arg;
+    jb_thread_call(reading->thread, jb__reader_run, reading->reader);
+    jb_channel_close(reading->ended);
+}
+
+static void drain(struct jb_channel *channel)
+{
+    struct jb_scope *scope = jb_scope_new("drain");
+    void *batch;
+
+    while (jb_channel_receive(channel, scope, &batch))
+        jb__batch_free(batch);
+    jb_scope_end(scope);
+    jb_channel_free(channel);
+}
+
+/* Both threads at work; true when every row was checked and staged or refused. */
+static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb_sheet *sheet)
+{
+    int batch_rows = attempt->plan->batch_rows;
+    struct jb_channel *filled = jb_channel_new(JB_BATCHES), *free_batches = jb_channel_new(JB_BATCHES);
+    struct jb__reader reader = { .scope = jb_scope_child(attempt->scope, "read"), .sheet = sheet, .batch_rows = batch_rows, .filled = filled, .free = free_batches };
+    struct jb__checker checker = {
+        .scope = jb_scope_child(attempt->scope, "check"),
+        .plan = attempt->plan,
+        .sheet = sheet,
+        .stage = attempt->stage,
+        .filled = filled,
+        .free = free_batches,
+        .progress = &attempt->progress,
+        .batch_rows = batch_rows,
+        .limit_refused = attempt->options.import.limit_refused,
+        .checks = attempt->checked_early,
+        .check_state = attempt->check_state,
+    };
+    struct reading reading = { reader_thread, &reader, jb_channel_new(1) };
+    struct jb_scope *wait = jb_scope_new("wait for the reader");
+    void *item;
+
+    jb_fiber_start("reader", read_fiber, &reading);
+    jb_thread_call(attempt->thread, jb__checker_run, &checker);
+    (void)jb_channel_receive(reading.ended, wait, &item); /* closed: the reader has returned */
+    jb_scope_end(wait);
+    attempt->counts = checker.counts;
+    bool ok = jb_failure(checker.scope) ? jb_failure_pass(checker.scope, attempt->scope) : jb_failure(reader.scope) ? jb_failure_pass(reader.scope, attempt->scope)
+                                                                                                                    : jb_continue(attempt->scope);
+    jb_channel_free(reading.ended);
+    drain(filled);
+    drain(free_batches);
+    jb_scope_end(checker.scope);
+    jb_scope_end(reader.scope);
+    return ok;
+}
+
+struct staging {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    struct jb_stage_options options;
+    struct jb_db *db;
+    bool sealed, empty, ok;
+};
+
+static void stage_open_blocking(void *arg)
+{
+    struct staging *staging = arg;
+
+    staging->attempt->stage = staging->sealed ? jb_stage_open_sealed(staging->scope, staging->db, &staging->options) : jb_stage_open(staging->scope, staging->db, &staging->options);
+    staging->ok = staging->attempt->stage && jb_stage_target_empty(staging->attempt->stage, staging->scope, &staging->empty);
+}
+
+static bool open_stage(struct jb__attempt *attempt, bool sealed)
+{
+    const struct jb__plan *plan = attempt->plan;
+    bool by_id = plan->match_count == 1 && plan->match[0]->primary;
+    struct staging staging = {
+        .attempt = attempt,
+        .scope = jb_scope_child(attempt->scope, "open staging"),
+        .db = jb_db_of(attempt->scope),
+        .sealed = sealed,
+        .options = {
+            .path = attempt->stage_path.data,
+            .model = attempt->model,
+            .columns = plan->present,
+            .column_count = plan->present_count,
+            .match = plan->match,
+            .match_count = by_id && !plan->match_given ? 0 : plan->match_count,
+            .by_id = by_id && plan->match_given,
+            .head_row = plan->head_row,
+        },
+    };
+
+    jb_thread_call(attempt->thread, stage_open_blocking, &staging);
+    if (!staging.ok)
+        jb_failure_pass(staging.scope, attempt->scope);
+    jb_scope_end(staging.scope);
+    attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
+    attempt->was_empty = staging.ok && staging.empty;
+    return staging.ok && prepare_check(attempt);
+}
+
+static bool find_duplicates(struct jb__attempt *attempt)
+{
+    struct comparing comparing = { .duplicates = true };
+
+    if (!run_comparing(attempt, &comparing))
+        return false;
+    attempt->counts.refused += comparing.counts.refused;
+    return true;
+}
+
+static void note_unknown_columns(struct jb__attempt *attempt)
+{
+    const struct jb__plan *plan = attempt->plan;
+    struct jb_scope *scope = attempt->scope;
+    struct jb_str list = JB_STR("");
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_json_writer writer;
+
+    if (plan->unknown_count == 0)
+        return;
+    for (size_t i = 0; i < plan->unknown_count; i++)
+        list = jb_format(scope, "%.*s%s‘%.*s’", JB_FMT(list), i ? ", " : "", JB_FMT(plan->unknown[i]));
+    struct jb_str note = jb_format(scope, JB_L(scope, "열 %zu개는 넣지 않습니다: %.*s. 아는 머리글이 아닙니다.", "%zu columns are ignored: %.*s. They match no field."), plan->unknown_count, JB_FMT(list));
+    jb_json_start(&writer, &buf);
+    jb_json_array(&writer);
+    jb_json_text(&writer, note);
+    jb_json_array_end(&writer);
+    attempt->job.notes = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+}
+
+static void stage_index_blocking(void *arg)
+{
+    struct staging *staging = arg;
+    staging->ok = jb_stage_index(staging->attempt->stage, staging->scope);
+}
+
+/* An empty table without references is filled by a copy of the staged b-trees. */
+static bool index_for_copy(struct jb__attempt *attempt)
+{
+    struct staging staging = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "index") };
+
+    jb_thread_call(attempt->thread, stage_index_blocking, &staging);
+    if (!staging.ok)
+        jb_failure_pass(staging.scope, attempt->scope);
+    jb_scope_end(staging.scope);
+    return staging.ok;
+}
+
+static bool refers(const struct jb_model *model)
+{
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->references)
+            return true;
+    return false;
+}
+
+static bool will_write(const struct jb__attempt *attempt)
+{
+    const struct jb_import_options *options = &attempt->options.import;
+    return !options->dry_run && (!options->confirm || attempt->options.confirmed);
+}
+
+static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb_sheet *sheet)
+{
+    const struct jb_import_options *options = &attempt->options.import;
+
+    jb__progress_phase(&attempt->progress, JB_CHECKING, jb_sheet_progress(sheet).rows_hint);
+    if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sheet))
+        return false;
+    if (attempt->counts.rows == 0)
+        return fail_no_rows(attempt->scope, attempt, true);
+    jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
+    if (!find_duplicates(attempt))
+        return false;
+    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && will_write(attempt) && !refers(attempt->model);
+    return !copies || index_for_copy(attempt);
+}
+
+/* ---- the course of an attempt ------------------------------------------------------------------------------------------------------ */
+
+static bool add_counts(struct jb__attempt *attempt)
+{
+    struct jb_stage_counts counts;
+
+    if (attempt->options.import.on_error == JB_SKIP && will_write(attempt))
+        return true; /* batch by batch, right before each is written */
+    if (!jb__compare(attempt, 0, 0, &counts))
+        return false;
+    jb__counts_take(attempt, &counts);
+    return true;
+}
+
+void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+{
+    attempt->counts.refused += counts->refused - attempt->compared_refused;
+    attempt->compared_refused = counts->refused;
+    attempt->counts.new_rows = counts->new_rows;
+    attempt->counts.changed = counts->changed;
+    attempt->counts.unchanged = counts->unchanged;
+    attempt->counts.skipped = counts->skipped;
+    jb__progress_counts(&attempt->progress, counts->new_rows, counts->changed, counts->unchanged, attempt->counts.refused);
+}
+
+bool jb__fail_refused(struct jb__attempt *attempt)
+{
+    struct jb_scope *scope = attempt->scope;
+    return jb_fail(scope, JB_INVALID,
+        JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\"."),
+        (long long)attempt->counts.refused);
+}
+
+static bool is_sealed(const struct jb__attempt *attempt, struct jb_str *ret_path)
+{
+    *ret_path = jb_format(attempt->scope, "%s/%lld.sealed", attempt->transfer->spool_dir, (long long)attempt->job.id);
+    return attempt->options.confirmed && access(ret_path->data, R_OK) == 0;
+}
+
+/* Rows in the staging file, compared. */
+static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reader_thread)
+{
+    struct opening opening = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "open"), .path = jb__spool_path(attempt->scope, attempt->transfer, attempt->job.spool).data };
+    struct jb_str sealed;
+
+    jb_thread_call(reader_thread, open_blocking, &opening);
+    bool ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
+    if (ok)
+        note_unknown_columns(attempt);
+    if (ok && is_sealed(attempt, &sealed)) {
+        attempt->stage_path = sealed;
+        attempt->counts.rows = attempt->job.rows;
+        ok = open_stage(attempt, true);
+    } else if (ok) {
+        ok = stage_rows(attempt, reader_thread, opening.sheet);
+    }
+    jb_sheet_close(opening.sheet);
+    jb_scope_end(opening.scope);
+    return ok && add_counts(attempt);
+}
+
+/* A preview shall not need to read the sheet again. */
+static void note_present_columns(struct jb__attempt *attempt)
+{
+    struct jb_str names = JB_STR("");
+
+    for (size_t i = 0; i < attempt->plan->count; i++)
+        if (attempt->plan->targets[i].column)
+            names = jb_format(attempt->scope, "%.*s%.*s\n", JB_FMT(names), JB_FMT(attempt->plan->targets[i].name));
+    attempt->options.present = names;
+    attempt->job.options = jb__import_options_json(attempt->scope, &attempt->options);
+}
+
+static void seal_blocking(void *arg)
+{
+    struct opening *opening = arg;
+    opening->ok = jb_stage_seal(opening->attempt->stage, opening->scope, opening->path);
+}
+
+/* Stands ready to be looked at and confirmed. */
+static bool seal(struct jb__attempt *attempt)
+{
+    struct jb_str path = jb_format(attempt->scope, "%s/%lld.sealed", attempt->transfer->spool_dir, (long long)attempt->job.id);
+    struct jb__ending ending = { .status = "waiting" };
+    struct opening opening = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "seal"), .path = path.data };
+
+    bool ok = jb__ending_prepare(attempt, attempt->scope, &ending);
+    if (ok) {
+        jb_thread_call(attempt->thread, seal_blocking, &opening);
+        ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
+    }
+    jb_scope_end(opening.scope);
+    if (!ok || JB_FAULT("transfer/import/sealed", attempt->scope))
+        return false;
+    attempt->job.expires_at = (struct jb_time){ jb_now().us + JB_PREVIEW_DAYS * JB_DAY_US };
+    note_present_columns(attempt);
+    return jb__ending_commit(attempt, attempt->scope, &ending);
+}
+
+/* After a failed attempt or a dry run: nothing was written, the result is. */
+static bool end_without_rows(struct jb__attempt *attempt, const char *status, const struct jb_failure *failure)
+{
+    struct jb_scope *scope = jb_scope_detached(attempt->outer, "end of import");
+    struct jb__ending ending = { .status = status };
+
+    if (failure) {
+        ending.error = failure->error;
+        ending.reason = jb__failure_sentence(scope, failure);
+    }
+    bool ok = jb__ending_prepare(attempt, scope, &ending) && jb__ending_commit(attempt, scope, &ending);
+    if (!ok)
+        jb_failure_pass(scope, attempt->outer);
+    jb_scope_end(scope);
+    return ok;
+}
+
+static bool decide(struct jb__attempt *attempt)
+{
+    const struct jb_import_options *options = &attempt->options.import;
+
+    if (options->on_error == JB_ABORT && attempt->counts.refused > 0)
+        return jb__fail_refused(attempt);
+    if (options->dry_run)
+        return end_without_rows(attempt, "done", NULL);
+    if (options->confirm && !attempt->options.confirmed)
+        return seal(attempt);
+    return jb__merge(attempt);
+}
+
+/* Another attempt would meet the same. */
+static bool is_final(enum jb_error error)
+{
+    return error == JB_INVALID || error == JB_DENIED || error == JB_NOT_FOUND || error == JB_CONFLICT || error == JB_LIMIT;
+}
+
+static bool end_cancelled(struct jb__attempt *attempt)
+{
+    struct jb_scope *scope = jb_scope_child(attempt->outer, "words");
+    int64_t written = attempt->counts.new_rows + attempt->counts.changed + attempt->counts.unchanged;
+    bool stays = attempt->options.import.on_error == JB_SKIP && attempt->batch_position > 0;
+
+    if (!stays)
+        attempt->counts = (struct jb__counts){ .rows = attempt->counts.rows, .refused = attempt->counts.refused };
+    jb_language_set(scope, attempt->options.language);
+    if (stays)
+        jb_fail(scope, JB_CANCELLED, JB_L(scope, "취소했습니다. 이미 반영된 %lld행은 남아 있습니다.", "Cancelled. The %lld rows already applied stay."), (long long)written);
+    else
+        jb_fail(scope, JB_CANCELLED, "%s", JB_L(scope, "취소했습니다. 아무것도 반영하지 않았습니다.", "Cancelled. Nothing was applied."));
+    bool ok = end_without_rows(attempt, "cancelled", jb_failure(scope));
+    jb_scope_end(scope);
+    return ok;
+}
+
+static bool run_steps(struct jb__attempt *attempt)
+{
+    struct jb_thread *reader_thread = jb_thread_new("import reader");
+
+    attempt->thread = jb_thread_new("import");
+    bool ok = jb_continue(attempt->scope) && stage_or_reopen(attempt, reader_thread) && decide(attempt);
+    jb_thread_free(reader_thread);
+    if (ok)
+        return true;
+    if (attempt->progress.wished && jb_error(attempt->scope) == JB_CANCELLED)
+        return end_cancelled(attempt);
+    if (is_final(jb_error(attempt->scope)))
+        return end_without_rows(attempt, "failed", jb_failure(attempt->scope));
+    return jb_failure_pass(attempt->scope, attempt->outer);
+}
+
+/* The row says that it runs, and which attempt this is. */
+static bool begin(struct jb__attempt *attempt)
+{
+    struct import_job *job = &attempt->job;
+    int64_t changes;
+
+    job->attempt++;
+    job->started_at = jb_now();
+    attempt->stage_path = jb_format(attempt->scope, "%s/%lld.%d.stage", attempt->transfer->spool_dir, (long long)job->id, job->attempt);
+    if (!jb_exec(attempt->scope, JB_SQL("update import_jobs set status = 'running', attempt = ?, started_at = ? where id = ? and status in ('queued', 'running')", job->attempt, job->started_at, job->id), &changes))
+        return false;
+    return changes == 1 || jb_fail(attempt->scope, JB_CONFLICT, JB_L(attempt->scope, "작업 %lld은(는) 이미 끝났습니다.", "Job %lld has ended already."), (long long)job->id);
+}
+
+static bool load(struct jb__attempt *attempt, int64_t job_id)
+{
+    struct jb_scope *scope = attempt->scope;
+
+    if (!jb_get(scope, &jb_import_job, job_id, &attempt->job) || !jb__import_options_read(scope, attempt->job.options, &attempt->options))
+        return false;
+    jb_language_set(scope, attempt->options.language);
+    jb_actor_set(scope, &(struct jb_user){ .id = attempt->job.user_id, .name = attempt->job.user });
+    attempt->spool = attempt->job.spool;
+    attempt->transfer = jb__transfer_of(scope);
+    attempt->model = jb_model_find(scope, attempt->job.model);
+    if (!attempt->model)
+        return false;
+    attempt->plan = jb__plan_new(scope, attempt->transfer, jb_exchange_of(scope, attempt->model), attempt->options.import.match_on);
+    if (!attempt->plan)
+        return false;
+    if (attempt->options.import.batch_rows > 0)
+        attempt->plan->batch_rows = attempt->options.import.batch_rows;
+    return true;
+}
+
+/* For another attempt: the list shall not say that it runs. */
+static void put_back(struct jb__attempt *attempt)
+{
+    struct jb_scope *scope = jb_scope_detached(attempt->outer, "put back");
+
+    if (attempt->job.id && !jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'running'", attempt->job.id), NULL))
+        jb_failure_clear(scope);
+    jb_scope_end(scope);
+}
+
+static void close_stage(struct jb__attempt *attempt)
+{
+    jb_stage_close(attempt->stage); /* quick: the file is thrown away or was sealed */
+    attempt->stage = NULL;
+    jb_thread_free(attempt->thread);
+}
+
+bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
+{
+    struct jb__attempt attempt = { .outer = outer, .scope = jb_scope_child(outer, "import"), .started_us = jb_monotonic_us() };
+    int lock_fd = -1;
+    bool ok = load(&attempt, job_id);
+
+    if (ok && (jb__job_ended(&attempt.job) || (jb_str_is(attempt.job.status, "waiting")))) {
+        jb_scope_end(attempt.scope);
+        return true;
+    }
+    if (ok && jb__spool_lock(attempt.scope, attempt.job.spool, &lock_fd) && begin(&attempt) &&
+        jb__progress_open(&attempt.progress, attempt.scope, job_id, will_write(&attempt))) {
+        jb__progress_phase(&attempt.progress, JB_READING, 0);
+        ok = run_steps(&attempt);
+        close_stage(&attempt);
+        jb__progress_close(&attempt.progress);
+    } else {
+        ok = is_final(jb_error(attempt.scope)) && attempt.job.id ? end_without_rows(&attempt, "failed", jb_failure(attempt.scope)) : jb_failure_pass(attempt.scope, outer);
+    }
+    if (ok)
+        jb__ending_sweep(&attempt);
+    else
+        put_back(&attempt);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    jb_scope_end(attempt.scope);
+    return ok;
+}

@@ -1,0 +1,278 @@
+/* finish.c — the end of a job: figures and errors into its row, the workbook of refused rows, the mail, and the files that go. */
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer/transfer_private.h"
+#include "base/random.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define ERRORS_BYTES_MAX ((size_t)4 << 20)
+#define KEPT_FOR_RETRY_DAYS 7
+#define WORKBOOK_ROWS_MAX 1048575 /* below the head row */
+
+bool jb__job_ended(const struct import_job *job)
+{
+    return jb_str_is(job->status, "done") || jb_str_is(job->status, "failed") || jb_str_is(job->status, "cancelled");
+}
+
+struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failure *failure)
+{
+    struct jb_str text = JB_STR_NULL;
+
+    for (; failure; failure = failure->cause)
+        text = text.data ? jb_format(scope, "%.*s: %.*s", JB_FMT(text), JB_FMT(failure->message)) : jb_copy(scope, failure->message);
+    return text;
+}
+
+/* Times and numbers of people that are 0 are absent. */
+static void set_presence(struct import_job *job)
+{
+    const struct jb_record *record = &jb_import_job.record;
+
+    job->present = 0;
+    for (const struct jb_field *field = record->fields; field->type != JB_END; field++) {
+        int64_t value = 1;
+        if (field->type == JB_WORD)
+            continue;
+        bool optional = field->type == JB_TIME || strcmp(field->name, "user_id") == 0 || strcmp(field->name, "task_id") == 0;
+        if (optional)
+            memcpy(&value, (const char *)job + field->offset, sizeof value);
+        if (value)
+            job->present |= (uint64_t)1 << jb_field_index(record, field);
+    }
+}
+
+bool jb__job_save(struct jb_scope *scope, struct import_job *job)
+{
+    set_presence(job);
+    return job->id ? jb_save(scope, &jb_import_job, job) : jb_insert(scope, &jb_import_job, job);
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------------------------- */
+
+struct gathering {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    struct jb_buf json;
+    struct jb_json_writer writer;
+    struct jb_sheet_writer *sheet;
+    struct jb_str file, path;
+    int64_t count;
+    int fd;
+    bool ok;
+};
+
+static struct jb_str heading_of(const struct jb__attempt *attempt, struct jb_str column)
+{
+    for (size_t i = 0; i < attempt->plan->count; i++)
+        if (jb_str_equal(attempt->plan->targets[i].name, column))
+            return attempt->plan->targets[i].heading;
+    return column;
+}
+
+static bool gather(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
+{
+    struct gathering *gathering = arg;
+    struct jb_str heading = heading_of(gathering->attempt, column);
+    struct jb_value cells[] = { jb_v(row), jb_v(heading), jb_v(value), jb_v(reason) };
+
+    if (gathering->count++ < JB_ERRORS_KEPT) {
+        jb_json_object(&gathering->writer);
+        jb_json_put(&gathering->writer, "row", jb_v(row));
+        jb_json_put(&gathering->writer, "column", jb_v(column));
+        jb_json_put(&gathering->writer, "heading", jb_v(heading));
+        jb_json_put(&gathering->writer, "value", jb_v(value));
+        jb_json_put(&gathering->writer, "reason", jb_v(reason));
+        jb_json_object_end(&gathering->writer);
+    }
+    if (gathering->count >= WORKBOOK_ROWS_MAX)
+        return true; /* a workbook holds no more */
+    return jb_sheet_writer_row(gathering->sheet, scope, cells, JB_COUNT(cells));
+}
+
+static bool write_all(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    const int *fd = arg;
+
+    for (size_t done = 0; done < size;) {
+        ssize_t part = write(*fd, (const char *)bytes + done, size - done);
+        if (part < 0 && errno != EINTR)
+            return jb_fail_errno(scope, errno, JB_L(scope, "거절된 행의 파일 쓰기", "writing the file of refused rows"));
+        done += part > 0 ? (size_t)part : 0;
+    }
+    return true;
+}
+
+static void gather_blocking(void *arg)
+{
+    struct gathering *gathering = arg;
+    struct jb_scope *scope = gathering->scope;
+    struct jb_str titles[] = {
+        jb_str_of(JB_L(scope, "행", "Row")),
+        jb_str_of(JB_L(scope, "열", "Column")),
+        jb_str_of(JB_L(scope, "값", "Value")),
+        jb_str_of(JB_L(scope, "이유", "Reason")),
+    };
+    static const struct jb_field row_field = { .name = "row", .type = JB_INT64, .size = sizeof(int64_t) };
+    const struct jb_field *fields[] = { &row_field, NULL, NULL, NULL };
+
+    gathering->fd = open(gathering->path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (gathering->fd < 0) {
+        jb_fail_errno(scope, errno, JB_L(scope, "%s 만들기", "making %s"), gathering->path.data);
+        return;
+    }
+    gathering->sheet = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = jb_str_of(JB_L(scope, "거절된 행", "Refused rows")) }, write_all, &gathering->fd);
+    gathering->ok = gathering->sheet && jb_sheet_writer_head(gathering->sheet, scope, titles, fields, JB_COUNT(titles)) && jb_stage_refused(gathering->attempt->stage, scope, gather, gathering) &&
+                    jb_sheet_writer_finish(gathering->sheet, scope);
+    jb_sheet_writer_free(gathering->sheet);
+    close(gathering->fd);
+}
+
+static struct jb_str result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension)
+{
+    char token[17];
+    jb_random_token(token, sizeof token - 1);
+    return jb_format(scope, "job-%lld-%s-%s.%s", (long long)job_id, what, token, extension);
+}
+
+struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension)
+{
+    return result_name(scope, job_id, what, extension);
+}
+
+bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending)
+{
+    if (!attempt->stage || attempt->counts.refused == 0)
+        return true;
+    struct jb_scope *own = jb_scope_child(scope, "refused rows");
+    struct gathering gathering = { .attempt = attempt, .scope = own, .json = JB_BUF_INIT(ERRORS_BYTES_MAX) };
+
+    jb_language_set(own, attempt->options.language);
+    gathering.file = result_name(own, attempt->job.id, "refused", "xlsx");
+    gathering.path = jb_format(own, "%s/%.*s", attempt->transfer->media_dir, JB_FMT(gathering.file));
+    jb_json_start(&gathering.writer, &gathering.json);
+    jb_json_array(&gathering.writer);
+    jb_thread_call(attempt->thread, gather_blocking, &gathering);
+    jb_json_array_end(&gathering.writer);
+    if (gathering.ok) {
+        ending->errors = jb_copy(scope, jb_buf_str(&gathering.json));
+        ending->errors_total = gathering.count;
+        ending->result = jb_copy(scope, gathering.file);
+    } else {
+        unlink(gathering.path.data);
+        jb_failure_pass(own, scope);
+    }
+    jb_buf_done(&gathering.json);
+    jb_scope_end(own);
+    return gathering.ok;
+}
+
+/* ---- the row ------------------------------------------------------------------------------------------------------------------- */
+
+static int64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static bool ends(const char *status)
+{
+    return strcmp(status, "waiting") != 0;
+}
+
+bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
+{
+    struct import_job *job = &attempt->job;
+    const struct jb__counts *counts = &attempt->counts;
+    bool applied = strcmp(ending->status, "failed") != 0;
+
+    job->status = jb_str_of(ending->status);
+    job->progress = applied && ends(ending->status) && strcmp(ending->status, "cancelled") != 0 ? 100 : attempt->progress.percent;
+    job->rows = counts->rows;
+    job->batches = attempt->plan ? (counts->rows + attempt->plan->batch_rows - 1) / attempt->plan->batch_rows : 0;
+    job->new_rows = applied ? counts->new_rows : 0;
+    job->changed = applied ? counts->changed : 0;
+    job->unchanged = applied ? counts->unchanged : 0;
+    job->skipped = applied ? counts->skipped : 0;
+    job->refused = counts->refused;
+    job->errors_total = ending->errors_total;
+    job->errors = ending->errors;
+    job->result = ending->result;
+    job->reason = ending->reason;
+    job->error = ending->error ? jb_str_of(jb_error_name(ending->error)) : JB_STR_NULL;
+    job->position = attempt->batch_position;
+    job->micros = jb_monotonic_us() - attempt->started_us;
+    job->peak_rss_bytes = peak_rss_bytes();
+    if (ends(ending->status)) {
+        job->finished_at = jb_now();
+        job->spool = JB_STR_NULL;
+    }
+    attempt->status = ending->status;
+    return jb__job_save(scope, job) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
+}
+
+bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
+{
+    struct jb_tx *tx = jb_begin(scope);
+
+    if (!tx)
+        return false;
+    if (jb__ending_write(attempt, scope, ending))
+        return jb_commit(tx);
+    jb_rollback(tx);
+    return false;
+}
+
+void jb__ending_sweep(struct jb__attempt *attempt)
+{
+    const struct jb_transfer *transfer = attempt->transfer;
+    struct jb_scope *scope = jb_scope_detached(attempt->outer, "sweep");
+
+    jb__file_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)attempt->job.id, attempt->job.attempt));
+    if (attempt->status && ends(attempt->status)) {
+        jb__file_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
+        if (attempt->spool.data)
+            jb__file_remove(scope, jb__spool_path(scope, transfer, attempt->spool));
+    }
+    jb_scope_end(scope);
+}
+
+/* ---- without an attempt ------------------------------------------------------------------------------------------------------------ */
+
+bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)
+{
+    const struct jb_transfer *transfer = jb__transfer_of(scope);
+    struct jb_str spool = job->spool;
+    bool keep = failure && strcmp(status, "failed") == 0 && (failure->error == JB_UNAVAILABLE || failure->error == JB_TIMEOUT || failure->error == JB_BROKEN);
+    bool was_waiting = jb_str_is(job->status, "waiting");
+
+    job->status = jb_str_of(status);
+    job->finished_at = jb_now();
+    job->expires_at = (struct jb_time){ jb_now().us + KEPT_FOR_RETRY_DAYS * JB_DAY_US };
+    if (failure) {
+        job->reason = jb__failure_sentence(scope, failure);
+        job->error = jb_str_of(jb_error_name(failure->error));
+    } else if (was_waiting || strcmp(status, "cancelled") == 0) {
+        job->reason = jb_str_of(JB_L(scope, "취소했습니다. 아무것도 반영하지 않았습니다.", "Cancelled. Nothing was applied."));
+        job->error = jb_str_of(jb_error_name(JB_CANCELLED));
+        job->new_rows = job->changed = job->unchanged = job->skipped = 0;
+    }
+    if (!keep)
+        job->spool = JB_STR_NULL;
+    struct jb_tx *tx = jb_begin(scope);
+    if (!tx)
+        return false;
+    if (!jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
+        jb_rollback(tx);
+        return false;
+    }
+    if (!jb_commit(tx))
+        return false;
+    if (!keep && spool.data)
+        jb__file_remove(scope, jb__spool_path(scope, transfer, spool));
+    jb__file_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)job->id));
+    jb__file_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)job->id, job->attempt));
+    return true;
+}

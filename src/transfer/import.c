@@ -1,0 +1,240 @@
+/* import.c — the doors of importing: starting, running here, submitting an upload, confirming, the task. */
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer/transfer_private.h"
+#include "base/log.h"
+#include <string.h>
+
+#define ANSWER_WITHIN_US (800 * 1000)
+
+/* ---- starting -------------------------------------------------------------------------------------------------------------- */
+
+/* A token counts for the person who has it. */
+static struct jb_str once_key(struct jb_scope *scope, struct jb_str once)
+{
+    return once.size > 0 ? jb_format(scope, "%lld:%.*s", (long long)jb_actor(scope)->id, JB_FMT(once)) : JB_STR_NULL;
+}
+
+static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t *ret_job)
+{
+    struct import_job job;
+
+    if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)))
+        return false;
+    *ret_job = job.id;
+    return true;
+}
+
+static bool insert_job(struct jb_scope *scope, struct import_job *job, bool background)
+{
+    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, done, position, new_rows, changed, unchanged, skipped, refused) values (?, 0, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
+           (!background || jb__job_enqueue(scope, job));
+}
+
+bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool background)
+{
+    struct jb_tx *tx = jb_begin(scope);
+
+    if (!tx)
+        return false;
+    if (insert_job(scope, job, background))
+        return jb_commit(tx);
+    jb_rollback(tx);
+    return false;
+}
+
+bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, bool background, int64_t *ret_job)
+{
+    struct jb_str once = once_key(scope, options->once), hash;
+    const struct jb_user *actor = jb_actor(scope);
+
+    if (find_once(scope, once, ret_job))
+        return true;
+    if (jb_failure(scope) || !jb__plan_new(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options->match_on) || !jb__spool_seal(spool, scope, &hash))
+        return false;
+    struct import_job job = {
+        .kind = JB_STR("import"),
+        .model = jb_model_full_name(model, scope),
+        .status = JB_STR("queued"),
+        .user_id = actor->id,
+        .user = actor->name,
+        .file_name = jb__spool_title(spool),
+        .file_hash = hash,
+        .file_bytes = jb_spool_bytes(spool),
+        .options = jb__import_options_json(scope, &(struct jb__job_options){ .import = *options, .language = jb_language(scope) }),
+        .spool = jb__spool_file(spool),
+        .once = once,
+        .dry_run = options->dry_run,
+        .created_at = jb_now(),
+    };
+    if (!jb__job_start(scope, &job, background)) {
+        if (jb_error(scope) != JB_CONFLICT || !once.data)
+            return false;
+        jb_failure_clear(scope); /* the same request came twice at the same moment */
+        return find_once(scope, once, ret_job);
+    }
+    jb__spool_taken(spool);
+    *ret_job = job.id;
+    return true;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+static bool end_failed(struct jb_scope *scope, int64_t id, const struct jb_failure *failure)
+{
+    struct import_job job;
+
+    if (!jb_get(scope, &jb_import_job, id, &job))
+        return false;
+    return jb__job_ended(&job) || jb__job_end(scope, &job, failure->error == JB_CANCELLED ? "cancelled" : "failed", failure);
+}
+
+bool jb_import_run(struct jb_scope *scope, int64_t job)
+{
+    struct jb_scope *run = jb_scope_child(scope, "import run");
+    bool ok = jb__attempt_run(run, job);
+
+    if (!ok) {
+        struct jb_scope *steady = jb_scope_detached(scope, "end of import");
+        ok = end_failed(steady, job, jb_failure(run)) || jb_failure_pass(steady, scope);
+        jb_scope_end(steady);
+    }
+    jb_scope_end(run);
+    return ok;
+}
+
+static bool run_import(struct jb_scope *scope, const void *arg)
+{
+    const struct jb_payload_job *payload = arg;
+    return jb__attempt_run(scope, payload->job);
+}
+
+static void import_failed(struct jb_scope *scope, const void *arg, const struct jb_failure *failure)
+{
+    const struct jb_payload_job *payload = arg;
+    end_failed(scope, payload->job, failure);
+}
+
+const struct jb_task jb_import_task = {
+    .name = "transfer.import",
+    .unique_by = "job",
+    .payload = JB_RECORD(jb_payload_job, JB_FIELD(jb_payload_job, job, .required = true)),
+    .run = run_import,
+    .failed = import_failed,
+    .attempts_max = 5,
+    .backoff_s = 2,
+    .timeout_s = -1,
+};
+
+/* ---- uploads ------------------------------------------------------------------------------------------------------------------- */
+
+struct here {
+    struct jb_scope *scope;
+    int64_t task_id;
+};
+
+/* Outlives the request that started it. */
+static void run_here(void *arg)
+{
+    struct here *here = arg;
+    struct jb_scope *scope = here->scope;
+
+    jb_task_run_here(scope, here->task_id); /* false: a worker was quicker */
+    jb_scope_end(scope);
+}
+
+static bool job_status(struct jb_scope *scope, int64_t id, bool *ret_ended)
+{
+    int64_t open;
+
+    if (!jb_query_int(scope, JB_SQL("select count(*) from import_jobs where id = ? and status in ('queued', 'running')", id), &open))
+        return false;
+    *ret_ended = open == 0;
+    return true;
+}
+
+static bool wait_for_end(struct jb_scope *scope, int64_t job, bool *ret_ended)
+{
+    int64_t until_us = jb_monotonic_us() + ANSWER_WITHIN_US;
+
+    do {
+        struct jb_scope *look = jb_scope_child(scope, "look");
+        bool ok = (job_status(look, job, ret_ended)) || jb_failure_pass(look, scope);
+        jb_scope_end(look);
+        if (!ok || *ret_ended)
+            return ok;
+        if (!jb_sleep(scope, 10 * 1000))
+            return false;
+    } while (jb_monotonic_us() < until_us);
+    return true;
+}
+
+bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, int64_t *ret_job, bool *ret_ended)
+{
+    struct import_job job;
+    int64_t id;
+    bool small = jb_spool_bytes(spool) < jb__transfer_of(scope)->async_bytes, ended = false;
+
+    if (!jb_import_start(scope, model, spool, options, true, &id))
+        return false;
+    if (small) {
+        if (!jb_get(scope, &jb_import_job, id, &job))
+            return false;
+        struct jb_scope *detached = jb_scope_detached(scope, "import here");
+        struct here *here = JB_NEW(detached, struct here);
+        *here = (struct here){ detached, job.task_id };
+        jb_fiber_start_big("import", run_here, here);
+        if (!wait_for_end(scope, id, &ended))
+            return false;
+    }
+    *ret_job = id;
+    *ret_ended = ended;
+    return true;
+}
+
+/* ---- previews -------------------------------------------------------------------------------------------------------------------- */
+
+static bool get_waiting(struct jb_scope *scope, int64_t id, struct import_job *ret_job)
+{
+    if (!jb_job_get(scope, id, ret_job))
+        return false;
+    return jb_str_is(ret_job->status, "waiting") || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 확인을 기다리고 있지 않습니다.", "Job %lld does not wait to be confirmed."), (long long)id);
+}
+
+static bool confirm_in(struct jb_scope *scope, struct import_job *job)
+{
+    struct jb__job_options options;
+    int64_t changes;
+
+    if (!jb__import_options_read(scope, job->options, &options))
+        return false;
+    options.confirmed = true;
+    if (!jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'waiting'", job->id), &changes))
+        return false;
+    if (changes == 0)
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 확인을 기다리고 있지 않습니다.", "Job %lld does not wait to be confirmed."), (long long)job->id);
+    job->status = JB_STR("queued");
+    job->options = jb__import_options_json(scope, &options);
+    job->expires_at = (struct jb_time){ 0 };
+    return jb__job_enqueue(scope, job);
+}
+
+bool jb_import_confirm(struct jb_scope *scope, int64_t id)
+{
+    struct import_job job;
+
+    if (!get_waiting(scope, id, &job))
+        return false;
+    struct jb_tx *tx = jb_begin(scope);
+    if (!tx)
+        return false;
+    if (confirm_in(scope, &job))
+        return jb_commit(tx);
+    jb_rollback(tx);
+    return false;
+}
+
+bool jb_import_discard(struct jb_scope *scope, int64_t id)
+{
+    struct import_job job;
+    return get_waiting(scope, id, &job) && jb__job_end(scope, &job, "cancelled", NULL);
+}

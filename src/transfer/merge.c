@@ -1,0 +1,288 @@
+/* merge.c — staged rows into the table.
+ *
+ * abort: one transaction holds the mark, all rows, the result and the mail's queue entry. skip: one transaction per some batches holds their rows, the position and the counts.
+ * Either way the mark decides when two attempts meet: whoever changes it in the commit was first. When the table changed since the comparison, it is compared again: twice outside the
+ * lock, then under it. */
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer/transfer_private.h"
+
+#define TRIES_OUTSIDE 2
+#define HOLD_US (100 * 1000)
+#define GROUP_ROWS_MAX 20000
+
+const struct jb_model jb_import_mark = {
+    .app = "cash",
+    .name = "importmark",
+    .table = "import_marks",
+    .label = "가져오기 표식",
+    .label_en = "Import mark",
+    .hidden = true,
+    .record = JB_RECORD(import_mark,
+        JB_FIELD(import_mark, id, .primary = true),
+        JB_FIELD(import_mark, done, .required = true),
+        JB_FIELD(import_mark, position, .required = true),
+        JB_FIELD(import_mark, new_rows),
+        JB_FIELD(import_mark, changed),
+        JB_FIELD(import_mark, unchanged),
+        JB_FIELD(import_mark, skipped),
+        JB_FIELD(import_mark, refused)),
+};
+
+static bool fail_overtaken(struct jb__attempt *attempt)
+{
+    return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
+}
+
+/* A transaction with the staging file attached; *ret_fresh: the table is as it was when compared. */
+static struct jb_tx *open_merge(struct jb__attempt *attempt, bool *ret_fresh)
+{
+    struct jb_scope *scope = attempt->scope;
+
+    if (!jb_lock_take(attempt->transfer->merging, scope))
+        return NULL;
+    struct jb_tx *tx = jb_stage_attach(attempt->stage, scope) ? jb_begin(scope) : NULL;
+    if (tx && jb_stage_is_fresh(attempt->stage, scope, ret_fresh))
+        return tx;
+    if (tx)
+        jb_rollback(tx);
+    jb__merge_close(attempt);
+    return NULL;
+}
+
+void jb__merge_close(struct jb__attempt *attempt)
+{
+    struct jb_scope *scope = jb_scope_detached(attempt->outer, "detach");
+
+    (void)jb_stage_detach(attempt->stage, scope); /* the next attach would say */
+    jb_lock_leave(attempt->transfer->merging);
+    jb_scope_end(scope);
+}
+
+/* ---- all or nothing ----------------------------------------------------------------------------------------------------------- */
+
+static bool take_mark(struct jb__attempt *attempt)
+{
+    int64_t changes;
+
+    if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = 1 where id = ? and done = 0", attempt->job.id), &changes))
+        return false;
+    return changes == 1 || fail_overtaken(attempt);
+}
+
+static bool merge_rows(struct jb__attempt *attempt)
+{
+    _Atomic int64_t done = 0;
+    bool copied = false;
+
+    jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
+    jb__progress_watch(&attempt->progress, &done);
+    bool ok = jb_stage_merge_empty(attempt->stage, attempt->scope, &copied);
+    if (ok && !copied && attempt->counts.new_rows + attempt->counts.changed > 0)
+        ok = jb_stage_merge(attempt->stage, attempt->scope, 0, 0, &done);
+    jb__progress_watch(&attempt->progress, NULL);
+    return ok;
+}
+
+/* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
+static bool compare_again(struct jb__attempt *attempt, bool *ret_differs)
+{
+    struct jb__counts before = attempt->counts;
+    struct jb_stage_counts counts;
+
+    if (!jb__compare(attempt, 0, 0, &counts))
+        return false;
+    jb__counts_take(attempt, &counts);
+    *ret_differs = before.new_rows != counts.new_rows || before.changed != counts.changed || before.unchanged != counts.unchanged;
+    return attempt->counts.refused == 0 || jb__fail_refused(attempt);
+}
+
+static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
+{
+    bool ok = take_mark(attempt) && merge_rows(attempt) && jb__ending_write(attempt, attempt->scope, ending);
+
+    if (!ok) {
+        jb_rollback(tx);
+        return false;
+    }
+    return jb_commit(tx);
+}
+
+static bool merge_abort(struct jb__attempt *attempt)
+{
+    struct jb__ending ending = { .status = "done" };
+    bool fresh, differs = false, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
+
+    for (int tries = 0; ok; tries++) {
+        struct jb_tx *tx = open_merge(attempt, &fresh);
+        if (!tx)
+            return false;
+        if (!fresh && tries < TRIES_OUTSIDE) {
+            jb_rollback(tx);
+            jb__merge_close(attempt);
+            ok = compare_again(attempt, &differs);
+            continue;
+        }
+        ok = fresh || compare_again(attempt, &differs);
+        if (ok) {
+            ok = merge_in(attempt, tx, &ending);
+        } else {
+            jb_rollback(tx);
+        }
+        jb__merge_close(attempt);
+        return ok && !JB_FAULT("transfer/import/merged", attempt->scope);
+    }
+    return false;
+}
+
+/* ---- batch by batch --------------------------------------------------------------------------------------------------------------- */
+
+static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
+{
+    int64_t changes;
+
+    if (!jb_exec(attempt->scope,
+            JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?, refused = refused + ?"
+                   " where id = ? and position = ? and done = 0",
+                to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, counts->refused, attempt->job.id, from),
+            &changes))
+        return false;
+    return changes == 1 || fail_overtaken(attempt);
+}
+
+static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
+{
+    _Atomic int64_t done = 0;
+    bool ok = move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to, &done));
+
+    if (!ok) {
+        jb_rollback(tx);
+        return false;
+    }
+    return jb_commit(tx);
+}
+
+/* Compares and commits (from, to]. *ret_hold_us: how long the writer was held. */
+static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, int64_t *ret_hold_us)
+{
+    struct jb_stage_counts counts;
+    bool fresh, ok = jb__compare(attempt, from, to, &counts);
+
+    for (int tries = 0; ok; tries++) {
+        struct jb_tx *tx = open_merge(attempt, &fresh);
+        int64_t began_us = jb_monotonic_us();
+        if (!tx)
+            return false;
+        if (!fresh && tries < TRIES_OUTSIDE) {
+            jb_rollback(tx);
+            jb__merge_close(attempt);
+            ok = jb__compare(attempt, from, to, &counts);
+            continue;
+        }
+        ok = fresh || jb__compare(attempt, from, to, &counts);
+        if (ok)
+            ok = write_group(attempt, tx, from, to, &counts);
+        else
+            jb_rollback(tx);
+        jb__merge_close(attempt);
+        *ret_hold_us = jb_monotonic_us() - began_us;
+        if (ok)
+            jb__counts_add(attempt, &counts);
+        return ok;
+    }
+    return false;
+}
+
+void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+{
+    attempt->counts.new_rows += counts->new_rows;
+    attempt->counts.changed += counts->changed;
+    attempt->counts.unchanged += counts->unchanged;
+    attempt->counts.skipped += counts->skipped;
+    attempt->counts.refused += counts->refused;
+    jb__progress_counts(&attempt->progress, attempt->counts.new_rows, attempt->counts.changed, attempt->counts.unchanged, attempt->counts.refused);
+}
+
+/* What earlier attempts have committed. */
+static bool resume(struct jb__attempt *attempt)
+{
+    struct import_mark mark;
+
+    if (!jb_get(attempt->scope, &jb_import_mark, attempt->job.id, &mark))
+        return false;
+    if (mark.done)
+        return fail_overtaken(attempt);
+    attempt->batch_position = mark.position;
+    jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused });
+    return true;
+}
+
+struct range {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    int64_t limit, last;
+    bool ok;
+};
+
+static void range_blocking(void *arg)
+{
+    struct range *range = arg;
+    range->ok = jb_stage_range_end(range->attempt->stage, range->scope, range->attempt->batch_position, range->limit, &range->last);
+}
+
+static bool next_range(struct jb__attempt *attempt, int64_t limit, int64_t *ret_last)
+{
+    struct range range = { attempt, jb_scope_child(attempt->scope, "range"), limit, 0, false };
+
+    jb_thread_call(attempt->thread, range_blocking, &range);
+    if (!range.ok)
+        jb_failure_pass(range.scope, attempt->scope);
+    jb_scope_end(range.scope);
+    *ret_last = range.last;
+    return range.ok;
+}
+
+static bool end_skip(struct jb__attempt *attempt)
+{
+    struct jb__ending ending = { .status = "done" };
+    struct jb_scope *scope = attempt->scope;
+
+    if (!jb__ending_prepare(attempt, scope, &ending))
+        return false;
+    struct jb_tx *tx = jb_begin(scope);
+    if (!tx)
+        return false;
+    if (take_mark(attempt) && jb__ending_write(attempt, scope, &ending))
+        return jb_commit(tx) && !JB_FAULT("transfer/import/merged", scope);
+    jb_rollback(tx);
+    return false;
+}
+
+/* `groups` batches share a commit, as many as hold the writer for about 100 ms. */
+static bool merge_skip(struct jb__attempt *attempt)
+{
+    int64_t batch_rows = attempt->plan->batch_rows, groups = 1, groups_max = JB_MAX(1, GROUP_ROWS_MAX / batch_rows), last, hold_us = 0, decided = 0;
+
+    jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
+    if (!resume(attempt))
+        return false;
+    for (;;) {
+        if (JB_FAULT("transfer/import/group", attempt->scope) || !next_range(attempt, groups * batch_rows, &last))
+            return false;
+        if (last == 0)
+            return end_skip(attempt);
+        if (!merge_group(attempt, attempt->batch_position, last, &hold_us))
+            return false;
+        decided += groups * batch_rows;
+        attempt->batch_position = last;
+        jb__progress_done(&attempt->progress, JB_MIN(decided, attempt->counts.rows));
+        if (hold_us < HOLD_US / 2)
+            groups = JB_MIN(groups * 2, groups_max);
+        else if (hold_us > HOLD_US)
+            groups = JB_MAX(1, groups / 2);
+    }
+}
+
+bool jb__merge(struct jb__attempt *attempt)
+{
+    return attempt->options.import.on_error == JB_ABORT ? merge_abort(attempt) : merge_skip(attempt);
+}

@@ -1,0 +1,277 @@
+/* service.c — the service: folders, exchanges, sweeping. */
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer/transfer_private.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BATCH_ROWS 1000
+#define EXPORT_KEPT_DAYS 7
+#define FILES_MAX 100000
+
+struct jb_transfer *jb__transfer_of(const struct jb_scope *scope)
+{
+    struct jb_transfer *transfer = jb_service(scope, JB_SERVICE_TRANSFER);
+    JB_CHECK(transfer);
+    return transfer;
+}
+
+void jb_transfer_use(struct jb_scope *scope, struct jb_transfer *transfer)
+{
+    jb_service_set(scope, JB_SERVICE_TRANSFER, transfer);
+}
+
+/* An absolute path without a final slash; the folder is made, with its parents. */
+static bool folder_make(struct jb_scope *owner, struct jb_scope *scope, struct jb_str folder, const char **ret_path)
+{
+    char *path = (char *)jb_cstr(owner, folder);
+    size_t size = strlen(path);
+
+    while (size > 1 && path[size - 1] == '/')
+        path[--size] = '\0';
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0750);
+        *slash = '/';
+    }
+    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+        return jb_fail_errno(scope, errno, JB_L(scope, "폴더 %s 만들기", "making the folder %s"), path);
+    if (access(path, W_OK | X_OK) != 0)
+        return jb_fail_errno(scope, errno, JB_L(scope, "폴더 %s에 쓰기", "writing to the folder %s"), path);
+    char *real = realpath(path, NULL);
+    JB_CHECK(real);
+    *ret_path = jb_cstr(owner, jb_str_of(real));
+    free(real);
+    return true;
+}
+
+static bool exchanges_check(struct jb_scope *scope, const struct jb_transfer *transfer)
+{
+    for (size_t i = 0; transfer->exchanges && transfer->exchanges[i]; i++) {
+        struct jb_scope *one = jb_scope_child(scope, "exchange");
+        bool ok = jb__plan_new(one, transfer, transfer->exchanges[i], JB_STR_NULL) != NULL;
+        if (!ok)
+            jb_failure_pass(one, scope);
+        jb_scope_end(one);
+        if (!ok)
+            return jb_wrap(scope, JB_L(scope, "%s의 가져오기·내보내기 선언", "the exchange of %s"), transfer->exchanges[i]->model->record.name);
+    }
+    return true;
+}
+
+struct jb_transfer *jb_transfer_new(struct jb_scope *scope, const struct jb_transfer_options *options)
+{
+    struct jb_scope *owner = jb_scope_new("transfer");
+    struct jb_transfer *transfer = JB_NEW(owner, struct jb_transfer);
+
+    *transfer = (struct jb_transfer){
+        .scope = owner,
+        .exchanges = options->exchanges,
+        .site_url = jb_copy(owner, options->site_url.data ? options->site_url : JB_STR("http://127.0.0.1:8000")),
+        .async_bytes = options->async_bytes ? options->async_bytes : (int64_t)5 << 20,
+        .upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : (int64_t)4 << 30,
+        .batch_rows = options->batch_rows ? options->batch_rows : BATCH_ROWS,
+        .zone = options->zone,
+    };
+    if (folder_make(owner, scope, options->spool_dir.data ? options->spool_dir : JB_STR("./spool"), &transfer->spool_dir) &&
+        folder_make(owner, scope, options->media_dir.data ? options->media_dir : JB_STR("./media"), &transfer->media_dir) && exchanges_check(scope, transfer)) {
+        transfer->merging = jb_lock_new();
+        return transfer;
+    }
+    jb_scope_end(owner);
+    return NULL;
+}
+
+void jb_transfer_free(struct jb_transfer *transfer)
+{
+    if (!transfer)
+        return;
+    jb_lock_free(transfer->merging);
+    jb_scope_end(transfer->scope);
+}
+
+const struct jb_exchange *jb_exchange_of(struct jb_scope *scope, const struct jb_model *model)
+{
+    const struct jb_transfer *transfer = jb__transfer_of(scope);
+
+    JB_CHECK(!model->hidden);
+    for (size_t i = 0; transfer->exchanges && transfer->exchanges[i]; i++)
+        if (transfer->exchanges[i]->model == model)
+            return transfer->exchanges[i];
+    struct jb_exchange *plain = JB_NEW(scope, struct jb_exchange);
+    plain->model = model;
+    return plain;
+}
+
+/* ---- sweeping ------------------------------------------------------------------------------------------------------------- */
+
+/* The regular files of a folder, named without dots in front. */
+struct listing {
+    const char *folder;
+    struct jb_scope *scope;
+    struct jb_str *names;
+    size_t count;
+};
+
+static void list_blocking(void *arg)
+{
+    struct listing *listing = arg;
+    DIR *folder = opendir(listing->folder);
+    struct dirent *entry;
+    size_t capacity = 0;
+
+    while (folder && (entry = readdir(folder)) && listing->count < FILES_MAX) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (listing->count == capacity) {
+            struct jb_str *names = JB_NEW_ARRAY(listing->scope, struct jb_str, capacity ? 2 * capacity : 64);
+            if (capacity)
+                memcpy(names, listing->names, capacity * sizeof *names);
+            listing->names = names;
+            capacity = capacity ? 2 * capacity : 64;
+        }
+        listing->names[listing->count++] = jb_copy(listing->scope, jb_str_of(entry->d_name));
+    }
+    if (folder)
+        closedir(folder);
+}
+
+/* Somebody still works with the file: an upload that is coming in, or a run of the job. */
+static bool is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) != 0;
+    close(fd);
+    return locked;
+}
+
+/* "17.2.stage" or "17.sealed": the job's number, 0 for an upload. */
+static int64_t job_of_file(struct jb_str name)
+{
+    struct jb_str rest = name;
+    int64_t job;
+    return jb_str_to_int64(jb_str_cut(&rest, '.'), &job) && rest.data ? job : 0;
+}
+
+/* A job whose run died where no queue will take it up again (the command line). */
+static bool bury(struct jb_scope *scope, struct import_job *job)
+{
+    struct jb_scope *one = jb_scope_child(scope, "bury");
+    jb_fail(one, JB_UNAVAILABLE, "%s", JB_L(one, "처리하던 프로그램이 끝까지 가지 못하고 죽었습니다. 다시 가져오세요.", "The program that ran it died. Import again."));
+    bool ok = jb__job_end(scope, job, "failed", jb_failure(one));
+    jb_scope_end(one);
+    return ok;
+}
+
+static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const char *path, bool *ret_needed)
+{
+    struct import_job job;
+    int64_t task_queued = 0;
+
+    *ret_needed = true;
+    if (is_locked(path))
+        return true;
+    struct jb_str owner = name;
+    if (!jb_first(scope, &jb_import_job, &job, .where = JB_SQL("spool = ?", owner))) {
+        *ret_needed = false;
+        return !jb_failure(scope);
+    }
+    if (jb_str_is(job.status, "waiting")) {
+        *ret_needed = job.expires_at.us > jb_now().us;
+        return *ret_needed || jb__job_end(scope, &job, "cancelled", NULL);
+    }
+    if (jb__job_ended(&job)) { /* kept only for another try of a job that failed for want of something */
+        *ret_needed = job.expires_at.us > jb_now().us && jb_str_is(job.status, "failed");
+        return true;
+    }
+    if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))
+        return false;
+    bool about_to_start = jb_str_is(job.status, "queued") && job.created_at.us > jb_now().us - 60 * JB_SECOND_US;
+    if (task_queued || about_to_start)
+        return true;
+    *ret_needed = false;
+    return bury(scope, &job);
+}
+
+static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *ret_needed)
+{
+    struct import_job job;
+
+    *ret_needed = false;
+    if (!jb_get(scope, &jb_import_job, job_of_file(name), &job)) {
+        bool gone = jb_error(scope) == JB_NOT_FOUND;
+        if (gone)
+            jb_failure_clear(scope);
+        return gone;
+    }
+    if (jb__job_ended(&job))
+        return true;
+    struct jb_str attempt = jb_format(scope, "%lld.%d.stage", (long long)job.id, job.attempt);
+    bool live = jb_str_is(job.status, "running") && job.spool.data && is_locked(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data);
+    *ret_needed = jb_str_ends(name, JB_STR(".sealed")) || (live && jb_str_equal(name, attempt));
+    return true;
+}
+
+static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transfer)
+{
+    struct listing listing = { .folder = transfer->spool_dir, .scope = scope };
+
+    jb_offload(list_blocking, &listing);
+    for (size_t i = 0; i < listing.count; i++) {
+        struct jb_str name = listing.names[i];
+        struct jb_str path = jb__spool_path(scope, transfer, name);
+        bool needed, stage = jb_str_ends(name, JB_STR(".stage")) || jb_str_ends(name, JB_STR(".sealed"));
+        if (!stage && !jb_str_ends(name, JB_STR(".upload")))
+            continue; /* not ours */
+        if (!(stage ? stage_is_needed(scope, name, &needed) : spool_is_needed(scope, name, path.data, &needed)))
+            return false;
+        if (!needed)
+            jb__file_remove(scope, path);
+    }
+    return true;
+}
+
+/* Results that nobody fetched in time. */
+static bool sweep_media(struct jb_scope *scope, const struct jb_transfer *transfer)
+{
+    struct listing listing = { .folder = transfer->media_dir, .scope = scope };
+
+    jb_offload(list_blocking, &listing);
+    for (size_t i = 0; i < listing.count; i++) {
+        struct jb_str name = listing.names[i];
+        struct jb_time old = { jb_now().us - EXPORT_KEPT_DAYS * JB_DAY_US };
+        int64_t needed;
+        if (!jb_str_starts(name, JB_STR("job-")))
+            continue;
+        if (!jb_query_int(scope, JB_SQL("select count(*) from import_jobs where result = ? and (finished_at is null or finished_at > ?)", name, old), &needed))
+            return false;
+        if (!needed)
+            jb__file_remove(scope, jb_format(scope, "%s/%.*s", transfer->media_dir, JB_FMT(name)));
+    }
+    return true;
+}
+
+static bool sweep_progress(struct jb_scope *scope)
+{
+    struct jb_time old = { jb_now().us - 3600 * JB_SECOND_US };
+    return jb_live_exec(scope, JB_SQL("delete from import_progress where at < ?", old), NULL);
+}
+
+bool jb_transfer_sweep(struct jb_scope *scope)
+{
+    const struct jb_transfer *transfer = jb__transfer_of(scope);
+    struct jb_scope *sweep = jb_scope_child(scope, "sweep");
+
+    bool ok = sweep_spool(sweep, transfer) && sweep_media(sweep, transfer) && sweep_progress(sweep);
+    if (!ok)
+        jb_failure_pass(sweep, scope);
+    jb_scope_end(sweep);
+    return ok || jb_wrap(scope, "%s", JB_L(scope, "남은 파일을 치우지 못했습니다", "cannot sweep left-over files"));
+}
