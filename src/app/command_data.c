@@ -186,27 +186,6 @@ static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, si
     return fwrite(bytes, 1, size, arg) == size || jb_fail_errno(scope, errno, JB_L(scope, "파일에 쓰지 못했습니다", "cannot write the file"));
 }
 
-static bool format_of(struct jb_program *program, struct jb_str output, enum jb_sheet_format *ret_format)
-{
-    struct jb_scope *scope = program->scope;
-    struct jb_str format = jb__option(program, "format"), rest = output;
-
-    while (!format.data && rest.data) {
-        struct jb_str part = jb_str_cut(&rest, '.');
-        if (!rest.data)
-            format = part;
-    }
-    if (jb_str_equal_nocase(format, JB_STR("xlsx")))
-        *ret_format = JB_SHEET_XLSX;
-    else if (jb_str_equal_nocase(format, JB_STR("csv")))
-        *ret_format = JB_SHEET_CSV;
-    else if (jb_str_equal_nocase(format, JB_STR("tsv")))
-        *ret_format = JB_SHEET_TSV;
-    else
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 쓸 수 없습니다. xlsx, csv, tsv 가운데 하나를 --format에 적으세요.", "cannot write the format '%.*s'. Give --format xlsx, csv or tsv."), JB_FMT(format));
-    return true;
-}
-
 /* FIELD=VALUE, FIELD__gte=VALUE, … */
 static bool read_filter(struct jb_program *program, const struct jb_model *model, struct jb_str filter, struct jb_condition *ret_condition)
 {
@@ -240,7 +219,7 @@ static bool export_rows(struct jb_program *program, const struct jb_model *model
     };
     struct jb_str filter;
 
-    if (!format_of(program, output, &options.format))
+    if (!jb__format_of(program, output, &options.format))
         return false;
     for (size_t i = 0; (filter = jb__option_at(program, "filter", i)).data; i++)
         if (!read_filter(program, model, filter, &conditions[i]))
