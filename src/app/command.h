@@ -65,7 +65,7 @@ bool jb__option_int(struct jb_program *program, const char *name, int64_t min, i
 /* The index-th value of an option that may be repeated; NULL text past the last. */
 struct jb_str jb__option_at(const struct jb_program *program, const char *name, size_t index);
 /* The format to write: --format, otherwise by the file's name; fails INVALID, naming those there are. */
-bool jb__format_of(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format);
+bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format);
 void jb__command_help(const struct jb_program *program, const struct jb_command *command); /* NULL: the overview */
 
 /* Prints the scope's failure as one sentence and returns the exit status for it. */

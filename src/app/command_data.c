@@ -219,7 +219,7 @@ static bool export_rows(struct jb_program *program, const struct jb_model *model
     };
     struct jb_str filter;
 
-    if (!jb__format_of(program, output, &options.format))
+    if (!jb__command_format(program, output, &options.format))
         return false;
     for (size_t i = 0; (filter = jb__option_at(program, "filter", i)).data; i++)
         if (!read_filter(program, model, filter, &conditions[i]))

@@ -24,7 +24,7 @@ static bool format_named(struct jb_program *program, enum jb_sheet_format *ret_f
 }
 
 /* By --format, otherwise by what follows the last point of the file's name. */
-bool jb__format_of(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format)
+bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format)
 {
     struct jb_scope *scope = program->scope;
     struct jb_str format = jb__option(program, "format"), rest = file;
@@ -67,7 +67,7 @@ static bool generate(struct jb_program *program)
     if (program->argument_count != 4 || !jb_str_to_int64(program->arguments[2], &rows) || rows < 0)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "이렇게 씁니다: jangbu sheet generate MODEL 행수 FILE", "usage: jangbu sheet generate MODEL ROWS FILE"));
     const struct jb_model *model = declared_model(program, program->arguments[1]);
-    if (!model || !jb__format_of(program, program->arguments[3], &format) || !jb__option_int(program, "seed", 0, INT64_MAX, 1, &seed))
+    if (!model || !jb__command_format(program, program->arguments[3], &format) || !jb__option_int(program, "seed", 0, INT64_MAX, 1, &seed))
         return false;
     return jb_sheet_generate(scope, &model->record, jb_model_label(model, scope), rows, (uint64_t)seed, format, jb_cstr(scope, program->arguments[3]));
 }
