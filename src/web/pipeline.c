@@ -22,6 +22,14 @@ const struct jb_web_options *jb_web_options_of(const struct jb_web *web)
 
 /* ---- who asks, what for --------------------------------------------------------------------------------------------------------- */
 
+/* Browsers name text/html. Who names no type at all is shown pages too, but not who asks for JSON or for one type only. */
+static bool takes_pages(struct jb_str accept)
+{
+    if (jb_str_find(accept, JB_STR("text/html"), 0) != SIZE_MAX)
+        return true;
+    return accept.size == 0 || (jb_str_find(accept, JB_STR("*/*"), 0) != SIZE_MAX && jb_str_find(accept, JB_STR("json"), 0) == SIZE_MAX);
+}
+
 static struct jb_request *request_new(struct jb_web *web, struct jb_http *http)
 {
     struct jb_request *req = JB_NEW(http->scope, struct jb_request);
@@ -35,8 +43,7 @@ static struct jb_request *request_new(struct jb_web *web, struct jb_http *http)
     req->state->form_last = &req->state->form;
     req->method = jb__method_of(http->method);
     req->path = jb__clean_text(http->scope, jb_url_decode(http->scope, http->path, false));
-    struct jb_str accept = jb_http_header(http, "Accept");
-    req->api = jb_str_starts(http->path, JB_STR("/api/")) || jb_str_find(accept, JB_STR("text/html"), 0) == SIZE_MAX;
+    req->api = jb_str_starts(http->path, JB_STR("/api/")) || !takes_pages(jb_http_header(http, "Accept"));
     jb_random_ulid(req->id);
     tie->permissions = web->options.permissions;
     tie->state = req->state;

@@ -30,7 +30,7 @@ struct jb_request {
     const struct jb_param *path_params, *query_params;
     size_t path_param_count, query_param_count;
     char id[27];          /* quoted in errors */
-    bool api;             /* errors are problem documents, not pages (path under /api/, or Accept without text/html) */
+    bool api;             /* errors are problem documents, not pages (path under /api/, or an Accept that asks for JSON or takes no page) */
     bool secure;          /* https, also by a trusted proxy */
     struct jb_str client; /* the client's address: X-Forwarded-For from trusted proxies only */
     const struct jb_route *route;
