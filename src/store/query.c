@@ -38,10 +38,27 @@ static bool run_sql(struct jb_scope *scope, const struct jb_sql *sql, struct jb_
     return ok;
 }
 
+/* What `limit 20` or `limit ?` at the end of the text says; 0: nothing. */
+static int64_t stated_limit(const struct jb_sql *sql)
+{
+    struct jb_str text = jb_str_trim(jb_str_of(sql->text));
+    size_t digits = text.size;
+    int64_t limit = 0;
+
+    while (digits > 0 && ((text.data[digits - 1] >= '0' && text.data[digits - 1] <= '9') || text.data[digits - 1] == '?'))
+        digits--;
+    struct jb_str number = jb_str_slice(text, digits, text.size), before = jb_str_trim(jb_str_slice(text, 0, digits)), word = JB_STR("limit");
+    if (before.size < word.size || !jb_str_equal_nocase(jb_str_slice(before, before.size - word.size, before.size), word))
+        return 0;
+    if (jb_str_is(number, "?"))
+        return sql->args[sql->arg_count - 1].number;
+    return jb_str_to_int64(number, &limit) ? limit : 0;
+}
+
 static struct jb_rows *query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, bool live)
 {
     struct jb__sink sink;
-    struct jb__statement statement = { .live = live, .sink = &sink };
+    struct jb__statement statement = { .live = live, .row_limit = stated_limit(&sql), .sink = &sink };
 
     jb__sink_init(&sink, scope, as, QUERY_ROWS_MAX + 1);
     if (!run_sql(scope, &sql, &statement))

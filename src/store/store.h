@@ -2,7 +2,9 @@
  *
  * A model is a record with a table. SQL is text that was written in a C file (JB_SQL refuses a variable), everything else is a parameter. The scope knows its
  * database (JB_SERVICE_DB) and its open transaction. Two files stand behind SQLite (decisions.md G): the main file holds what must not be lost and must change
- * together; the live file what may be lost (sessions, leases, progress). A model says which with .live; no transaction ever writes to both. */
+ * together; the live file what may be lost (sessions, leases, progress). A model says which with .live; no transaction ever writes to both.
+ *
+ * NULL: text as in record.h. An optional reference (int64_t id) or time that no presence word speaks for is NULL in the table when it is 0. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STORE_H
 #define JB_STORE_STORE_H
@@ -105,7 +107,7 @@ bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const str
 /* Distinct values of one field, sorted, at most limit: for filters. The record has that one column. */
 struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model, const char *field, int64_t limit);
 
-/* Own SQL. Result columns go to the record's members by name. SQLite stores decimals as minor units: a DECIMAL member reads them with its own .decimals. */
+/* Own SQL. Result columns go to the record's members by name. One that ends with `limit N` or `limit ?` of at most 1,000 runs right here, others on a reader thread. SQLite stores decimals as minor units: a DECIMAL member reads them with its own .decimals. */
 bool jb_query_row(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, void *ret_row); /* NOT_FOUND when no row */
 struct jb_rows *jb_query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as);
 /* One integer (NULL counts as 0). */
@@ -154,7 +156,7 @@ bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const 
 
 /* ---- transactions ------------------------------------------------------------------------------------------------------------ */
 
-/* BEGIN IMMEDIATE on the main (or the live) file. Until commit or rollback every store call of this scope and its children runs inside; only store calls may wait. Rolled back with
+/* BEGIN IMMEDIATE on the main (or the live) file; a live one may be begun inside a main one, not the other way round. Until commit or rollback every store call of this scope and its children runs inside; only store calls may wait. Rolled back with
  * its scope unless committed. Inside another transaction it is a savepoint. NULL on failure (TIMEOUT when the writer is busy past the deadline). */
 struct jb_tx;
 struct jb_tx *jb_begin(struct jb_scope *scope);
@@ -164,7 +166,8 @@ void jb_rollback(struct jb_tx *tx);
 /* Rolls back whatever this very scope began and left open: for whoever answers for the work (web before it writes, queue after a task). */
 void jb_rollback_open(struct jb_scope *scope);
 bool jb_in_transaction(const struct jb_scope *scope);
-/* Calls run(scope, arg) after the outermost commit (never after a rollback), on the committing fiber; outside a transaction at once. */
+/* Calls run(scope, arg) with the transaction's scope after the outermost commit (never after a rollback), on the committing fiber; outside a transaction at once with this scope. `arg`
+ * must live until then. */
 void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope, void *arg), void *arg);
 
 /* ---- the database -------------------------------------------------------------------------------------------------------------- */

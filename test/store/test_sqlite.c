@@ -1,0 +1,203 @@
+/* test_sqlite.c — the driver: where statements run, and what it makes of a world that is broken. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store_test.h"
+#include "run/run.h"
+#include "store/sqlite_private.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static bool heavy(struct jb_scope *scope, const char *sql)
+{
+    struct jb__connection *connection = jb__reader_take(&jb__sqlite_of(jb_db_of(scope))->files[0], scope);
+    struct jb__prepared *prepared = jb__prepare(connection, scope, jb_str_of(sql));
+    CHECK_OK(prepared != NULL);
+    bool is = prepared->heavy;
+    jb__release(connection, prepared);
+    jb__reader_give(connection);
+    return is;
+}
+
+JB_FIBER_TEST("what cannot be interrupted is known before it runs")
+{
+    test_database(scope, sample_models);
+    CHECK(!heavy(scope, "select * from sample_entry where id = ?"));
+    CHECK(!heavy(scope, "select * from sample_entry order by date desc, id desc limit 50"));
+    CHECK(!heavy(scope, "select count(*) from sample_entry where memo like '%x%'"));
+    CHECK(heavy(scope, "select count(*) from sample_entry"));
+    CHECK(heavy(scope, "select * from sample_entry order by memo"));
+    CHECK(!heavy(scope, "select * from sample_entry order by memo limit 50")); /* keeps only fifty, row by row */
+    CHECK(heavy(scope, "select memo, count(*) from sample_entry group by memo"));
+    CHECK(heavy(scope, "select * from json_each('[1]')"));
+}
+
+JB_FIBER_TEST("the statements of a connection are prepared once, and the oldest go")
+{
+    test_database(scope, sample_models);
+    struct jb__connection *connection = jb__reader_take(&jb__sqlite_of(jb_db_of(scope))->files[0], scope);
+    struct jb__prepared *first = jb__prepare(connection, scope, JB_STR("select 1"));
+    sqlite3_stmt *statement = first->statement;
+    jb__release(connection, first);
+    first = jb__prepare(connection, scope, JB_STR("select 1"));
+    CHECK(first->statement == statement);
+    struct jb__prepared *beside = jb__prepare(connection, scope, JB_STR("select 1")); /* while the first runs */
+    CHECK(beside->statement != statement);
+    jb__release(connection, beside);
+    for (int i = 0; i < 500; i++)
+        jb__release(connection, jb__prepare(connection, scope, jb_format(scope, "select %d", i + 2)));
+    CHECK(connection->statement_count <= 200);
+    CHECK(jb__prepare(connection, scope, JB_STR("select 1"))->statement != statement); /* it was running all the while */
+    jb__release(connection, first);
+    jb__reader_give(connection);
+}
+
+JB_FIBER_TEST("more readers than connections wait for one")
+{
+    test_database(scope, sample_models);
+    struct jb__file *file = &jb__sqlite_of(jb_db_of(scope))->files[0];
+    struct jb__connection *taken[JB__READERS_MAX];
+    struct sample_project row;
+    for (int i = 0; i < JB__READERS_MAX; i++)
+        CHECK_OK((taken[i] = jb__reader_take(file, scope)) != NULL);
+    struct jb_scope *hasty = jb_scope_child(scope, "hasty");
+    jb_deadline_set(hasty, jb_monotonic_us() + 20000);
+    CHECK(!jb_get(hasty, &sample_project, 1, &row));
+    CHECK_INT(jb_error(hasty), JB_TIMEOUT);
+    jb_scope_end(hasty);
+    for (int i = 0; i < JB__READERS_MAX; i++)
+        jb__reader_give(taken[i]);
+    CHECK_FAILS(jb_get(scope, &sample_project, 1, &row), JB_NOT_FOUND);
+}
+
+/* ---- reading and writing at once ------------------------------------------------------------------------------------------------- */
+
+static void mixed(int index, void *db)
+{
+    struct jb_scope *scope = jb_scope_new("mixed");
+    jb_db_use(scope, db);
+    for (int i = 0; i < 100; i++) {
+        struct jb_scope *turn = jb_scope_child(scope, "turn");
+        struct sample_entry row, mine = sample_entry_of(jb_format(turn, "loop %d turn %d", index, i).data, i);
+        int64_t version;
+        jb_language_set(turn, JB_EN);
+        CHECK_OK(jb_get(turn, &sample_entry, 1 + i, &row));
+        CHECK_OK(jb_select(turn, &sample_entry, .limit = 20, .order = JB_STR("memo")) != NULL);
+        CHECK(jb_count(turn, &sample_entry, .limit = 0) >= 200 + i);
+        CHECK_OK(jb_insert(turn, &sample_entry, &mine));
+        CHECK_OK(jb_get(turn, &sample_entry, mine.id, &row)); /* one's own writes are seen at once */
+        CHECK_STR(row.external_ref, mine.external_ref);
+        CHECK_OK(jb_live_version(turn, &version));
+        jb_scope_end(turn);
+    }
+    jb_scope_end(scope);
+}
+
+JB_TEST("several loops read and write at once, each seeing its own writes")
+{
+    struct jb_db *db = test_database(scope, sample_models);
+    sample_entries(scope, 200);
+    jb_loop_run_threads(3, mixed, db);
+    CHECK_INT(jb_count(scope, &sample_entry, .limit = 0), 500);
+}
+
+JB_TEST("all reads go to threads when that is asked for")
+{
+    struct sample_entry row;
+    size_t done;
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ .reads_on_threads = true, .reader_threads = 3 });
+    CHECK_OK(jb_migrate(scope, &done));
+    sample_entries(scope, 200);
+    jb_loop_run_threads(2, mixed, db);
+    CHECK_OK(jb_get(scope, &sample_entry, 7, &row));
+    CHECK_STR(row.external_ref, JB_STR("E-000007"));
+}
+
+/* ---- a broken world ---------------------------------------------------------------------------------------------------------------- */
+
+static bool opens(struct jb_scope *scope, const char *url)
+{
+    struct jb_db *db = jb_db_open(scope, &(struct jb_db_options){ .url = jb_str_of(url), .models = sample_models });
+    jb_db_close(db);
+    return db != NULL;
+}
+
+JB_FIBER_TEST("a file that cannot be opened is named with the reason")
+{
+    const char *folder = test_folder(scope);
+    CHECK_FAILS(opens(scope, "postgres://x"), JB_INVALID);
+    CHECK_FAILS(opens(scope, "sqlite:///"), JB_INVALID);
+    CHECK(!opens(scope, jb_format(scope, "sqlite:///%s/none/a.db", folder).data));
+    CHECK_INT(jb_error(scope), JB_UNAVAILABLE);
+    CHECK(jb_str_find(jb_failure_text(scope), JB_STR("/none/a.db"), 0) != SIZE_MAX);
+    jb_failure_clear(scope);
+    CHECK(mkdir(jb_format(scope, "%s/b.db", folder).data, 0700) == 0);
+    CHECK_FAILS(opens(scope, jb_format(scope, "sqlite:///%s/b.db", folder).data), JB_UNAVAILABLE);
+    CHECK_OK(opens(scope, jb_format(scope, "sqlite:///%s/c", folder).data));
+    CHECK(access(jb_format(scope, "%s/c-live", folder).data, F_OK) == 0);
+}
+
+JB_FIBER_TEST("a file that is no database is BROKEN, not overwritten")
+{
+    struct jb_str path = jb_format(scope, "%s/test.db", test_folder(scope));
+    char text[4096] = "this is a diary, not a database";
+    int fd = open(path.data, O_WRONLY | O_CREAT, 0600);
+    CHECK(write(fd, text, sizeof text) == sizeof text);
+    close(fd);
+    CHECK_FAILS(opens(scope, jb_format(scope, "sqlite:///%s", path.data).data), JB_BROKEN);
+    fd = open(path.data, O_RDONLY);
+    CHECK(read(fd, text, sizeof text) == sizeof text);
+    close(fd);
+    CHECK_TEXT(jb_str_of(text), "this is a diary, not a database");
+}
+
+static bool no_room(sqlite3 *connection, void *scope)
+{
+    return jb__sqlite_exec(scope, connection, "pragma max_page_count = 1"); /* SQLite takes the present size instead */
+}
+static bool room(sqlite3 *connection, void *scope)
+{
+    return jb__sqlite_exec(scope, connection, "pragma max_page_count = 1000000");
+}
+
+JB_FIBER_TEST("a full disk is UNAVAILABLE, loses the transaction, and passes")
+{
+    struct jb_db *db = test_database(scope, sample_models);
+    char *big = jb_alloc(scope, 900001);
+    struct sample_entry entry = sample_entry_of("big", 1), small = sample_entry_of("small", 1);
+    memset(big, 'x', 900000);
+    entry.memo = (struct jb_str){ big, 900000 };
+    CHECK_OK(jb__writer_call(db, false, no_room, scope, scope));
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &entry), JB_UNAVAILABLE);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &entry), JB_UNAVAILABLE);
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &small), JB_UNAVAILABLE);
+    CHECK_FAILS(jb_commit(tx), JB_UNAVAILABLE);
+    CHECK_OK(jb__writer_call(db, false, room, scope, scope));
+    CHECK_OK(jb_insert(scope, &sample_entry, &entry));
+    CHECK_INT(jb_count(scope, &sample_entry, .limit = 0), 1);
+}
+
+JB_FIBER_TEST("the log is emptied when the writer is idle")
+{
+    struct jb_db *db = test_database(scope, sample_models);
+    struct jb__file *file = &jb__sqlite_of(db)->files[0];
+    struct stat log;
+    sample_entries(scope, 40000);
+    CHECK(stat(jb_format(scope, "%s-wal", file->path).data, &log) == 0 && log.st_size > 1000 * 4096);
+    while (atomic_load(&file->wal_pages) != 0)
+        CHECK_OK(jb_sleep(scope, 1000));
+    CHECK_OK(jb_db_ping(scope));
+}
+
+JB_FIBER_TEST("work is counted: queries, time and rows, up to the parent")
+{
+    test_database(scope, sample_models);
+    sample_entries(scope, 100);
+    struct jb_counters before = *jb_counters(scope);
+    struct jb_scope *child = jb_scope_child(scope, "child");
+    CHECK_OK(jb_select(child, &sample_entry, .limit = 30) != NULL);
+    CHECK_INT(jb_counters(child)->queries, 1);
+    CHECK_INT(jb_counters(child)->rows, 30);
+    jb_scope_end(child);
+    CHECK_INT(jb_counters(scope)->rows - before.rows, 30);
+    CHECK_INT(jb_counters(scope)->queries - before.queries, 1);
+}
