@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct hook {
-    struct hook *older;
+    struct hook *next;
     void (*run)(struct jb_scope *scope, void *arg);
     void *arg;
 };
@@ -19,7 +19,7 @@ struct jb_tx {
     struct jb_tx *outer; /* NULL: a real transaction */
     struct jb_fiber *fiber;
     struct jb_defer *defer;
-    struct hook *hooks; /* newest first */
+    struct hook *hooks, **hooks_end; /* oldest first */
     int depth;
     bool live, ended;
 };
@@ -205,19 +205,10 @@ static void forbid_waits(bool forbid)
 static void hooks_free(struct hook *hook)
 {
     while (hook) {
-        struct hook *older = hook->older;
+        struct hook *next = hook->next;
         free(hook);
-        hook = older;
+        hook = next;
     }
-}
-
-/* Oldest first. */
-static void hooks_run(struct jb_scope *scope, const struct hook *hook)
-{
-    if (!hook)
-        return;
-    hooks_run(scope, hook->older);
-    hook->run(scope, hook->arg);
 }
 
 /* The scope's own view of its transactions; the first one in a scope makes it. */
@@ -258,6 +249,7 @@ static struct jb_tx *begin(struct jb_scope *scope, bool live)
         return NULL;
     struct jb_tx *tx = JB_NEW(scope, struct jb_tx);
     *tx = (struct jb_tx){ .scope = scope, .outer = outer, .fiber = jb_fiber_self(), .depth = depth, .live = live };
+    tx->hooks_end = &tx->hooks;
     tx->use = use_for_begin(scope);
     tx->use->tx[live] = tx;
     tx->defer = jb_defer(scope, roll_back, tx);
@@ -284,16 +276,13 @@ bool jb_commit(struct jb_tx *tx)
     tx_leave(tx);
     if (!ok && tx->outer)
         db->driver->rollback(db, tx->live, tx->depth);
-    if (ok && tx->outer) { /* the outer commit decides */
-        struct hook **end = &hooks;
-        while (*end)
-            end = &(*end)->older;
-        *end = tx->outer->hooks;
-        tx->outer->hooks = hooks;
+    if (ok && hooks && tx->outer) { /* the outer commit decides */
+        *tx->outer->hooks_end = hooks;
+        tx->outer->hooks_end = tx->hooks_end;
         return true;
     }
-    if (ok)
-        hooks_run(tx->scope, hooks);
+    for (const struct hook *hook = hooks; ok && hook; hook = hook->next)
+        hook->run(tx->scope, hook->arg);
     hooks_free(hooks);
     return ok;
 }
@@ -342,6 +331,7 @@ void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope,
     }
     struct hook *hook = malloc(sizeof *hook);
     JB_CHECK(hook);
-    *hook = (struct hook){ tx->hooks, run, arg };
-    tx->hooks = hook;
+    *hook = (struct hook){ NULL, run, arg };
+    *tx->hooks_end = hook;
+    tx->hooks_end = &hook->next;
 }

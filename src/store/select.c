@@ -181,14 +181,15 @@ static bool search(struct query *query, struct jb_str words, const char *fields)
 {
     struct jb_str rest = jb_str_trim_unicode(words);
     bool descending;
+    int count = 0;
 
     JB_CHECK(fields); /* a search names its fields */
-    for (int count = 0; rest.size > 0; count++) {
+    while (rest.size > 0) {
         struct jb_str word = jb_str_trim_unicode(jb_str_cut(&rest, ' ')), list = jb_str_of(fields), name;
         bool first = true;
         if (word.size == 0)
             continue;
-        if (count >= SEARCH_WORDS_MAX)
+        if (count++ == SEARCH_WORDS_MAX)
             break; /* more words would only narrow further */
         and_next(query);
         put(query, "(");

@@ -15,6 +15,7 @@
 #define STATEMENTS_MAX 200
 #define TIME_TEXT_BYTES 26 /* 2026-11-21 09:30:15.000000 */
 #define VALUE_BYTES_MAX (64 << 20)
+#define ROWS_BYTES_MAX (JB_ARENA_BYTES_MAX / 4) /* in the scope of what reads: its array may still double, and the arena's maximum ends the process */
 
 /* ---- what SQLite asks while it works ------------------------------------------------------------------------------------ */
 
@@ -319,6 +320,22 @@ static struct jb_str column_text(sqlite3_stmt *statement, int column)
     return (struct jb_str){ data, (size_t)sqlite3_column_bytes(statement, column) };
 }
 
+/* Minor units. A REAL is an average or a product of them: its nearest one. */
+static bool decimal_of_column(sqlite3_stmt *statement, int column, int type, int scale, struct jb_value *value)
+{
+    const int64_t limit = 1000000000000000000;
+    int64_t units = sqlite3_column_int64(statement, column); /* of a REAL cut, and at most the largest */
+
+    if ((type != SQLITE_INTEGER && type != SQLITE_FLOAT) || units <= -limit || units >= limit)
+        return false;
+    if (type == SQLITE_FLOAT) {
+        double real = sqlite3_column_double(statement, column);
+        units = (int64_t)(real < 0 ? real - 0.5 : real + 0.5);
+    }
+    *value = jb_v_decimal((struct jb_decimal){ units, scale });
+    return true;
+}
+
 /* What SQLite holds as what the member wants; false when it is something else. */
 static bool value_of(sqlite3_stmt *statement, int column, const struct jb_field *field, struct jb_scope *scope, struct jb_value *value)
 {
@@ -333,9 +350,8 @@ static bool value_of(sqlite3_stmt *statement, int column, const struct jb_field 
     case JB_INT64:
         *value = jb_v_int(sqlite3_column_int64(statement, column));
         return type == SQLITE_INTEGER;
-    case JB_DECIMAL: /* a REAL is an average of minor units */
-        *value = jb_v_decimal((struct jb_decimal){ sqlite3_column_int64(statement, column), field->decimals });
-        return (type == SQLITE_INTEGER || type == SQLITE_FLOAT) && llabs(value->decimal.units) < 1000000000000000000;
+    case JB_DECIMAL:
+        return decimal_of_column(statement, column, type, field->decimals, value);
     case JB_TEXT:
         *value = jb_v_text(jb_copy(scope, column_text(statement, column)));
         return type != SQLITE_BLOB;
@@ -408,6 +424,8 @@ static bool step_all(struct jb__connection *connection, struct jb_scope *scope, 
                 return true;
             continue; /* a writing statement with RETURNING runs to its end */
         }
+        if (jb_arena_bytes(jb_scope_arena(what->sink->scope)) > ROWS_BYTES_MAX)
+            return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "읽을 것이 너무 큽니다. 조건을 더 넣거나 나누어 읽으세요.", "There is too much to read at once. Narrow the selection, or read it in parts."));
         if (!jb__row_read(scope, statement, &columns, what->sink))
             return false;
     }

@@ -29,6 +29,7 @@ static void file_init(struct jb__sqlite *sqlite, bool live)
     file->path = live ? live_path(sqlite->db->path) : strdup(sqlite->db->path);
     JB_CHECK(file->path);
     jb__gate_init(&file->readers, JB__READERS_MAX);
+    jb__gate_init(&file->cursors, JB__CURSORS_MAX);
     jb__gate_init(&file->writers, 1);
     JB_CHECK(pthread_mutex_init(&file->mutex, NULL) == 0);
     file->thread = jb_thread_new(live ? "writer-live" : "writer");
@@ -51,6 +52,7 @@ static void file_done(struct jb__file *file)
     jb_thread_call(file->thread, close_writer, file); /* the last one to close empties the log */
     jb_thread_free(file->thread);
     jb__gate_done(&file->readers);
+    jb__gate_done(&file->cursors);
     jb__gate_done(&file->writers);
     pthread_mutex_destroy(&file->mutex);
     free(file->path);

@@ -215,6 +215,7 @@ bool jb__statement_fail(struct jb_scope *scope, sqlite3 *handle, int code, const
         return fail_constraint(scope, handle, extended, message, what);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL: /* too many at once at the log's locks */
     case SQLITE_INTERRUPT:
         return fail_busy(scope);
     case SQLITE_FULL:

@@ -171,7 +171,7 @@ struct jb__pages {
     struct jb__columns columns;
     struct jb_scope *owner, *scope; /* who opened it; whose page is being read */
     int tx_serial;
-    bool bound, ended, ok;
+    bool admitted, bound, ended, ok;
 };
 
 static bool fill_page(struct jb__pages *pages)
@@ -231,7 +231,8 @@ struct jb__pages *jb__sqlite_pages_open(struct jb_db *db, struct jb_scope *scope
     pages->tx_serial = atomic_load(&pages->file->tx_serial);
     if (tx)
         return pages;
-    pages->connection = jb__reader_take(pages->file, scope);
+    pages->admitted = jb__gate_take(&pages->file->cursors, scope);
+    pages->connection = pages->admitted ? jb__reader_take(pages->file, scope) : NULL;
     pages->prepared = pages->connection ? jb__prepare(pages->connection, scope, statement->sql) : NULL;
     if (pages->prepared)
         return pages;
@@ -265,6 +266,8 @@ void jb__sqlite_pages_close(struct jb__pages *pages)
         jb__release(pages->connection, pages->prepared);
     if (!pages->tx && pages->connection)
         jb__reader_give(pages->connection);
+    if (pages->admitted)
+        jb__gate_leave(&pages->file->cursors);
     free(pages);
 }
 

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #define JB__READERS_MAX 32 /* open read connections per file */
+#define JB__CURSORS_MAX 16 /* of them for cursors, which keep theirs while somebody downloads slowly, or read other rows meanwhile */
 #define JB__READER_THREADS_MAX 16
 
 struct jb__prepared {
@@ -45,6 +46,7 @@ struct jb__file {
     bool live;
     struct jb__sqlite *sqlite;
     struct jb__gate readers; /* permits for read connections */
+    struct jb__gate cursors; /* … that are kept */
     pthread_mutex_t mutex;   /* of idle */
     struct jb__connection *idle;
     struct jb__gate writers; /* the turn inside this process */

@@ -58,6 +58,7 @@ JB_FIBER_TEST("a search finds rows that hold every word in one of its fields, am
     CHECK_OK(jb_insert(scope, &sample_entry, &a) && jb_insert(scope, &sample_entry, &b));
     CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR("toner"), .search_fields = "memo external_ref"), 1);
     CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR(" cb  구입 "), .search_fields = "memo external_ref"), 1);
+    CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR("cb            구입"), .search_fields = "memo external_ref"), 1);
     CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR("cb"), .search_fields = "memo external_ref"), 2);
     CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR("1,600"), .search_fields = "memo income"), 1);
     CHECK_INT(jb_count(scope, &sample_entry, .search = JB_STR("word"), .search_fields = "income"), 0);
@@ -180,6 +181,29 @@ JB_FIBER_TEST("own SQL fills the members its columns are named after")
     CHECK_FAILS(jb_query(scope, JB_SQL("select 'x' as month"), &totals_record) != NULL, JB_BROKEN);
 }
 
+JB_FIBER_TEST("an amount that SQL computed in floating point is rounded to its nearest unit, not cut")
+{
+    test_database(scope, sample_models);
+    struct totals one;
+    CHECK_OK(jb_query_row(scope, JB_SQL("select 1.15 * 100 as income"), &totals_record, &one)); /* 114.99999999999999 */
+    CHECK_INT(one.income.units, 115);
+    CHECK_OK(jb_query_row(scope, JB_SQL("select -1.15 * 100 as income"), &totals_record, &one));
+    CHECK_INT(one.income.units, -115);
+    CHECK_OK(jb_query_row(scope, JB_SQL("select 999999999999999999 as income"), &totals_record, &one));
+    CHECK_INT(one.income.units, 999999999999999999);
+    CHECK_FAILS(jb_query_row(scope, JB_SQL("select 1e18 as income"), &totals_record, &one), JB_BROKEN);
+    CHECK_FAILS(jb_query_row(scope, JB_SQL("select -9223372036854775807 - 1 as income"), &totals_record, &one), JB_BROKEN);
+}
+
+JB_FIBER_TEST("rows of more bytes than a scope can hold fail LIMIT and end nobody's process")
+{
+    test_database(scope, sample_models);
+    struct jb_scope *child = jb_scope_child(scope, "child");
+    CHECK(!jb_query(child, JB_SQL("with recursive n(i) as (select 1 union all select i + 1 from n where i < 30) select hex(zeroblob(30000000)) as kind from n"), &totals_record));
+    CHECK_INT(jb_error(child), JB_LIMIT);
+    jb_scope_end(child);
+}
+
 JB_FIBER_TEST("a parameter is encoded by the column it faces")
 {
     test_database(scope, sample_models);
@@ -294,6 +318,26 @@ JB_FIBER_TEST("a cursor inside a transaction sees its changes; one that was left
     CHECK_OK(jb_commit(tx));
     jb_cursor_close(left);
     CHECK_INT(jb_count(scope, &sample_entry, .offset = 0), 1500);
+}
+
+JB_FIBER_TEST("open cursors leave connections for the reads of others")
+{
+    test_database(scope, sample_models);
+    sample_entries(scope, 10);
+    struct jb_scope *cursors = jb_scope_child(scope, "cursors");
+    jb_deadline_set(cursors, jb_monotonic_us() + JB_SECOND_US);
+    int open = 0;
+    while (jb_cursor_open(cursors, &sample_entry, &(struct jb_select){ 0 }))
+        open++;
+    CHECK_INT(jb_error(cursors), JB_TIMEOUT); /* as many as may be open at once */
+    CHECK(open >= 8);
+    struct jb_scope *hasty = jb_scope_child(scope, "hasty");
+    struct sample_entry row;
+    jb_deadline_set(hasty, jb_monotonic_us() + 30 * JB_SECOND_US);
+    CHECK(jb_get(hasty, &sample_entry, 1, &row));
+    jb_scope_end(hasty);
+    jb_scope_end(cursors);
+    CHECK_OK(jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 }) != NULL);
 }
 
 /* Sanitizers keep freed memory back; there only the walk itself is tested. */

@@ -118,6 +118,23 @@ JB_FIBER_TEST("what waits for the commit runs after the outermost one, in order,
     CHECK_INT(hook_calls, 1342);
 }
 
+static void count_hook(struct jb_scope *scope, void *arg)
+{
+    (void)scope;
+    ++*(int *)arg;
+}
+
+JB_FIBER_TEST("as many things as one likes may wait for one commit")
+{
+    test_database(scope, sample_models);
+    int calls = 0;
+    struct jb_tx *tx = jb_begin(scope);
+    for (int i = 0; i < 100000; i++)
+        jb_after_commit(scope, count_hook, &calls);
+    CHECK_OK(jb_commit(tx));
+    CHECK_INT(calls, 100000);
+}
+
 JB_FIBER_TEST("a broken rule inside a transaction undoes that statement only")
 {
     test_database(scope, sample_models);
