@@ -23,6 +23,7 @@ struct jb__connection {
     struct jb_stream *stream;
     enum jb__place place;
     int64_t due_us; /* the keeper ends it then; not while BUSY */
+    int64_t linger_end_us;
     int requests;
     struct jb__exchange *exchange; /* HEAD and BUSY only */
     int peer_port;

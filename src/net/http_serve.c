@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #define ACCEPTS_AT_ONCE 64
-#define LINGER_US (2 * JB_SECOND_US)
-#define POOL_MAX 64 /* exchanges kept for later */
+#define LINGER_US (2 * JB_SECOND_US)      /* of silence */
+#define LINGER_ALL_US (30 * JB_SECOND_US) /* a client in the middle of an upload has not seen our answer yet */
+#define POOL_MAX 64                       /* exchanges kept for later */
 #ifdef JB_HOSTILE
 #define BODY_BUFFER_BYTES ((size_t)5)
 #else
@@ -169,6 +170,7 @@ static void linger(struct jb__connection *connection)
 {
     exchange_give(connection);
     shutdown(connection->stream->fd, SHUT_WR);
+    connection->linger_end_us = jb_monotonic_us() + LINGER_ALL_US;
     move_to(connection, JB__LINGER, LINGER_US);
     jb_watch_arm(connection->stream->watch);
 }
@@ -353,6 +355,8 @@ static bool throw_away(struct jb__connection *connection)
     ssize_t got = jb__stream_try_read(connection->stream, bytes, sizeof(bytes));
     if (got == 0 || (got < 0 && errno != EAGAIN))
         connection_close(connection);
+    else if (got > 0 && jb_monotonic_us() < connection->linger_end_us)
+        move_to(connection, JB__LINGER, LINGER_US);
     return true;
 }
 

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define LAST(path) "GET " path " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+#define OK_HEAD "HTTP/1.1 200 OK\r\n"
+
 struct site {
     struct jb_http_server *server;
     struct jb_str address;
