@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """xlsx-read — a workbook of 1,000,000 x 10 with shared strings, parsed to typed rows: ours against openpyxl read-only on 100,000 rows of the same kind.
 
-Both are given the file and must deliver every cell typed (numbers, dates, text); seconds are of a process of its own, the best of three for ours. Prints the
+Both are given the file and must deliver every cell typed (numbers, dates, text); each runs in processes of its own, the best of two (openpyxl) and three (ours). Prints the
 memory above the shared strings, then the ratio of rows per second."""
-import os, random, subprocess, sys, time, zipfile
+import os, random, subprocess, sys, zipfile
 
 DIR, BUILD = os.environ.get("BENCH_DIR", "build/bench"), os.environ.get("BUILD", "build")
 HEAD = ["external_ref", "date", "description", "category", "account", "income", "expense", "counterparty", "evidence", "memo"]
@@ -66,7 +67,8 @@ def main():
         if not os.path.exists(paths[rows]):
             print(f"writing {paths[rows]}", file=sys.stderr)
             write(paths[rows], rows)
-    n, cells, seconds = subprocess.run([sys.executable, "-c", OPENPYXL, paths[100_000]], check=True, capture_output=True, text=True).stdout.split()
+    runs = [subprocess.run([sys.executable, "-c", OPENPYXL, paths[100_000]], check=True, capture_output=True, text=True).stdout.split() for _ in range(2)]
+    n, cells, seconds = min(runs, key=lambda run: float(run[2]))
     theirs = int(n) / float(seconds)
     print(f"openpyxl read-only  {int(n):>9,} rows {int(cells):>10,} cells in {float(seconds):6.2f} s = {theirs:>9,.0f} rows/s")
     best = None

@@ -47,6 +47,7 @@ struct row {
     struct jb_rng rng;
     int64_t number; /* from 1 */
     const struct entry *entry;
+    struct jb_date day;
 };
 
 static bool named(const struct jb_field *field, const char *part)
@@ -79,7 +80,7 @@ static struct jb_str some_text(struct jb_scope *scope, const struct jb_field *fi
     if (named(field, "account"))
         return jb_str_of(row->entry->account);
     if (named(field, "descri") || named(field, "title"))
-        return jb_format(scope, "%s (%d월)", PICK(&own, row->entry->descriptions), (int)jb_rng_below(&own, 12) + 1);
+        return jb_format(scope, "%s (%d월)", PICK(&own, row->entry->descriptions), jb_date_civil(row->day).month);
     if (named(field, "counterparty") || named(field, "company"))
         return jb_str_of(PICK(&own, companies));
     if (named(field, "evidence"))
@@ -131,9 +132,6 @@ static struct jb_value choice(const struct jb_field *field, struct jb_rng *rng)
 static struct jb_value some_value(struct jb_scope *scope, const struct jb_field *field, struct row *row)
 {
     struct jb_rng own = { jb_rng_next(&row->rng) };
-    struct jb_date day = { 0 };
-    JB_CHECK(jb_date_of(FIRST_YEAR, 1, 1, &day));
-    day.days += (int32_t)jb_rng_below(&own, 365);
     bool optional = !field->required && !field->default_text && !field->unique && field->type != JB_BOOL;
     if (optional && jb_rng_below(&own, 100) < (named(field, "memo") ? 80 : EMPTY_PERCENT))
         return jb_v_null();
@@ -145,9 +143,9 @@ static struct jb_value some_value(struct jb_scope *scope, const struct jb_field 
     case JB_BOOL: return jb_v_bool(jb_rng_below(&own, 2));
     case JB_INT32:
     case JB_INT64: return jb_v(field->unique ? row->number : (field->has_min ? field->min : 0) + (int64_t)jb_rng_below(&own, 1000));
-    case JB_DATE: return jb_v(day);
-    case JB_MONTH: return jb_v(jb_date_month(day));
-    case JB_TIME: return jb_v(((struct jb_time){ day.days * JB_DAY_US + (int64_t)jb_rng_below(&own, 86400) * JB_SECOND_US }));
+    case JB_DATE: return jb_v(row->day);
+    case JB_MONTH: return jb_v(jb_date_month(row->day));
+    case JB_TIME: return jb_v(((struct jb_time){ row->day.days * JB_DAY_US + (int64_t)jb_rng_below(&own, 86400) * JB_SECOND_US }));
     case JB_DECIMAL: return some_decimal(field, row);
     default: break;
     }
@@ -188,6 +186,8 @@ static bool write_rows(struct jb_sheet_writer *writer, struct jb_scope *scope, c
         struct jb_arena_mark mark = jb_arena_mark(jb_scope_arena(scope));
         struct row row = { .rng = { seed ^ (uint64_t)number * 0x9e3779b97f4a7c15u }, .number = number };
         row.entry = &PICK(&row.rng, entries);
+        JB_CHECK(jb_date_of(FIRST_YEAR, 1, 1, &row.day));
+        row.day.days += (int32_t)jb_rng_below(&row.rng, 365);
         for (size_t i = 0; i < count; i++)
             values[i] = some_value(scope, fields[i], &row);
         bool ok = jb_sheet_writer_row(writer, scope, values, count) && jb_continue(scope);
