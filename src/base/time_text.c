@@ -118,18 +118,34 @@ bool jb_time_parse(struct jb_str text, const struct jb_zone *zone, struct jb_tim
     return true;
 }
 
+/* `2026-11-21` digit by digit: every date of an export and of a bulk insert passes here, and printf takes ten times as long. */
+static struct jb_str civil_date_text(const struct jb_civil *civil, size_t size, char out[JB_DATE_TEXT_SIZE])
+{
+    static const int tens[] = { 1000, 100, 10, 1, 0, 10, 1, 0, 10, 1 };
+
+    if (civil->year < 0 || civil->year > 9999) { /* the day after the last one, in a link nobody follows */
+        int length = snprintf(out, JB_DATE_TEXT_SIZE, size == 7 ? "%04d-%02d" : "%04d-%02d-%02d", civil->year, civil->month, civil->day);
+        return (struct jb_str){ out, (size_t)JB_MIN(length, JB_DATE_TEXT_SIZE - 1) };
+    }
+    for (size_t i = 0; i < size; i++) {
+        int part = i < 4 ? civil->year : i < 7 ? civil->month
+                                               : civil->day;
+        out[i] = tens[i] ? (char)('0' + part / tens[i] % 10) : '-';
+    }
+    out[size] = '\0';
+    return (struct jb_str){ out, size };
+}
+
 struct jb_str jb_date_text(struct jb_date date, char out[JB_DATE_TEXT_SIZE])
 {
     struct jb_civil civil = jb_date_civil(date);
-    int size = snprintf(out, JB_DATE_TEXT_SIZE, "%04d-%02d-%02d", civil.year, civil.month, civil.day);
-    return (struct jb_str){ out, (size_t)JB_MIN(size, JB_DATE_TEXT_SIZE - 1) };
+    return civil_date_text(&civil, 10, out);
 }
 
 struct jb_str jb_month_text(struct jb_month month, char out[JB_DATE_TEXT_SIZE])
 {
     struct jb_civil civil = jb_date_civil(jb_month_first(month));
-    int size = snprintf(out, JB_DATE_TEXT_SIZE, "%04d-%02d", civil.year, civil.month);
-    return (struct jb_str){ out, (size_t)JB_MIN(size, JB_DATE_TEXT_SIZE - 1) };
+    return civil_date_text(&civil, 7, out);
 }
 
 struct jb_str jb_time_text(struct jb_time time, const struct jb_zone *zone, char out[JB_TIME_TEXT_SIZE])

@@ -284,11 +284,27 @@ bool jb__bind_all(struct jb__connection *connection, struct jb_scope *scope, sql
 
 /* ---- values out ------------------------------------------------------------------------------------------------------------------ */
 
+static bool get_digits(const char *text, int digits, int *number)
+{
+    for (*number = 0; digits > 0; digits--, text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        *number = *number * 10 + (*text - '0');
+    }
+    return true;
+}
+
+/* Our own form directly, any other that SQLite's functions give by the general reader; both in UTC. */
 static bool time_of_text(struct jb_str text, struct jb_value *value)
 {
+    struct jb_civil civil;
     struct jb_time time;
+    const char *at = text.data;
+    bool ours = text.size == TIME_TEXT_BYTES && at[4] == '-' && at[7] == '-' && at[10] == ' ' && at[13] == ':' && at[16] == ':' && at[19] == '.' &&
+                get_digits(at, 4, &civil.year) && get_digits(at + 5, 2, &civil.month) && get_digits(at + 8, 2, &civil.day) &&
+                get_digits(at + 11, 2, &civil.hour) && get_digits(at + 14, 2, &civil.minute) && get_digits(at + 17, 2, &civil.second) && get_digits(at + 20, 6, &civil.microsecond);
 
-    if (!jb_time_parse(text, NULL, &time)) /* UTC */
+    if (ours ? !jb_time_of(&civil, &time) : !jb_time_parse(text, NULL, &time))
         return false;
     *value = jb_v_time(time);
     return true;

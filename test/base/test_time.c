@@ -58,6 +58,8 @@ JB_TEST("a month knows its first and last day, before 1970 too")
     CHECK_INT(month.months, -1);
     CHECK_TEXT(jb_month_text(month, out), "1969-12");
     CHECK_TEXT(jb_date_text(jb_month_last(month), out), "1969-12-31");
+    struct jb_date after = { date("9999-12-31").days + 1 };
+    CHECK_TEXT(jb_date_text(after, out), "10000-01-01"); /* past the calendar, and no harm done */
     CHECK_INT(jb_date_month(date("0001-01-01")).months, -1969 * 12);
     CHECK(!jb_month_parse(JB_STR("2024-13"), &month) && !jb_month_parse(JB_STR("2024-1"), &month) && !jb_month_parse(JB_STR("2024-02-01"), &month));
 }
