@@ -57,7 +57,7 @@ static bool choose_format(struct jb_sheet *sheet, struct jb_scope *scope)
     if (got < 0)
         return jb_fail_errno(scope, errno, "%s", JB_L(scope, "파일 읽기", "reading the file"));
     size_t size = (size_t)got;
-    if (size == 0)
+    if (size == 0 || (size == 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0))
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "빈 파일입니다. 내용이 있는 파일을 올리세요.", "The file is empty. Use one that has content."));
     if (size >= 512 && memcmp(head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) == 0)
         return refuse_ole(sheet, scope, head);
@@ -87,7 +87,7 @@ static void fill_options(struct jb_sheet_options *options, bool workbook)
     if (options->part_bytes_max <= 0)
         options->part_bytes_max = (int64_t)4 << 30;
     if (options->strings_bytes_max <= 0)
-        options->strings_bytes_max = (int64_t)1 << 30;
+        options->strings_bytes_max = (int64_t)400 << 20;
     if (options->ratio_max <= 0)
         options->ratio_max = 1000;
 }

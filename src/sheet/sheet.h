@@ -43,7 +43,7 @@ struct jb_sheet_options {
     int columns_max;             /* 0: 16,384 */
     size_t cell_chars_max;       /* 0: 32,767 characters for workbooks; for CSV 1,000,000 */
     int64_t part_bytes_max;      /* one unpacked part; 0: 4 GiB */
-    int64_t strings_bytes_max;   /* shared strings unpacked; 0: 1 GiB */
+    int64_t strings_bytes_max;   /* memory of the shared strings; 0: 400 MiB */
     int ratio_max;               /* unpacked : packed, over the first MiB; 0: 1,000 */
 };
 

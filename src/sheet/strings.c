@@ -46,17 +46,23 @@ size_t jb__strings_bytes(const struct jb__strings *strings)
     return strings->block_count * JB__STRINGS_BLOCK + strings->index_count * JB__STRINGS_INDEX * sizeof(uint32_t);
 }
 
+/* A little is always allowed: memory is taken in chunks. */
+static bool may_grow(const struct jb__strings *strings, size_t size)
+{
+    return jb__strings_bytes(strings) + size <= JB_MAX(strings->bytes_max, JB__STRINGS_BLOCK + JB__STRINGS_INDEX * sizeof(uint32_t));
+}
+
 bool jb__strings_add(struct jb__strings *strings, struct jb_str text)
 {
     JB_CHECK(text.size + LENGTH_BYTES_MAX <= JB__STRINGS_BLOCK);
     if (strings->block_count == 0 || strings->used + LENGTH_BYTES_MAX + text.size > JB__STRINGS_BLOCK) {
-        if ((strings->block_count + 1) * JB__STRINGS_BLOCK > JB_MAX(strings->bytes_max, JB__STRINGS_BLOCK))
+        if (!may_grow(strings, JB__STRINGS_BLOCK))
             return false;
         strings->blocks = add_chunk(strings->blocks, &strings->block_count, &strings->block_capacity, JB__STRINGS_BLOCK);
         strings->used = 0;
     }
     if (strings->count % JB__STRINGS_INDEX == 0) {
-        if (strings->count * sizeof(uint32_t) > strings->bytes_max)
+        if (!may_grow(strings, JB__STRINGS_INDEX * sizeof(uint32_t)))
             return false;
         strings->index = add_chunk(strings->index, &strings->index_count, &strings->index_capacity, JB__STRINGS_INDEX * sizeof(uint32_t));
     }

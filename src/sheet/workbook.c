@@ -16,6 +16,8 @@
 #define FORMATS_MAX 5000 /* Excel itself stops at about 250, and at 65,490 cell styles */
 #define STYLES_MAX 100000
 #define TARGET_BYTES_MAX 4096
+#define PROLOG_BYTES 1024
+#define PROLOGS_MAX 256
 #define NAMESPACE_MARK '\n'
 
 struct reader;
@@ -89,6 +91,16 @@ static struct jb_str keep(struct reader *reader, const char *text)
     return (struct jb_str){ copy, result.size };
 }
 
+static bool fail_broken(struct jb_scope *scope, struct jb_str part, const char *reason)
+{
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %.*s: %s. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. %.*s: %s. Open it in Excel and save it again."), JB_FMT(part), reason);
+}
+
+static bool fail_document_type(struct jb_scope *scope, struct jb_str part)
+{
+    return fail_broken(scope, part, JB_L(scope, "문서 형식 선언(DTD)은 받지 않습니다", "a document type (DTD) is not accepted"));
+}
+
 static bool parse(struct reader *reader, struct jb_scope *scope, struct jb__part *part, struct jb_str name)
 {
     enum XML_Status status = XML_STATUS_OK;
@@ -103,9 +115,9 @@ static bool parse(struct reader *reader, struct jb_scope *scope, struct jb__part
     } while (status == XML_STATUS_OK && size > 0);
     if (status == XML_STATUS_OK)
         return true;
-    const char *reason = reader->document_type ? JB_L(scope, "문서 형식 선언(DTD)은 받지 않습니다", "a document type (DTD) is not accepted") : reader->full ? JB_L(scope, "너무 복잡합니다", "it is too complex")
-                                                                                                                                                            : XML_ErrorString(XML_GetErrorCode(reader->parser));
-    return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %.*s: %s. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. %.*s: %s. Open it in Excel and save it again."), JB_FMT(name), reason);
+    if (reader->document_type)
+        return fail_document_type(scope, name);
+    return fail_broken(scope, name, reader->full ? JB_L(scope, "너무 복잡합니다", "it is too complex") : XML_ErrorString(XML_GetErrorCode(reader->parser)));
 }
 
 static bool read_part(struct jb_scope *scope, const struct jb__zip *zip, const struct jb__zip_entry *entry, struct jb_arena *arena, on_element *start, void *result)
@@ -334,6 +346,26 @@ static void on_style(struct reader *reader, const char *name, const char **attri
     }
 }
 
+/* ---- parts that nobody reads ------------------------------------------------------------------------------------------------- */
+
+/* A package may hold no document type in any part (ISO 29500-2): one that does was made to harm whoever reads all of it. People's own XML is their own. */
+static bool check_prologs(struct jb_scope *scope, const struct jb__zip *zip)
+{
+    char head[PROLOG_BYTES];
+    for (size_t i = 0; i < JB_MIN(zip->count, (size_t)PROLOGS_MAX); i++) {
+        struct jb_str name = zip->entries[i].name;
+        bool xml = jb_str_ends(name, JB_STR(".xml")) || jb_str_ends(name, JB_STR(".rels"));
+        if (!xml || jb_str_starts(name, JB_STR("customXml/")) || jb_str_is(name, "xl/xmlMaps.xml"))
+            continue;
+        struct jb__part *part = jb__part_new(zip, &zip->entries[i], PART_BYTES_MAX, RATIO_MAX);
+        struct jb_str text = { head, jb__part_read(part, head, sizeof head) };
+        jb__part_free(part);
+        if (jb_str_find(text, JB_STR("<!DOCTYPE"), 0) != SIZE_MAX)
+            return fail_document_type(scope, name);
+    }
+    return true;
+}
+
 /* ---- all together -------------------------------------------------------------------------------------------------------------- */
 
 /* Where the archive says its workbook is; most writers that say nothing put it in the usual place. */
@@ -374,7 +406,7 @@ bool jb__workbook_read(struct jb__workbook *workbook, struct jb_scope *scope, co
     struct relations relations;
     struct book book = { 0 };
     *workbook = (struct jb__workbook){ 0 };
-    if (!find_workbook(scope, zip, arena, &entry) || !read_part(scope, zip, entry, arena, on_book, &book) || !read_relations(scope, zip, arena, entry->name, &relations))
+    if (!find_workbook(scope, zip, arena, &entry) || !check_prologs(scope, zip) || !read_part(scope, zip, entry, arena, on_book, &book) || !read_relations(scope, zip, arena, entry->name, &relations))
         return false;
     struct jb_str folder = folder_of(entry->name);
     workbook->date1904 = book.date1904;

@@ -31,6 +31,7 @@ struct jb__xlsx {
 /* What a <c> says before its value. */
 struct head {
     uint32_t column, style;
+    int64_t row; /* of its address; 0: not said */
     enum { AS_NUMBER,
         AS_SHARED,
         AS_TEXT,
@@ -220,8 +221,8 @@ static bool quick_cell(struct jb__xml *xml, uint32_t next_column, struct head *r
             if (p == start || p > start + 3)
                 return false;
             const char *digits = p;
-            while (*p >= '0' && *p <= '9')
-                p++;
+            for (; *p >= '0' && *p <= '9'; p++)
+                head.row = head.row * 10 + (*p - '0');
             if (p == digits || p > digits + 7)
                 return false;
         } else if (name == 's') {
@@ -301,6 +302,19 @@ static bool check_row(const struct jb_sheet *sheet, struct jb_scope *scope, int6
     return jb_fail(scope, JB_LIMIT, JB_L(scope, "행이 %lld행까지 있습니다. 한 시트는 %lld행까지 읽습니다. 파일을 나누어 올리세요.", "There is a row %lld; a sheet is read up to row %lld. Split the file."), (long long)row, (long long)sheet->options.rows_max);
 }
 
+/* A row that does not say its number, or says another than its first cell, is where that cell is. */
+static bool move_row(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t next_column, const struct head *head)
+{
+    struct jb__xlsx *x = sheet->xlsx;
+    if (head->row == 0 || head->row == x->row)
+        return true;
+    if (!check_row(sheet, scope, head->row))
+        return false;
+    if (next_column == 1)
+        x->row = head->row;
+    return true;
+}
+
 static bool read_head(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t next_column, struct head *ret_head)
 {
     struct jb__xlsx *x = sheet->xlsx;
@@ -310,7 +324,7 @@ static bool read_head(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t n
     int64_t number = 0, style = 0;
     if (r.data && (!parse_reference(jb_str_trim(r), &column, &number) || column == 0))
         return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %lld행: 셀 주소 '%.*s'이(가) 올바르지 않습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. Row %lld: '%.*s' is no cell address. Open it in Excel and save it again."), (long long)x->row, JB_FMT(jb_str_slice(r, 0, 40)));
-    if (!check_column(sheet, scope, column) || (r.data && number > 0 && !check_row(sheet, scope, number)))
+    if (!check_column(sheet, scope, column))
         return false;
     if (s.data && (!jb_str_to_int64(jb_str_trim(s), &style) || style < 0 || style > UINT32_MAX))
         style = 0;
@@ -318,7 +332,7 @@ static bool read_head(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t n
         const char *name;
         int as;
     } types[] = { { "s", AS_SHARED }, { "str", AS_TEXT }, { "inlineStr", AS_INLINE }, { "b", AS_BOOL }, { "e", AS_ERROR }, { "d", AS_DATE } };
-    *ret_head = (struct head){ .column = (uint32_t)column, .style = (uint32_t)style };
+    *ret_head = (struct head){ .column = (uint32_t)column, .style = (uint32_t)style, .row = number };
     for (size_t i = 0; i < JB_COUNT(types); i++)
         if (jb_str_is(t, types[i].name))
             ret_head->as = types[i].as;
@@ -333,7 +347,7 @@ static bool read_cell(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t n
     struct head head;
     bool valued = false;
     char where[32];
-    if (!read_head(sheet, scope, next_column, &head))
+    if (!read_head(sheet, scope, next_column, &head) || !move_row(sheet, scope, next_column, &head))
         return false;
     *ret_column = head.column;
     for (int depth = xml->depth;;) {
@@ -389,9 +403,10 @@ static bool read_row(struct jb_sheet *sheet, struct jb_scope *scope)
     for (int depth = xml->depth;;) {
         struct head head;
         struct jb_str value;
-        if (!xml->pending_stop && quick_cell(xml, column + 1, &head, &value)) {
+        uint32_t first = column + 1;
+        if (!xml->pending_stop && quick_cell(xml, first, &head, &value)) {
             column = head.column;
-            if (!check_column(sheet, scope, column) || (value.data && !add_value(sheet, scope, &head, value)))
+            if (!check_column(sheet, scope, column) || !move_row(sheet, scope, first, &head) || (value.data && !add_value(sheet, scope, &head, value)))
                 return false;
             continue;
         }

@@ -210,7 +210,7 @@ static enum scan scan_instruction(struct jb__xml *xml, struct jb_scope *scope)
         if (quote != SIZE_MAX) {
             size_t close = jb_str_find_char(declaration, declaration.data[quote], quote + 1);
             struct jb_str name = jb_str_slice(declaration, quote + 1, JB_MIN(close, declaration.size));
-            if (!jb_str_equal_nocase(name, JB_STR("utf-8")) && !jb_str_equal_nocase(name, JB_STR("utf8")) && !jb_str_equal_nocase(name, JB_STR("us-ascii")) &&
+            if (!jb_str_equal_nocase(name, JB_STR("utf-8")) && !jb_str_equal_nocase(name, JB_STR("utf8")) && !jb_str_equal_nocase(name, JB_STR("us-ascii")) && !jb_str_equal_nocase(name, JB_STR("ascii")) &&
                 !(feed->wide && jb_str_equal_nocase(jb_str_slice(name, 0, 6), JB_STR("utf-16")))) {
                 jb__part_fail(scope, JB__PART_ENCODING, xml->part);
                 return SCAN_WRONG;

@@ -72,6 +72,7 @@ static inline const char *zip_parts(struct jb_scope *scope, const struct part *p
 struct book {
     const char *sheet, *strings, *styles, *properties;
     size_t sheet_size;
+    struct part other;
 };
 
 static inline const char *make_book(struct jb_scope *scope, struct book book)
@@ -87,6 +88,8 @@ static inline const char *make_book(struct jb_scope *scope, struct book book)
         parts[count++] = (struct part){ "xl/sharedStrings.xml", book.strings, 0 };
     if (book.styles)
         parts[count++] = (struct part){ "xl/styles.xml", book.styles, 0 };
+    if (book.other.name)
+        parts[count++] = book.other;
     return zip_parts(scope, parts);
 }
 

@@ -16,6 +16,11 @@ JB_TEST("rows and cells without a place are counted on from the last")
     CHECK_TEXT(BOOK_CELLS(.sheet = SHEET("<row><c><v>1</v></c><c r=\"D1\"><v>2</v></c><c><v>3</v></c></row><row/><row><c t=\"n\"><v>4</v></c></row>")), "1\t1\tn\t1\n1\t4\tn\t2\n1\t5\tn\t3\n3\t1\tn\t4\n");
 }
 
+JB_TEST("a row is where its first cell says it is")
+{
+    CHECK_TEXT(BOOK_CELLS(.sheet = SHEET("<row><c r=\"B7\"><v>1</v></c></row><row r=\"8\"><c r=\"A9\" t=\"str\"><v>x</v></c></row><row><c><v>2</v></c></row>")), "7\t2\tn\t1\n9\t1\ts\t\"x\"\n10\t1\tn\t2\n");
+}
+
 JB_TEST("cells out of order are sorted, and of two at one place the last stays")
 {
     CHECK_TEXT(BOOK_CELLS(.sheet = SHEET("<row r=\"1\"><c r=\"C1\"><v>3</v></c><c r=\"A1\"><v>1</v></c><c r=\"C1\"><v>30</v></c><c r=\"B1\"><v>2</v></c></row>")), "1\t1\tn\t1\n1\t2\tn\t2\n1\t3\tn\t30\n");
@@ -256,6 +261,7 @@ JB_TEST("XML that is not well-formed is refused, and so is a document type")
     REFUSED(JB_INVALID, "글자 부호", .sheet = "<?xml version=\"1.0\" encoding=\"EUC-KR\"?><worksheet/>");
     REFUSED(JB_INVALID, "DTD", .sheet = "<!DOCTYPE x [<!ENTITY a \"b\">]><worksheet/>");
     REFUSED(JB_INVALID, "DTD", .sheet = SHEET(""), .styles = "<!DOCTYPE x><styleSheet/>");
+    REFUSED(JB_INVALID, "docProps/core.xml", .sheet = SHEET(""), .other = { "docProps/core.xml", "<?xml version=\"1.0\"?><!DOCTYPE x><x/>", 0 });
     REFUSED(JB_INVALID, "DTD", .sheet = SHEET(""), .strings = "<!DOCTYPE x><sst/>");
 }
 
@@ -263,6 +269,7 @@ JB_TEST("places that Excel does not have are refused")
 {
     REFUSED(JB_LIMIT, "1048577행", .sheet = SHEET("<row r=\"1048577\"><c><v>1</v></c></row>"));
     REFUSED(JB_LIMIT, "4294967296행", .sheet = SHEET("<row r=\"4294967296\"/>"));
+    REFUSED(JB_LIMIT, "1048577행", .sheet = SHEET("<row><c r=\"A1048577\"><v>1</v></c></row>"));
     REFUSED(JB_INVALID, "행 번호", .sheet = SHEET("<row r=\"x\"/>"));
     REFUSED(JB_LIMIT, "16384개", .sheet = SHEET("<row><c r=\"XFE1\"><v>1</v></c></row>"));
     REFUSED(JB_INVALID, "셀 주소", .sheet = SHEET("<row><c r=\"ZZZZZZZZ99999999999\"><v>1</v></c></row>"));
