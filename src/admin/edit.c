@@ -49,6 +49,8 @@ static struct jb_str value_text(const struct form *form, const struct jb_field *
         if (typed.data || field->type == JB_BOOL)
             return typed;
     }
+    if (!form->id && !field->default_text) /* nothing is stored yet: a date of 0 is no date */
+        return JB_STR("");
     if (value.type == JB_DECIMAL)
         return jb__amount(scope, value.decimal, false);
     if (value.type == JB_TIME) {
