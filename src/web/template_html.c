@@ -108,16 +108,19 @@ static void in_tag(struct jb__html *html, char c)
     }
 }
 
+/* Only </script followed by a blank, / or > ends a script. */
 static void in_raw(struct jb__html *html, char c)
 {
-    if (c == '<') {
+    bool whole = html->matched > 0 && html->raw_end[html->matched - 1] == 0;
+
+    if (whole && (blank(c) || c == '/' || c == '>')) {
+        html->state = HTML_TAG;
+        html->word_size = 0;
+        in_tag(html, c);
+    } else if (c == '<') {
         html->matched = 1;
-    } else if (html->matched > 0 && html->raw_end[html->matched - 1] == lower(c)) {
+    } else if (!whole && html->matched > 0 && html->raw_end[html->matched - 1] == lower(c)) {
         html->matched++;
-        if (html->raw_end[html->matched - 1] == 0) {
-            html->state = HTML_TAG;
-            html->word_size = 0;
-        }
     } else {
         html->matched = 0;
     }
@@ -185,7 +188,7 @@ static void feed_char(struct jb__html *html, char c)
         word_put(html, c);
         if (word_is(html, "--")) {
             html->state = HTML_COMMENT;
-            html->matched = 0;
+            html->matched = 2; /* <!--> is a whole comment */
         } else if (c == '>') {
             html->state = HTML_TEXT;
         }
@@ -193,7 +196,8 @@ static void feed_char(struct jb__html *html, char c)
     case HTML_COMMENT:
         if (c == '>' && html->matched >= 2)
             html->state = HTML_TEXT;
-        html->matched = c == '-' ? html->matched + 1 : 0;
+        if (c != '!' || html->matched < 2) /* --!> ends one too */
+            html->matched = c == '-' ? html->matched + 1 : 0;
         break;
     }
 }

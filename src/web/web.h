@@ -104,7 +104,7 @@ bool jb_flash(struct jb_request *req, const char *kind, struct jb_str message);
 
 /* A bag of named values for templates, in the scope. Values are jb_value, lists and maps. */
 struct jb_map_value;
-struct jb_vars; /* a map: name → value | vars | list of vars */
+struct jb_vars; /* a map: name → value | vars | list of vars; names are borrowed */
 struct jb_vars *jb_vars_new(struct jb_scope *scope);
 void jb_vars_set(struct jb_vars *vars, const char *name, struct jb_value value);
 void jb_vars_text(struct jb_vars *vars, const char *name, struct jb_str text);

@@ -241,6 +241,19 @@ static struct jb_str multipart_of(struct jb_scope *scope, struct jb_str token, b
     return jb_format(scope, "%.*s%.*s--B--\r\n", JB_FMT(token_last ? file : field), JB_FMT(token_last ? field : file));
 }
 
+JB_FIBER_TEST("a form without files may come as multipart too")
+{
+    struct talk *talk = talk_open(scope, SITE(.form_bytes_max = 2000));
+    struct jb_str token = token_of(talk_get(talk, "/login/"));
+    const char *type = "Content-Type: multipart/form-data; boundary=B\r\n";
+    struct jb_str head = jb_format(scope, "--B\r\nContent-Disposition: form-data; name=\"csrfmiddlewaretoken\"\r\n\r\n%.*s\r\n--B\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n", JB_FMT(token));
+
+    CHECK_TEXT(talk_send(talk, "POST", "/items/1/", type, jb_format(scope, "%.*s한 글\r\n--B--\r\n", JB_FMT(head))).body, "posted 한 글 by 0");
+    CHECK_INT(talk_send(talk, "POST", "/items/1/", type, jb_format(scope, "%.*s", JB_FMT(head))).status, 422);
+    CHECK_INT(talk_send(talk, "POST", "/items/1/", "Content-Type: multipart/form-data\r\n", head).status, 422);
+    CHECK_INT(talk_send(talk, "POST", "/items/1/", type, jb_format(scope, "%.*s%3000d\r\n--B--\r\n", JB_FMT(head), 7)).status, 413);
+}
+
 JB_FIBER_TEST("an upload's token is checked before the first file is read")
 {
     struct talk *talk = talk_open(scope, SITE());

@@ -358,6 +358,14 @@ JB_TEST("values are refused where escaping does not help")
     refused(scope, "<a{% if x %} title=b{% end %}>", "branch");
     refused(scope, "{% if x %}<a href=\"{% else %}<b title=\"{% end %}{{ y }}\">", "branch");
     refused(scope, "<a {% if x %}href{% else %}onclick{% end %}=\"{{ y }}\">", "attribute");
+    refused(scope, "<script></scriptx>{{ x }}</script>", "<script>");
+    refused(scope, "<script></script<b>{{ x }}", "<script>");
+    refused(scope, "<!--><script>-->{{ x }}", "<script>");
+    refused(scope, "<!-- a --!><style>{{ x }}", "<style>");
+    refused(scope, "<a =\"{{ x }}\">", "attribute");
+    refused(scope, "<a onclick = '{{ x }}'>", "attribute");
+    refused(scope, "<<b title={{ x }}>", "unquoted");
+    CHECK_TEXT(html_of(scope, "<SCRIPT>a</b</Script >{{ 1 }}<!-- a-b --><!----><a title = \"{{ 2 }}\"/>{{ 3 }}</a><br/>{{ 4 }}1 < 2{{ 5 }}", NULL), "<SCRIPT>a</b</Script >1<!-- a-b --><!----><a title = \"2\"/>3</a><br/>41 < 25");
     CHECK_TEXT(html_of(scope, "<script src=\"{% static \"jangbu.css\" %}\" defer></script>{{ \"<\" }}", NULL), "<script src=\"/static/jangbu.1a2b.css\" defer></script>&lt;");
 }
 
