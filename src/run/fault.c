@@ -17,7 +17,9 @@ static const char *const names[] = {
     "store/sqlite/busy",
     "store/sqlite/commit",
     "transfer/import/batch",
+    "transfer/import/group",
     "transfer/import/merge_chunk",
+    "transfer/import/merged",
     "transfer/import/sealed",
     "transfer/spool/write",
 };

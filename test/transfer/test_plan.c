@@ -59,7 +59,8 @@ JB_TEST("options survive the job's row")
         },
         .confirmed = true,
         .language = JB_EN,
-    }, read;
+    },
+                           read;
 
     CHECK_OK(jb__import_options_read(scope, jb__import_options_json(scope, &options), &read));
     CHECK_INT(read.import.mode, JB_UPDATE_ONLY);
