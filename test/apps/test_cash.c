@@ -27,8 +27,9 @@ static void close_month(struct jb_scope *scope, int32_t months)
     CHECK(row.closed_at.us > 0);
 }
 
-JB_TEST("every model of the cash books is sound")
+JB_FIBER_TEST("every model of the cash books is sound")
 {
+    test_database(scope, models);
     for (const struct jb_model *const *model = models; *model; model++)
         CHECK_OK(jb_model_check(scope, *model));
 }
