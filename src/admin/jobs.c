@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 #include "job_fields.h"
+#include <unistd.h>
 
 enum { JOBS_A_PAGE = 50,
     REFUSED_SHOWN = 200 };
@@ -303,6 +304,12 @@ struct file {
     int64_t bytes;
 };
 
+static void close_file(void *arg)
+{
+    struct file *file = arg;
+    close(file->fd);
+}
+
 static bool stream_file(struct jb_request *req, void *arg)
 {
     const struct file *file = arg;
@@ -317,6 +324,7 @@ struct jb_response *jb__job_file_view(struct jb_request *req)
 
     if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &file->fd, &file->bytes, &name))
         return jb_problem(req);
+    jb_defer(req->scope, close_file, file); /* the scope ends after the stream */
     const char *type = jb_str_ends(name, JB_STR(".xlsx")) ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" : jb_str_ends(name, JB_STR(".csv")) ? "text/csv; charset=utf-8"
                                                                                                                                                                     : "text/tab-separated-values; charset=utf-8";
     return jb_respond_download(req, type, name, stream_file, file, file->bytes);

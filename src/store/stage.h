@@ -101,6 +101,8 @@ bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *
 /* Every refused cell, by row. */
 bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
+/* Rows refused before any comparison: by their cells, or as duplicates. */
+bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
 enum jb_stage_kind { JB_STAGE_NEW,
     JB_STAGE_CHANGED,
     JB_STAGE_UNCHANGED };

@@ -130,6 +130,11 @@ bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int6
     return jb__stage_int(stage, scope, "select count(*) from main.jb_refused", ret_errors);
 }
 
+bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows)
+{
+    return jb__stage_int(stage, scope, "select count(distinct row) from main.jb_refused where not compared", ret_rows);
+}
+
 bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
 {
     struct jb_str table = jb__stage_table(scope, stage);

@@ -402,6 +402,23 @@ static bool is_sealed(const struct jb__attempt *attempt, struct jb_str *ret_path
     return attempt->options.confirmed && access(ret_path->data, R_OK) == 0;
 }
 
+static void count_blocking(void *arg)
+{
+    struct opening *counting = arg;
+    counting->ok = jb_stage_refused_rows(counting->attempt->stage, counting->scope, &counting->attempt->counts.refused);
+}
+
+/* Of a sealed file: what the rows' own cells had against them; the comparison comes again and counts its own. */
+static bool count_refused(struct jb__attempt *attempt)
+{
+    struct opening counting = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "count") };
+
+    jb_thread_call(attempt->thread, count_blocking, &counting);
+    bool ok = counting.ok || jb_failure_pass(counting.scope, attempt->scope);
+    jb_scope_end(counting.scope);
+    return ok;
+}
+
 /* Rows in the staging file, compared. */
 static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reader_thread)
 {
@@ -415,7 +432,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok && is_sealed(attempt, &sealed)) {
         attempt->stage_path = sealed;
         attempt->counts.rows = attempt->job.rows;
-        ok = open_stage(attempt, true);
+        ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
         ok = stage_rows(attempt, reader_thread, opening.sheet);
     }

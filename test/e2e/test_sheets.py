@@ -58,22 +58,25 @@ def test_a_hundred_thousand_rows_go_in_are_watched_and_come_out_again(site, brow
 def test_a_preview_shows_what_would_change_and_changes_nothing_before_it_is_confirmed(site, browsers):
     site.csv("a.csv", HEAD, *(row(n) for n in range(1, 6)))
     site.run("import", "cash.cashbook", "a.csv")
+    site.csv("m.csv", "month,closed_by", "2025-10,관리자")
+    site.run("import", "cash.closedmonth", "m.csv")
     browser = browsers(site.serve("up"))
     browser.sign_in()
-    site.csv("b.csv", HEAD + ",담당자", row(1) + ",x", row(2, income="2000") + ",x", row(3, memo="<b>정정</b>") + ",x", row(9) + ",x", row(10, income="일십만원") + ",x")
+    site.csv("b.csv", HEAD + ",담당자", row(1) + ",x", row(2, income="2000") + ",x", row(3, memo="<b>정정</b>") + ",x", row(9) + ",x", row(10, income="일십만원") + ",x", row(11, date="2025-10-31") + ",x")
     browser.upload(site.path("b.csv"), on_error="skip")
     browser.wait(lambda: browser.all("button.go"))
     browser.shot("preview")
     text = browser.text()
     assert "담당자" in text and "일십만원" in text
-    assert [tile.text for tile in browser.all(".tile dd")][:4] == ["1", "2", "1", "1"]
-    assert [node.text for node in browser.all("ins")] == ["2000", "<b>정정</b>"] or [node.text for node in browser.all("ins")] == ["2,000", "<b>정정</b>"]
-    assert "거절 1행을 빼고 3행 반영" in browser.find("button.go").text
+    assert [tile.text for tile in browser.all(".tile dd")][:4] == ["1", "2", "1", "2"]
+    assert [node.text for node in browser.all("ins")] == ["2,000", "<b>정정</b>"]
+    assert "거절 2행을 빼고 3행 반영" in browser.find("button.go").text
     other = with_cookies(browser)
     assert "C-00009" not in other.get(browser.address + "/admin/cash/cashbook/", headers={"Accept": "text/html"}, timeout=30).text
     browser.press("button.go")
     browser.wait_ended()
-    assert "3행을 반영했습니다" in browser.find(".note.ok").text
+    assert "3행을 반영했습니다" in browser.find(".note.ok").text and "2행은 거절했습니다" in browser.find(".note.ok").text
+    assert [tile.text for tile in browser.all(".tile dd")][:4] == ["1", "2", "1", "2"]
     browser.shot("job-done-refused")
     refused = other.get(browser.address + "/" + browser.path().strip("/") + "/refused.xlsx", timeout=30)
     assert refused.status_code == 200 and refused.content[:2] == b"PK"
