@@ -35,6 +35,17 @@ static bool put_lines(struct jb_scope *scope, struct jb_vars *vars, const struct
     return true;
 }
 
+/* The months beside it; the calendar ends with the years 1 and 9999. */
+static void put_neighbours(struct jb_vars *vars, struct jb_month month)
+{
+    struct jb_month before = { month.months - 1 }, after = { month.months + 1 };
+
+    if (jb_date_civil(jb_month_first(month)).year > 1)
+        jb_vars_set(vars, "before", jb_v(before));
+    if (jb_date_civil(jb_month_first(month)).year < 9999)
+        jb_vars_set(vars, "after", jb_v(after));
+}
+
 /* GET /cash/{month}: totals by category and the running balance, which starts with what earlier months left. */
 static struct jb_response *show_month(struct jb_request *req)
 {
@@ -53,8 +64,7 @@ static struct jb_response *show_month(struct jb_request *req)
         return jb_problem(req);
 
     jb_vars_set(vars, "month", jb_v(month));
-    jb_vars_set(vars, "before", jb_v((struct jb_month){ month.months - 1 }));
-    jb_vars_set(vars, "after", jb_v((struct jb_month){ month.months + 1 }));
+    put_neighbours(vars, month);
     jb_vars_set(vars, "carried", jb_v(carried));
     jb_vars_set(vars, "entries", jb_v(sum.entries));
     jb_vars_set(vars, "income", jb_v(sum.income));

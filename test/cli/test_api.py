@@ -138,7 +138,10 @@ def test_the_month_page_adds_up_by_category_and_carries_the_balance(site, clerk)
     text = re.sub(r"<[^>]+>", " ", page.text)
     assert "10,000" in text and "5,000" in text and "1,200" in text and "13,800" in text
     assert requests.get(address + "/cash/2026-11", timeout=30, allow_redirects=False).status_code in (302, 303, 401, 403)
-    assert sign_in(address, "clerk").get(address + "/cash/2026-13", timeout=30).status_code == 404
+    session = sign_in(address, "clerk")
+    assert session.get(address + "/cash/2026-13", timeout=30).status_code == 404
+    for first_or_last in ("0001-01", "9999-12"):
+        assert session.get(f"{address}/cash/{first_or_last}", timeout=30).status_code == 200
 
 
 def test_a_form_without_its_token_is_refused(site, clerk):
