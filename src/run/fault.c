@@ -24,9 +24,11 @@ static const char *const names[] = {
     "transfer/spool/write",
 };
 
-enum action { FAIL,
+enum action {
+    FAIL,
     CRASH,
-    SLEEP };
+    SLEEP,
+};
 
 struct fault {
     const char *name;
@@ -46,9 +48,11 @@ bool jb_fault_armed;
 
 static const char *name_find(struct jb_str name)
 {
-    for (size_t i = 0; i < JB_COUNT(names); i++)
+    for (size_t i = 0; i < JB_COUNT(names); i++) {
+        JB_CHECK(i == 0 || strcmp(names[i - 1], names[i]) < 0); /* sorted, so that two who add a place meet */
         if (jb_str_is(name, names[i]))
             return names[i];
+    }
     return NULL;
 }
 

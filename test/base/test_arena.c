@@ -104,7 +104,11 @@ JB_TEST("what was not handed out is poisoned under AddressSanitizer")
     char *at = jb_arena_alloc(&arena, 10);
     CHECK(POISONED(at + 10));
     char *second = jb_arena_alloc(&arena, 10);
+#ifndef JB_HOSTILE /* there each allocation has a head of its own before it */
     CHECK(POISONED(second - 1));
+#else
+    (void)second;
+#endif
     jb_arena_rewind(&arena, mark);
     CHECK(POISONED(at));
     jb_arena_done(&arena);
