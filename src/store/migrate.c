@@ -189,14 +189,20 @@ static void put_copied(struct plan *plan, struct jb_buf *into, struct jb_buf *fr
     }
 }
 
-/* The new table keeps columns that no model names, as they were. */
+/* A column that no model names is kept. One that wants a value from every row would refuse all new ones, which bring none: it is kept with its type alone. */
+static struct jb_str kept_definition(struct jb_str sql)
+{
+    size_t at = jb_str_find(sql, JB_STR(" NOT NULL"), 0);
+    return at == SIZE_MAX || jb_str_find(sql, JB_STR(" DEFAULT "), 0) != SIZE_MAX ? sql : jb_str_slice(sql, 0, at);
+}
+
 static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str name)
 {
     struct jb_str sql = jb__table_sql(plan->scope, model, name);
 
     for (size_t i = 0; i < old->count; i++)
         if (!jb_record_field(&model->record, old->at[i].name))
-            sql = jb_format(plan->scope, "%.*s,\n  %.*s\n)", JB_FMT(jb_str_slice(sql, 0, sql.size - 2)), JB_FMT(old->at[i].sql));
+            sql = jb_format(plan->scope, "%.*s,\n  %.*s\n)", JB_FMT(jb_str_slice(sql, 0, sql.size - 2)), JB_FMT(kept_definition(old->at[i].sql)));
     return sql;
 }
 
@@ -228,7 +234,7 @@ static bool table_rebuild(struct plan *plan, const struct jb_model *model, const
 
 /* ---- comparing one table ------------------------------------------------------------------------------------------------------------------------- */
 
-/* The first definition that is not as the model wants it, or a new column that needs a new table; NULL text: none. */
+/* The first definition that is not as the model wants it, a new column that needs a new table, or one that no new row could fill; NULL text: none. */
 static struct jb_str changed_column(struct plan *plan, const struct jb_model *model, const struct definitions *old)
 {
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
@@ -238,6 +244,9 @@ static struct jb_str changed_column(struct plan *plan, const struct jb_model *mo
         if (at == SIZE_MAX ? !addable(model, field) : !jb_str_equal(old->at[at].sql, jb__column_sql(plan->scope, model, field)))
             return jb_str_of(field->name);
     }
+    for (size_t i = 0; i < old->count; i++)
+        if (!jb_record_field(&model->record, old->at[i].name) && kept_definition(old->at[i].sql).size != old->at[i].sql.size)
+            return old->at[i].name;
     return JB_STR_NULL;
 }
 

@@ -204,6 +204,23 @@ JB_FIBER_TEST("a column that no model names is reported, kept, and survives a re
     CHECK_INT(asked(scope, JB_SQL("select count(*) from items where memo = 'keep me' and stock = 0")), 1);
 }
 
+JB_FIBER_TEST("a required column that no model names any more is kept without standing in the way of new rows")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    struct jb_migration_step *steps;
+    migrated(before, demanding_models, folder);
+    struct item_more old = { .name = JB_STR("a"), .memo = JB_STR("keep me"), .state = JB_STR("new") };
+    CHECK_OK(jb_insert(before, &item_demanding, &old));
+    jb_scope_end(before);
+    CHECK_INT(migrated(scope, first_models, folder), 1); /* the table */
+    struct item fresh = { .name = JB_STR("b"), .state = JB_STR("new") };
+    CHECK_OK(jb_insert(scope, &item_first, &fresh));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items where memo = 'keep me' and name = 'a'")), 1);
+    CHECK_INT(planned(scope, &steps), 1); /* still reported */
+    CHECK(steps[0].destructive);
+}
+
 static void migrate_other(void *folder)
 {
     struct jb_scope *scope = jb_scope_new("other");
