@@ -85,7 +85,7 @@ bool jb_wait_stop(struct jb_scope *scope)
 
 static void handle(int number, void (*handler)(int))
 {
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART | SA_ONSTACK }; /* a fiber's stack may be nearly full */
 
     sigemptyset(&action.sa_mask);
     JB_CHECK(sigaction(number, &action, NULL) == 0);
@@ -283,6 +283,7 @@ static void open_supervisor(struct supervisor *supervisor, const struct jb_super
     sigaddset(&supervisor->signals, SIGINT);
     sigaddset(&supervisor->signals, SIGCHLD);
     sigprocmask(SIG_BLOCK, &supervisor->signals, &supervisor->before);
+    handle(SIGCHLD, SIG_DFL); /* whoever started us may have ignored it: then no death would be told */
 }
 
 static void close_supervisor(struct supervisor *supervisor)

@@ -145,6 +145,21 @@ JB_TEST("a child that keeps dying is started again later each time")
     stage_close(&stage);
 }
 
+JB_TEST("a supervisor that was started with SIGCHLD ignored still sees its children die")
+{
+    struct stage stage;
+
+    stage_open(&stage);
+    signal(SIGCHLD, SIG_IGN);
+    supervise(&stage, "dies", NULL, 0, 0);
+    signal(SIGCHLD, SIG_DFL);
+    for (int i = 0; i < 2; i++)
+        await_death(&stage);
+    CHECK_INT(kill(stage.supervisor, SIGTERM), 0);
+    CHECK_INT(supervisor_end(&stage), 0);
+    stage_close(&stage);
+}
+
 JB_TEST("a child that does not drain in time is killed")
 {
     struct stage stage;
@@ -212,6 +227,18 @@ JB_TEST("children serve the sockets that the supervisor bound, also the one afte
     close(sockets[0]);
     close(sockets[1]);
     stage_close(&stage);
+}
+
+JB_TEST("handlers of signals run on a stack of their own, not on a fiber's")
+{
+    struct sigaction action;
+
+    jb_signals_open();
+    CHECK_INT(sigaction(SIGTERM, NULL, &action), 0);
+    CHECK(action.sa_flags & SA_ONSTACK);
+    CHECK(!jb_stopping());
+    CHECK_INT(raise(SIGTERM), 0);
+    CHECK(jb_stopping());
 }
 
 JB_TEST("sockets are inherited only when as many listen as were announced")
