@@ -40,5 +40,6 @@ struct jb_str jb_nearest(struct jb_str name, const struct jb_str *names, size_t 
             nearest = names[i];
         }
     }
-    return best <= JB_MAX(name.size / 2, (size_t)2) ? nearest : JB_STR_NULL;
+    size_t compared = JB_MIN(name.size, (size_t)NAME_BYTES_MAX);
+    return best <= JB_MAX(compared / 2, (size_t)2) ? nearest : JB_STR_NULL;
 }
