@@ -42,6 +42,7 @@ void jb__fields_of(const struct import_job *job, const struct import_progress *e
         fields.step = 4;
     else if (event) {
         int64_t us = event->at.us - event->started_at.us;
+        fields.status = JB_STR("running"); /* it has begun, whatever the row said a moment ago */
         fields.step = step_of(event->phase);
         fields.progress = event->progress;
         fields.rows = event->done;
@@ -133,6 +134,7 @@ void jb__fields_json(struct jb_scope *scope, const struct jb__fields *fields, st
     jb_json_object(writer);
     jb_json_put(writer, "job", jb_v(fields->job_id));
     jb_json_put(writer, "status", jb_v(fields->status));
+    jb_json_put(writer, "status_words", jb_v(jb__status_words(scope, fields->status)));
     jb_json_put(writer, "step", jb_v(fields->step));
     jb_json_put(writer, "progress", jb_v(fields->progress));
     jb_json_put(writer, "percent", jb_v(jb__number(scope, fields->progress)));

@@ -24,6 +24,7 @@ void jb__fields_vars(struct jb_scope *scope, const struct jb__fields *fields, st
 /* {"progress":42,"percent":"42","rows":"420,000","left":"약 12초",…,"end":true}: text for [data-field] nodes, numbers for progress bars. */
 void jb__fields_json(struct jb_scope *scope, const struct jb__fields *fields, struct jb_json_writer *writer);
 
+struct jb_str jb__status_words(struct jb_scope *scope, struct jb_str status);
 /* Reads {id}; NOT_FOUND, or DENIED for other people's jobs. */
 bool jb__job_read(struct jb_request *req, struct import_job *ret_job);
 /* The newest jobs of the person (of everybody for superusers) as the list "jobs". */

@@ -120,6 +120,12 @@ static void choose(struct jb_request *req, struct jb_vars *vars, const char *nam
     jb_vars_text(vars, name, typed.data ? typed : jb_str_of(fallback));
 }
 
+static struct jb_str too_large(struct jb_scope *scope, int64_t bytes_max)
+{
+    struct jb_str most = jb__bytes(scope, bytes_max);
+    return jb_format(scope, JB_L(scope, "파일이 너무 큽니다. %.*s까지 올릴 수 있습니다. 나누어 올리세요.", "The file is too large; the limit is %.*s. Split it."), JB_FMT(most));
+}
+
 static struct jb_response *import_page(struct jb_request *req, const struct jb__book *book, int status)
 {
     struct jb_scope *scope = req->scope;
@@ -132,6 +138,8 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     jb__book_vars(req, book, vars);
     jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
     jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
+    jb__set(vars, "bytes_max", options->upload_bytes_max);
+    jb_vars_text(vars, "too_large", too_large(scope, options->upload_bytes_max));
     struct jb_str key = keys_vars(req, exchange, vars);
     jb_vars_text(vars, "key", key);
     jb_vars_text(vars, "key_is", jb__with(scope, key, "이", "가"));
@@ -232,8 +240,15 @@ struct jb_response *jb__import_post(struct jb_request *req)
     int64_t job;
     bool ended;
 
-    if (!book || !jb_form_parts(req, take_file, &upload))
-        return book && jb_error(scope) == JB_LIMIT && !req->api ? import_page(req, book, 413) : jb_problem(req);
+    if (!book)
+        return jb_problem(req);
+    if (!jb_form_parts(req, take_file, &upload)) {
+        if (jb_error(scope) == JB_LIMIT && req->http->body_bytes > book->site->options.upload_bytes_max) {
+            jb_failure_clear(scope); /* in the words of who sent a file */
+            jb_fail(scope, JB_LIMIT, "%.*s", JB_FMT(too_large(scope, book->site->options.upload_bytes_max)));
+        }
+        return jb_error(scope) == JB_LIMIT && !req->api ? import_page(req, book, 413) : jb_problem(req);
+    }
     if (!upload.spool)
         jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "파일이 없습니다. 올릴 파일을 고르세요.", "There is no file. Choose one to upload."));
     else if (read_options(req, &options) && jb_import_submit(scope, book->model, upload.spool, &options, &job, &ended))

@@ -232,8 +232,7 @@ static void index_add(struct jb_scope *scope, struct jb__indexes *indexes, struc
     jb_buf_done(&columns);
 }
 
-/* An index that begins with this column is there already. */
-static bool covered(const struct jb__indexes *indexes, const char *column)
+bool jb__index_leads(const struct jb__indexes *indexes, const char *column)
 {
     for (size_t i = 0; i < indexes->count; i++) {
         struct jb_str columns = indexes->at[i].columns, first = jb_str_slice(columns, 1, strlen(column) + 1);
@@ -257,7 +256,7 @@ void jb__indexes_of(struct jb_scope *scope, const struct jb_model *model, struct
     while (groups.data)
         index_add(scope, indexes, table, jb_str_cut(&groups, ','), false);
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if ((field->indexed || field->references) && !covered(indexes, field->name))
+        if ((field->indexed || field->references) && !jb__index_leads(indexes, field->name))
             index_add(scope, indexes, table, jb_str_of(field->name), false);
 }
 

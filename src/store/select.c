@@ -3,6 +3,7 @@
  * What comes from outside (field names, values, words) meets SQL here: names are looked up in the model, values are parameters. Every order ends with the primary key, so that pages
  * neither repeat nor lose a row. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/ddl.h"
 #include "store/store_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -448,6 +449,35 @@ bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const str
     return ok;
 }
 
+/* With an index that begins with the field: from each value one seek to the next, so that a million rows of ten values cost ten steps. Without: one pass that stops early. */
+static void distinct_text(struct query *query, const struct jb_field *field, int64_t limit)
+{
+    struct jb__indexes *indexes = JB_NEW(query->scope, struct jb__indexes);
+    const char *name = field->name;
+
+    jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
+    if (jb__index_leads(indexes, name)) {
+        struct jb_str table = jb_model_table(query->model);
+        put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null limit ?)",
+                       name, JB_FMT(table), name, JB_FMT(table), name)
+                       .data);
+        put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
+        arg_add(query, jb_v_int(limit));
+    } else {
+        put(query, "select ");
+        put_field(query, field);
+        put(query, " from (select distinct ");
+        put_field(query, field);
+        put(query, " from ");
+        put_table(query);
+        put(query, " where ");
+        put_field(query, field);
+        put(query, " is not null limit ?) order by 1 limit ?");
+        arg_add(query, jb_v_int(limit));
+    }
+    arg_add(query, jb_v_int(limit));
+}
+
 struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model, const char *name, int64_t limit)
 {
     const struct jb_field *field = jb__model_field(scope, model, jb_str_of(name), "distinct");
@@ -460,14 +490,7 @@ struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model
     const struct jb_record *record = jb_record_layout(scope, name, field, 1);
     query_init(&query, scope, model);
     jb__sink_init(&sink, scope, record, (size_t)limit);
-    put(&query, "select distinct ");
-    put_field(&query, field);
-    put(&query, " from ");
-    put_table(&query);
-    put(&query, " where ");
-    put_field(&query, field);
-    put(&query, " is not null order by 1 limit ?");
-    arg_add(&query, jb_v_int(limit));
+    distinct_text(&query, field, limit);
     struct jb__statement statement = statement_of(&query, &sink, 0);
     bool ok = jb__run(scope, &statement);
     query_done(&query);

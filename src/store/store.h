@@ -104,7 +104,7 @@ bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *re
 int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
 /* Sums of decimal or int fields ("income expense") over what the selection finds, in that order; order, limit and offset are ignored. */
 bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, const char *fields, struct jb_decimal *ret_sums);
-/* Distinct values of one field, sorted, at most limit: for filters. The record has that one column. */
+/* Distinct values of one field, sorted, at most limit (of more, any): for filters. The record has that one column. Cheap when an index begins with the field. */
 struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model, const char *field, int64_t limit);
 
 /* Own SQL. Result columns go to the record's members by name. One that ends with `limit N` or `limit ?` of at most 1,000 runs right here, others on a reader thread. SQLite stores decimals as minor units: a DECIMAL member reads them with its own .decimals. */

@@ -191,13 +191,14 @@ JB_TEST("a form keeps typed values, escaped, and ties each error to its input")
 JB_TEST("the import page works as a plain form, with the token before the file")
 {
     struct jb_vars *vars = book(scope, jb_vars_new(scope));
-    static const char *const texts[] = { "limits", "key", "key_is", "key_topic", "mode", "on_error", "encoding", "sheet", "batch_rows", "once", "problem" };
+    static const char *const texts[] = { "limits", "key", "key_is", "key_topic", "mode", "on_error", "encoding", "sheet", "batch_rows", "once", "problem", "too_large" };
     lists(vars, (const char *const[]){ "keys", "columns", NULL });
     for (size_t i = 0; i < JB_COUNT(texts); i++)
         put(vars, texts[i], HOSTILE);
     put(vars, "mode", "upsert");
     flag(vars, "direct", true);
     flag(vars, "ignore_existing", false);
+    number(vars, "bytes_max", 1);
     struct jb_str html = page_of(scope, "admin/import.html", vars);
     CHECK(!has(html, "<script>alert"));
     CHECK(has(html, "enctype=\"multipart/form-data\""));

@@ -82,9 +82,6 @@ for (const form of all("form[data-upload]")) {
     event.preventDefault();
     const button = event.submitter, request = new XMLHttpRequest();
     if (button.ariaBusy) return;
-    button.ariaBusy = "true";
-    problem.hidden = true;
-    sending.hidden = false;
     const refuse = text => {
       button.removeAttribute("aria-busy");
       sending.hidden = true;
@@ -92,6 +89,10 @@ for (const form of all("form[data-upload]")) {
       problem.textContent = text;
       problem.scrollIntoView({ block: "nearest" });
     };
+    if (form.querySelector("[type=file]").files[0]?.size > Number(form.dataset.max)) { refuse(form.dataset.large); return; }
+    button.ariaBusy = "true";
+    problem.hidden = true;
+    sending.hidden = false;
     request.upload.onprogress = at => {
       const percent = Math.floor(at.loaded / at.total * 100);
       sending.querySelector("progress").value = percent;
@@ -123,6 +124,7 @@ for (const job of all("[data-events]")) {
       step.classList.toggle("past", index < values.step || index === 0);
       if (index === values.step && index > 0) step.setAttribute("aria-current", "step"); else step.removeAttribute("aria-current");
     });
+    all("[data-badge]", job).forEach(badge => { badge.className = `badge ${values.status}`; badge.textContent = values.status_words; });
     if (values.end) location.reload();
   };
   const poll = () => fetch(job.dataset.poll, { headers: { Accept: "application/json" } })
