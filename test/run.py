@@ -5,6 +5,7 @@
 Each step is one command. A Meson step counts the sentences that its test programs report (TAP) and the programs that only exit; any other step counts as one. A step that fails does not stop the others."""
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -40,10 +41,15 @@ def step(name, command, **environment):
 
 
 def read_junit(path):
-    """Sentences by state; a failed one is named."""
+    """Sentences by state; a failed or skipped one is named."""
     passed = failed = skipped = 0
     for suite in ElementTree.parse(path).getroot().iter("testsuite"):
         cases = list(suite.iter("testcase"))
+        # test/main.c reports a skipped sentence as good (TAP of cmocka has no other word) and says so on stderr
+        for words in re.findall("^# skipped: .*", suite.findtext("system-err", ""), re.MULTILINE):
+            skipped += 1
+            passed -= 1
+            say(f"   {words[2:]} ({suite.get('name')})")
         for case in cases:
             if case.find("failure") is not None or case.find("error") is not None:
                 failed += 1
@@ -92,9 +98,9 @@ def build(name, folder, *options, **environment):
 
 
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0",
-    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0:exitcode=99",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:exitcode=99",
     "JB_SANITIZED": "1",
 }
 

@@ -11,6 +11,8 @@ import pytest
 
 BINARY = os.environ.get("JB_BINARY", os.path.join(os.path.dirname(__file__), "..", "..", "build", "jangbu"))
 HANG_SECONDS = 120  # nothing here takes a fraction of it
+SANITIZER_STATUS = 99  # test/run.py's *SAN_OPTIONS
+SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: )", re.MULTILINE)
 
 
 class Site:
@@ -29,6 +31,7 @@ class Site:
         """Runs one command; checks its exit status (None: any) and returns (stdout, stderr)."""
         done = subprocess.run([BINARY, *words], cwd=self.folder, input=stdin, capture_output=True, timeout=HANG_SECONDS, env={**self.environment, **environment})
         out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode != SANITIZER_STATUS and not SANITIZER_REPORT.search(err), err
         assert status is None or done.returncode == status, f"{words}: exit {done.returncode}, not {status}\n{out[:2000]}\n{err[:2000]}"
         self.status = done.returncode
         return out, err
@@ -69,15 +72,21 @@ class Site:
         assert process.wait(HANG_SECONDS) == status
 
     def close(self):
+        """Ends what is still running; a sanitizer's report in any log fails the test."""
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
-                process.wait(20)
+                process.wait(HANG_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                raise
+        for process in self.processes:
+            with open(process.log, encoding="utf-8", errors="replace") as file:
+                text = file.read()
+            assert process.returncode != SANITIZER_STATUS and not SANITIZER_REPORT.search(text), text
 
     def csv(self, name, *lines, encoding="utf-8"):
         with open(self.path(name), "w", encoding=encoding, newline="") as file:
