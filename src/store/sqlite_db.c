@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "books.db" → "books-live.db". */
@@ -69,6 +70,8 @@ static void open_writer(void *arg)
 
     if (!jb__turn_take(opening->file, opening->scope))
         return;
+    /* Books are not for everybody on the machine; WAL and index files take the mode over. mknod, because closing a descriptor of the file would drop SQLite's locks. */
+    (void)mknod(opening->file->path, S_IFREG | 0640, 0);
     opening->file->writer = jb__connection_open(opening->file, opening->scope, true);
     jb__turn_leave(opening->file);
 }

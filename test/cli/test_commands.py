@@ -21,6 +21,13 @@ def test_migrating_twice_changes_nothing(site):
     assert site.json("migrate") == {"done": 0}
 
 
+def test_the_books_are_not_readable_by_everybody(site):
+    import os
+    import stat
+    for name in ("jangbu.db", "jangbu-live.db"):
+        assert stat.S_IMODE(os.stat(site.path(name)).st_mode) & 0o007 == 0, name
+
+
 def test_check_resolves_every_declaration(site):
     assert site.json("check")["ok"] is True
 
