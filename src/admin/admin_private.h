@@ -106,6 +106,8 @@ struct jb_str jb__label(struct jb_scope *scope, const struct jb_field *field);
 struct jb_str jb__column_label(struct jb_scope *scope, const struct jb__column *column);
 /* A word with its particle: by whether its last syllable is closed (전표가, 사업이); in English the word alone. */
 struct jb_str jb__with(struct jb_scope *scope, struct jb_str word, const char *closed, const char *open);
+/* A reason that begins with the head of its note ("Nothing was applied" and a point or colon) says it only once. */
+struct jb_str jb__without_head(struct jb_str reason, struct jb_str head);
 /* "128,402"; "4 GiB"; "+1,234" or "−1,234" without its trailing zeros. */
 struct jb_str jb__number(struct jb_scope *scope, int64_t number);
 struct jb_str jb__bytes(struct jb_scope *scope, int64_t bytes);

@@ -168,14 +168,6 @@ static void tiles(struct jb_scope *scope, const struct import_job *job, struct j
         tile(vars, JB_L(scope, "걸린 시간", "Time"), jb__seconds(scope, job->micros), NULL, "", NULL);
 }
 
-/* A reason that begins with the head says it only once: "Nothing was applied: 10 rows were refused." */
-static struct jb_str without_head(struct jb_str reason, struct jb_str head)
-{
-    if (!jb_str_starts(reason, head))
-        return reason;
-    return jb_str_trim(jb_str_slice(reason, head.size + 1, reason.size));
-}
-
 /* The sentence on top of an ended job: what happened, and how to go on. */
 static void outcome(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars)
 {
@@ -186,7 +178,7 @@ static void outcome(struct jb_scope *scope, const struct import_job *job, struct
 
     if (jb_str_is(job->status, "failed")) {
         head = jb_str_of(jb_str_is(job->kind, "import") ? JB_L(scope, "아무것도 반영하지 않았습니다.", "Nothing was applied.") : JB_L(scope, "내보내지 못했습니다.", "Nothing was exported."));
-        rest = without_head(job->reason, jb_str_slice(head, 0, head.size - 1));
+        rest = jb__without_head(job->reason, jb_str_slice(head, 0, head.size - 1));
     } else if (jb_str_is(job->status, "cancelled")) {
         head = jb_str_of(JB_L(scope, "취소했습니다.", "Cancelled."));
         rest = applied > 0 ? jb_format(scope, JB_L(scope, "이미 반영된 %.*s행은 남아 있습니다.", "The %.*s rows already applied stay."), JB_FMT(count)) : jb_str_of(JB_L(scope, "바뀐 것은 없습니다.", "Nothing was changed."));

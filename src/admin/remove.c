@@ -24,7 +24,7 @@ static struct jb_response *question(struct jb_request *req, const struct jb__boo
     jb__book_vars(req, book, vars);
     jb__set(vars, "count", (int64_t)rows->count);
     jb__set(vars, "single", single);
-    jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
+    jb_vars_text(vars, "problem", failure ? jb__without_head(failure->message, jb_str_of(JB_L(scope, "지우지 못했습니다", "Not deleted"))) : JB_STR_NULL);
     jb_vars_text(vars, "back", single ? jb__list_back(req, book) : jb_format(scope, "%.*s%.*s", JB_FMT(book->path), JB_FMT(jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL))));
     struct jb_str entry = jb_model_entry(book->model, scope);
     jb_vars_text(vars, "question", jb_format(scope, JB_L(scope, "%.*s %zu건을 지웁니다.", "%.*s to delete: %zu."), JB_FMT(entry), rows->count));

@@ -24,6 +24,13 @@ struct jb_str jb__with(struct jb_scope *scope, struct jb_str word, const char *c
     return jb_format(scope, "%.*s%s", JB_FMT(word), final ? closed : open);
 }
 
+struct jb_str jb__without_head(struct jb_str reason, struct jb_str head)
+{
+    if (!jb_str_starts(reason, head))
+        return reason;
+    return jb_str_trim(jb_str_slice(reason, head.size + 1, reason.size));
+}
+
 struct jb_str jb__number(struct jb_scope *scope, int64_t number)
 {
     char out[48];

@@ -36,6 +36,8 @@ static bool read_field(struct jb_request *req, const struct jb_record *record, c
             text = jb_str_trim_unicode(text);
         if (!jb_field_parse(req->scope, field, text, &value))
             return false;
+        if (value.type == JB_NULL && field->default_text && !jb_field_parse(req->scope, field, jb_str_of(field->default_text), &value)) /* as an empty cell of a sheet does */
+            return false;
     }
     if (!jb_field_check(req->scope, field, value))
         return false;

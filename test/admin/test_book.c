@@ -165,6 +165,9 @@ JB_TEST("numbers, sizes, times and particles read as people write them")
     CHECK_TEXT(jb__with(scope, JB_STR("전표"), "이", "가"), "전표가");
     CHECK_TEXT(jb__with(scope, JB_STR("사업"), "이", "가"), "사업이");
     CHECK_TEXT(jb__with(scope, JB_STR("PDF"), "이", "가"), "PDF가");
+    CHECK_TEXT(jb__without_head(JB_STR("지우지 못했습니다. 쓰입니다."), JB_STR("지우지 못했습니다")), "쓰입니다.");
+    CHECK_TEXT(jb__without_head(JB_STR("쓰입니다."), JB_STR("지우지 못했습니다")), "쓰입니다.");
+    CHECK_TEXT(jb__without_head(JB_STR("지우지 못했습니다"), JB_STR("지우지 못했습니다")), "");
     jb_language_set(scope, JB_EN);
     CHECK_TEXT(jb__with(scope, JB_STR("entry"), "이", "가"), "entry");
     CHECK_TEXT(jb__seconds(scope, 1930000), "1.93 s");

@@ -26,6 +26,15 @@ def test_a_wrong_password_says_so_and_keeps_the_name(browser):
     browser.shot("login")
 
 
+def test_guessing_a_password_is_stopped_with_429(browser):
+    for _ in range(6):
+        browser.sign_in(password="wrong")
+    assert "15분" in browser.find("[role=alert]").text
+    assert browser.driver.execute_script("return performance.getEntriesByType('navigation')[0].responseStatus") == 429
+    browser.sign_in()
+    assert browser.path().startswith("/admin/login/")
+
+
 def test_signing_in_leads_where_one_wanted_to_go_and_signing_out_back(browser):
     browser.open("/admin/cash/cashbook/?category=매출")
     browser.wait_path("/admin/login/")
@@ -108,6 +117,37 @@ def test_a_form_keeps_what_was_typed_and_names_every_fault(browser):
     assert "C-9001" in browser.find(".note.ok").text
     browser.open("/admin/cash/cashbook/?q=C-9001")
     assert "1,200.5" in browser.find("tbody").text
+
+
+def test_references_are_chosen_and_rules_of_the_model_speak_in_the_form(site, browsers):
+    site.csv("p.csv", "code,name", "P-01,한강 사업", "P-02,가을 사업")
+    site.run("import", "cash.project", "p.csv")
+    site.csv("m.csv", "month,closed_by", "2025-10,관리자")
+    site.run("import", "cash.closedmonth", "m.csv")
+    browser = browsers(site.serve())
+    browser.sign_in()
+    browser.open("/admin/cash/projectcashbook/add/")
+    for name, text in {"external_ref": "X-1", "description": "자재", "category": "사업비", "account": "현금", "expense": "", "income": "1,000"}.items():
+        browser.type(name, text)
+    browser.driver.execute_script("document.querySelector('[name=date]').value = '2025-10-05'")
+    browser.find("[name=project_id] option[value='1']").click()
+    browser.press("[name=next][value=list]")
+    browser.wait(lambda: browser.all(".note.err"))
+    assert "마감되었습니다" in browser.find(".note.err").text
+    assert browser.find("[name=project_id]").get_attribute("value") == "1"
+    browser.driver.execute_script("document.querySelector('[name=date]').value = '2025-11-05'")
+    browser.press("[name=next][value=list]")
+    browser.wait(lambda: browser.all(".note.ok"))
+    assert "P-01" in browser.find("tbody").text
+    browser.find("[name=project_id] option[value='2']").click()
+    browser.wait_path("/admin/cash/projectcashbook/?")
+    assert "1건 가운데 0건" in browser.find(".head p").text
+    browser.open("/admin/cash/project/1/delete/")
+    browser.press("button.bad")
+    browser.wait(lambda: browser.all(".note.err"))
+    assert "사업별 현금출납부" in browser.find(".note.err").text
+    browser.open("/admin/cash/project/")
+    assert "2건" in browser.find(".head p").text
 
 
 def test_a_row_is_changed_and_the_list_is_as_it_was(browser):
