@@ -171,7 +171,8 @@ bool jb__list_read(struct jb_request *req, const struct jb__book *book, struct j
     struct jb__query query = { .page = 1 };
     struct jb_str text;
 
-    query.search = jb_str_trim_unicode(jb_query_text(req, "q"));
+    if (book->search.data) /* a list without a search box has no fields to look into */
+        query.search = jb_str_trim_unicode(jb_query_text(req, "q"));
     query.filtered = query.search.size > 0;
     read_order(req, book, &query);
     if (!jb_str_to_int64(jb_query_text(req, "page"), &query.page) || query.page < 1)
