@@ -223,6 +223,17 @@ bool jb_http_end(struct jb_http *http)
     return exchange->ended;
 }
 
+bool jb_http_take_back(struct jb_http *http)
+{
+    struct jb__exchange *exchange = jb__exchange_of(http);
+    if (!exchange->begun || exchange->ended || exchange->broken || exchange->out.size == 0)
+        return false;
+    jb_buf_clear(&exchange->out);
+    exchange->begun = false;
+    http->status = 0;
+    return true;
+}
+
 bool jb_http_send_file(struct jb_http *http, int fd, int64_t offset, int64_t bytes)
 {
     struct jb__exchange *exchange = jb__exchange_of(http);

@@ -9,6 +9,7 @@ void jb__body_start(struct jb__exchange *exchange)
     exchange->body_left = exchange->head.body_bytes;
     exchange->body_taken = 0;
     exchange->body_limit = exchange->head.body_bytes_max;
+    exchange->body_until_us = JB_NEVER;
     exchange->body_done = exchange->head.body_bytes == 0;
     exchange->continue_due = exchange->head.expects_continue && !exchange->body_done;
     exchange->bad_status = 0;
@@ -33,6 +34,11 @@ bool jb_http_body_limit(struct jb_http *http, int64_t bytes)
     return exchange->head.body_bytes <= exchange->body_limit || fail_limit(exchange, http->scope);
 }
 
+void jb_http_body_until(struct jb_http *http, int64_t until_us)
+{
+    jb__exchange_of(http)->body_until_us = until_us;
+}
+
 /* ---- from the socket ----------------------------------------------------------------------------------------------------- */
 
 /* At least one byte, or a failure: a body never ends by the end of the connection. */
@@ -40,6 +46,10 @@ static bool receive(struct jb__exchange *exchange, struct jb_scope *scope, void 
 {
     struct jb_stream *stream = exchange->connection->stream;
     size_t got;
+    if (jb_monotonic_us() >= exchange->body_until_us) {
+        exchange->bad_status = 408;
+        return jb_fail(scope, JB_TIMEOUT, JB_L(scope, "보낸 내용이 너무 천천히 와서 기다리지 않았습니다. 다시 보내 주십시오.", "The body came too slowly to be waited for. Please send it again."));
+    }
     jb_stream_timeout(stream, jb__server_limits(exchange->connection->server)->body_idle_s);
     if (!jb_stream_read(stream, scope, bytes, size, &got)) {
         if (jb_error(scope) == JB_TIMEOUT && jb_monotonic_us() < jb_deadline_us(scope))
@@ -181,6 +191,7 @@ void jb__body_settle(struct jb__exchange *exchange)
         return;
     }
     struct jb_scope *scope = jb_scope_child(exchange->http.scope, "drain"); /* what goes wrong here is not the handler's failure */
+    jb_deadline_set(scope, jb_monotonic_us() + JB__DRAIN_US);
     while (!exchange->body_done && drained <= JB__DRAIN_BYTES && body_read(exchange, scope, bytes, sizeof(bytes), &got))
         drained += (int64_t)got;
     jb_scope_end(scope);

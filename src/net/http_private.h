@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #define JB__DRAIN_BYTES ((int64_t)64 << 10) /* of a body that nobody read, so that the connection can go on */
+#define JB__DRAIN_US (5 * JB_SECOND_US)     /* and no longer than this: the answer waits for it */
 
 enum jb__place { JB__IDLE,
     JB__HEAD,
@@ -42,7 +43,7 @@ struct jb__exchange {
 
     struct jb__chunk chunk;
     int64_t body_left; /* without chunks */
-    int64_t body_taken, body_limit;
+    int64_t body_taken, body_limit, body_until_us;
     bool body_done;
     bool continue_due; /* the client waits for 100 Continue */
     bool gone;

@@ -86,6 +86,8 @@ struct jb_str jb_http_header(const struct jb_http *http, const char *name);
 
 /* A smaller limit for this body: longer is LIMIT (413) as soon as it is known. Call before reading. */
 bool jb_http_body_limit(struct jb_http *http, int64_t bytes);
+/* The body must have come by then (monotonic): reading it later is TIMEOUT (408), however steadily it trickles. Call before reading. */
+void jb_http_body_until(struct jb_http *http, int64_t until_us);
 /* Sends 100 Continue first when the client waits for it. *ret_got 0 at the end. Fails LIMIT, TIMEOUT, CANCELLED (peer gone), INVALID (bad chunk). */
 bool jb_http_body_read(struct jb_http *http, void *bytes, size_t size, size_t *ret_got);
 /* The whole body, at most bytes_max, in the scope. */
@@ -97,6 +99,8 @@ bool jb_http_send(struct jb_http *http, int status, const struct jb_header *head
 bool jb_http_begin(struct jb_http *http, int status, const struct jb_header *headers, size_t count, int64_t length);
 bool jb_http_write(struct jb_http *http, const void *bytes, size_t size);
 bool jb_http_end(struct jb_http *http);
+/* Forgets jb_http_begin while nothing has been sent yet, so that another answer can be given; false when it is too late. */
+bool jb_http_take_back(struct jb_http *http);
 /* The bytes of a file from the present position of fd, by sendfile. After jb_http_begin. */
 bool jb_http_send_file(struct jb_http *http, int fd, int64_t offset, int64_t bytes);
 /* true once the client has gone. */

@@ -75,6 +75,11 @@ static bool send_stream(struct jb_request *req, const struct jb_response *respon
 
     if (ok && !jb_str_is(req->http->method, "HEAD"))
         ok = response->stream(req, response->stream_arg);
+    if (!ok && !jb_http_gone(req->http) && jb_http_take_back(req->http)) { /* it failed before its first byte: say why */
+        struct jb_response *problem = jb_problem(req);
+        jb_failure_clear(req->scope);
+        return jb__answer(req, problem);
+    }
     return ok && jb_http_end(req->http);
 }
 

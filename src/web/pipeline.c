@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define REQUEST_TIMEOUT_S 30
+#define FORM_S 60 /* for a form to arrive; uploads may take as long as they go on */
 
 const struct jb_zone *jb_zone_of(const struct jb_request *req)
 {
@@ -103,6 +104,8 @@ static struct jb_response *set_limits(struct jb_request *req)
 {
     const struct jb_web_options *options = &req->web->options;
 
+    if (!req->route->upload)
+        jb_http_body_until(req->http, jb_monotonic_us() + FORM_S * JB_SECOND_US);
     if (jb_http_body_limit(req->http, req->route->upload ? options->upload_bytes_max : options->form_bytes_max))
         return NULL;
     return jb_problem(req);
@@ -237,8 +240,9 @@ void jb_web_handle(struct jb_http *http, void *arg)
         response = jb_problem(req);
         jb_failure_clear(http->scope);
     }
+    bool sent = jb__answer(req, response);
     log_failure(req);
-    if (!jb__answer(req, response) && jb_error(http->scope) != JB_CANCELLED && jb_error(http->scope) != JB_OK)
+    if (!sent && jb_error(http->scope) != JB_CANCELLED && jb_error(http->scope) != JB_OK)
         jb_log(JB_LOG_WARNING, "web", "%.*s %.*s, while answering: %.*s", JB_FMT(http->method), JB_FMT(req->path), JB_FMT(jb_failure_text(http->scope)));
     jb_log_tag_set(NULL);
 }

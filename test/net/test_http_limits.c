@@ -82,6 +82,78 @@ JB_FIBER_TEST("a body that does not come is TIMEOUT for its handler and a 408")
     site_close(&site);
 }
 
+struct trickle {
+    struct jb_stream *stream;
+    int sent;
+    bool stop, stopped;
+};
+
+/* A byte every five seconds: never idle, never done. */
+static void trickle(void *arg)
+{
+    struct trickle *trickle = arg;
+    struct jb_scope *scope = jb_scope_new("trickle");
+    int64_t next_us = jb_monotonic_us();
+    while (!trickle->stop) {
+        if (jb_monotonic_us() >= next_us) {
+            jb_stream_write(trickle->stream, scope, "x", 1);
+            trickle->sent++;
+            next_us += 5 * JB_SECOND_US;
+        }
+        jb_yield();
+    }
+    jb_scope_end(scope);
+    trickle->stopped = true;
+}
+
+/* The beginning of the answer to a body of 60,000 bytes that trickles in. */
+static struct jb_str talk_trickling(struct jb_scope *scope, jb_http_handle *handler, struct seen *seen)
+{
+    struct site site = site_open(scope, handler, seen, (struct jb_http_limits){ 0 });
+    struct trickle trickling = { .stream = dial(scope, &site) };
+    struct ticker *ticker = tick_start(scope);
+    say(scope, trickling.stream, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+    jb_fiber_start("trickle", trickle, &trickling);
+    struct jb_str answer = hear(scope, trickling.stream, "\r\n\r\n");
+    CHECK(trickling.sent < 100);
+    trickling.stop = true;
+    while (!trickling.stopped)
+        jb_yield();
+    tick_stop(ticker);
+    jb_stream_close(trickling.stream);
+    site_close(&site);
+    return answer;
+}
+
+static void handle_without_body(struct jb_http *http, void *arg)
+{
+    (void)arg;
+    jb_http_send(http, 404, NULL, 0, JB_STR(""));
+}
+
+JB_FIBER_TEST("an answer does not wait for a body that trickles in and that nobody reads")
+{
+    struct seen seen = { 0 };
+    CHECK(jb_str_starts(talk_trickling(scope, handle_without_body, &seen), JB_STR("HTTP/1.1 404 ")));
+}
+
+static void handle_until(struct jb_http *http, void *arg)
+{
+    struct seen *seen = arg;
+    struct jb_str body;
+    jb_http_body_until(http, jb_monotonic_us() + 60 * JB_SECOND_US);
+    CHECK(!jb_http_body(http, 100000, &body));
+    seen->error = jb_error(http->scope);
+    jb_http_send(http, 422, NULL, 0, JB_STR("no"));
+}
+
+JB_FIBER_TEST("a body that trickles in beyond its time is TIMEOUT for its handler and a 408")
+{
+    struct seen seen = { 0 };
+    CHECK(jb_str_starts(talk_trickling(scope, handle_until, &seen), JB_STR("HTTP/1.1 408 ")));
+    CHECK_INT(seen.error, JB_TIMEOUT);
+}
+
 static void handle_flood(struct jb_http *http, void *arg)
 {
     static char block[65536];
@@ -282,5 +354,23 @@ JB_FIBER_TEST("a thousand connections come and go at once")
             jb_stream_close(streams[i]);
         }
     }
+    site_close(&site);
+}
+
+static void handle_second_thought(struct jb_http *http, void *arg)
+{
+    (void)arg;
+    CHECK(jb_http_begin(http, 200, &(struct jb_header){ JB_STR("X-First"), JB_STR("1") }, 1, -1));
+    CHECK(jb_http_take_back(http));
+    CHECK(jb_http_begin(http, 422, NULL, 0, -1));
+    CHECK(jb_http_write(http, "no", 2));
+    CHECK(!jb_http_take_back(http));
+    CHECK(jb_http_end(http));
+}
+
+JB_FIBER_TEST("an answer that has begun can be taken back until its first byte is out")
+{
+    struct site site = site_open(scope, handle_second_thought, NULL, (struct jb_http_limits){ 0 });
+    CHECK_TEXT(talk(scope, &site, LAST("/")), "HTTP/1.1 422 Unprocessable Content\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nno\r\n0\r\n\r\n");
     site_close(&site);
 }
