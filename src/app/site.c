@@ -266,5 +266,6 @@ bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
     if (!open_admin(scope, runtime))
         return false;
     gather_web(scope, runtime, &options);
+    jb_permissions_use(scope, options.permissions);
     return (runtime->web = jb_web_new(scope, &options)) != NULL;
 }
