@@ -40,7 +40,7 @@ static void put_caching(struct jb_request *req, const struct jb_response *respon
     if (!control.data)
         put(head, "Cache-Control", is_private(req) ? JB_STR("private, max-age=0, must-revalidate") : JB_STR("max-age=0, must-revalidate"));
     if (!header_of(response, "Vary").data)
-        put(head, "Vary", JB_STR("Accept-Language, Cookie, Authorization"));
+        put(head, "Vary", JB_STR("Accept, Accept-Language, Cookie, Authorization"));
 }
 
 static void put_security(struct jb_request *req, struct head *head)

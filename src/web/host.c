@@ -58,13 +58,17 @@ static bool host_name(struct jb_str host, struct jb_str *ret_name)
 
 bool jb__host_allowed(struct jb_str host, struct jb_str allowed)
 {
-    struct jb_str name, rest = allowed;
+    struct jb_str name = host, rest = allowed;
 
-    if (!host_name(host, &name))
+    if (host.size > 0 && !host_name(host, &name))
         return false;
     while (rest.data) {
         struct jb_str pattern = jb_str_trim(jb_str_cut(&rest, ','));
-        if (jb_str_is(pattern, "*") || (pattern.size > 0 && jb_str_equal_nocase(pattern, name)))
+        if (jb_str_is(pattern, "*")) /* also no host at all, which HTTP/1.0 allows */
+            return true;
+        if (name.size == 0)
+            continue;
+        if (pattern.size > 0 && jb_str_equal_nocase(pattern, name))
             return true;
         bool star = jb_str_starts(pattern, JB_STR("*."));
         if (!star && !jb_str_starts(pattern, JB_STR(".")))
@@ -194,15 +198,9 @@ bool jb__network_has(const struct jb__network *networks, size_t count, struct jb
     return false;
 }
 
-/* The nearest address that is no trusted proxy, from the right: what stands further left can be made up by the client. */
-void jb__client_find(const struct jb_web *web, struct jb_request *req)
+/* Looks through one X-Forwarded-For line from the right; false when all of it were trusted proxies, so that the line before it goes on. */
+static bool client_in(const struct jb_web *web, struct jb_request *req, struct jb_str list)
 {
-    struct jb_str list = jb_http_header(req->http, "X-Forwarded-For"), protocol = jb_http_header(req->http, "X-Forwarded-Proto");
-
-    req->client = req->http->peer;
-    if (!jb__network_has(web->proxies, web->proxy_count, req->http->peer))
-        return;
-    req->secure = jb_str_equal_nocase(jb_str_trim(protocol), JB_STR("https"));
     while (list.size > 0) {
         size_t comma = list.size;
         while (comma > 0 && list.data[comma - 1] != ',')
@@ -210,12 +208,29 @@ void jb__client_find(const struct jb_web *web, struct jb_request *req)
         struct jb_str address = jb_str_trim(jb_str_slice(list, comma, list.size));
         unsigned char bytes[16];
         if (!address_of(address, bytes))
-            return;
+            return true;
         req->client = address;
         if (!jb__network_has(web->proxies, web->proxy_count, address))
-            return;
+            return true;
         list = jb_str_slice(list, 0, comma > 0 ? comma - 1 : 0);
     }
+    return false;
+}
+
+/* The nearest address that is no trusted proxy, from the right: what stands further left can be made up by the client. Some proxies add a line of their own below the client's. */
+void jb__client_find(const struct jb_web *web, struct jb_request *req)
+{
+    bool found = false;
+
+    req->client = req->http->peer;
+    if (!jb__network_has(web->proxies, web->proxy_count, req->http->peer))
+        return;
+    for (size_t i = 0; i < req->http->header_count; i++)
+        if (jb_str_equal_nocase(req->http->headers[i].name, JB_STR("X-Forwarded-Proto"))) /* the last line counts */
+            req->secure = jb_str_equal_nocase(jb_str_trim(req->http->headers[i].value), JB_STR("https"));
+    for (size_t i = req->http->header_count; i-- > 0 && !found;)
+        if (jb_str_equal_nocase(req->http->headers[i].name, JB_STR("X-Forwarded-For")))
+            found = client_in(web, req, req->http->headers[i].value);
 }
 
 /* ---- languages ------------------------------------------------------------------------------------------------------------------------------- */

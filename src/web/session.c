@@ -175,10 +175,13 @@ bool jb__session_save(struct jb_request *req)
     jb__hash_hex(jb_str_of(session->token), hash);
     struct jb_time now = jb_now(), expires = { now.us + age_us(req) };
     struct jb_str data = values_text(req);
-    if (!jb_live_exec(req->scope, JB_SQL("insert into auth_session (token_hash, user_id, mark, data, created, expires) values (?, ?, ?, ?, ?, ?)"
-                                         " on conflict (token_hash) do update set data = excluded.data, expires = excluded.expires",
-                                      jb_str_of(hash), session->row.user_id, session->row.mark, data, now, expires),
-            NULL))
+    /* a row that is gone by now was signed out meanwhile, and stays gone */
+    bool ok = session->stored ? jb_live_exec(req->scope, JB_SQL("update auth_session set data = ?, expires = ? where token_hash = ?", data, expires, jb_str_of(hash)), NULL)
+                              : jb_live_exec(req->scope, JB_SQL("insert into auth_session (token_hash, user_id, mark, data, created, expires) values (?, ?, ?, ?, ?, ?)"
+                                                                " on conflict (token_hash) do update set data = excluded.data, expires = excluded.expires",
+                                                             jb_str_of(hash), session->row.user_id, session->row.mark, data, now, expires),
+                                    NULL);
+    if (!ok)
         return false;
     session->stored = session->send_cookie = true;
     return true;

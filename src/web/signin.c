@@ -66,12 +66,14 @@ bool jb_sign_in(struct jb_request *req, struct jb_str username, struct jb_str pa
     struct auth_user user;
     int64_t name_count, address_count;
 
-    if (!count_attempt(req, name, &name_count) || !count_attempt(req, address, &address_count))
+    if (!count_attempt(req, address, &address_count))
+        return false;
+    if (address_count > ADDRESS_FAILURES_MAX) /* before the name is counted: made-up names would fill the table */
+        return closed(req, address);
+    if (!count_attempt(req, name, &name_count))
         return false;
     if (name_count > NAME_FAILURES_MAX)
         return closed(req, name);
-    if (address_count > ADDRESS_FAILURES_MAX)
-        return closed(req, address);
     bool known = jb__user_by_name(req->scope, username, &user) && user.active;
     if (jb_failure(req->scope))
         return false;

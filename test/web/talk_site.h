@@ -154,6 +154,30 @@ TEST_HELPER struct jb_response *post_upload(struct jb_request *req)
     return response;
 }
 
+TEST_HELPER struct jb_response *show_client(struct jb_request *req)
+{
+    return jb_respond(req, 200, "text/plain", req->client);
+}
+
+/* Signs out elsewhere while this request is on its way, then leaves a message. */
+TEST_HELPER struct jb_response *sign_out_meanwhile(struct jb_request *req)
+{
+    if (!jb_live_exec(req->scope, JB_SQL("delete from auth_session"), NULL) || !jb_flash(req, "ok", JB_STR("done")))
+        return jb_problem(req);
+    return jb_respond(req, 200, "text/plain", JB_STR("done"));
+}
+
+TEST_HELPER bool fail_at_once(struct jb_request *req, void *arg)
+{
+    (void)arg;
+    return jb_fail(req->scope, JB_INVALID, "no such column");
+}
+
+TEST_HELPER struct jb_response *download_nothing(struct jb_request *req)
+{
+    return jb_respond_download(req, "text/csv", JB_STR("a.csv"), fail_at_once, NULL, -1);
+}
+
 TEST_HELPER const struct jb_route routes[] = {
     { JB_GET, "/", show_home, "home" },
     { JB_GET, "/login/", show_login, "admin.login" },
@@ -172,7 +196,10 @@ TEST_HELPER const struct jb_route routes[] = {
     { JB_GET, "/keep/", keep, "keep" },
     { JB_GET, "/nothing/", give_nothing, "nothing" },
     { JB_GET, "/download/", download, "download" },
+    { JB_GET, "/download/nothing/", download_nothing, NULL },
     { JB_GET, "/events/", events, "events" },
+    { JB_GET, "/client/", show_client, NULL },
+    { JB_GET, "/meanwhile/", sign_out_meanwhile, NULL, .permission = "" },
     { JB_POST, "/upload/", post_upload, "upload", .upload = true },
     { JB_POST, "/api/items/", post_item, "api", .no_csrf = true, .permission = "" },
     { 0 },

@@ -127,6 +127,34 @@ JB_FIBER_TEST("five wrong passwords close a name for fifteen minutes, also for t
     jb_clock_release();
 }
 
+JB_FIBER_TEST("a closed address does not fill the table with names")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    int64_t count;
+
+    CHECK_INT(sign_in(talk, "a", "wrong+horse", NULL).status, 422);
+    CHECK_OK(jb_live_exec(scope, JB_SQL("update auth_throttle set failures = 20"), NULL));
+    CHECK_INT(sign_in(talk, "b", "wrong+horse", NULL).status, 429);
+    CHECK_INT(sign_in(talk, "c", "wrong+horse", NULL).status, 429);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from auth_throttle"), &count));
+    CHECK_INT(count, 2);
+}
+
+JB_FIBER_TEST("a session that was signed out meanwhile is not written again")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    int64_t count;
+    add_user(scope, "kim", false, false);
+
+    CHECK_INT(sign_in(talk, "kim", "correct+horse", NULL).status, 303);
+    struct jb_str session = talk->cookie;
+    CHECK_INT(talk_get(talk, "/meanwhile/").status, 200);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from auth_session"), &count));
+    CHECK_INT(count, 0);
+    talk->cookie = session;
+    CHECK_INT(talk_get(talk, "/me/").status, 303);
+}
+
 JB_FIBER_TEST("permissions: nobody, somebody, staff, granted, superuser")
 {
     static const struct {

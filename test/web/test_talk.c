@@ -102,6 +102,16 @@ JB_FIBER_TEST("forwarded headers count only from trusted proxies")
     CHECK(has(reply_header(reply, "Set-Cookie"), "; Secure"));
 }
 
+JB_FIBER_TEST("of several lines of forwarded addresses the last one counts, which the proxy wrote")
+{
+    struct talk *talk = talk_open(scope, SITE(.trusted_proxies = JB_STR("10.0.0.0/8, 127.0.0.1")));
+
+    CHECK_TEXT(talk_send(talk, "GET", "/client/", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 8.8.8.8\r\n", JB_STR_NULL).body, "8.8.8.8");
+    CHECK_TEXT(talk_send(talk, "GET", "/client/", "X-Forwarded-For: 6.6.6.6, 7.7.7.7\r\nX-Forwarded-For: 10.1.2.3\r\n", JB_STR_NULL).body, "7.7.7.7");
+    struct reply reply = talk_send(talk, "GET", "/", "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", JB_STR_NULL);
+    CHECK(!reply_header(reply, "Strict-Transport-Security").data);
+}
+
 /* ---- failures ----------------------------------------------------------------------------------------------------------------------- */
 
 JB_FIBER_TEST("our own failure shows a request number and nothing of the inside")
@@ -168,6 +178,23 @@ JB_FIBER_TEST("streams: a download with a Korean name, and events")
     CHECK(jb_str_starts(reply_header(reply, "Content-Type"), JB_STR("text/event-stream")));
     CHECK(has(reply.body, "id: 7\ndata: {\"percent\":\"50\"}\n\n"));
     CHECK_INT(talk_send(talk, "HEAD", "/download/", NULL, JB_STR_NULL).body.size, 0);
+}
+
+JB_FIBER_TEST("a stream that fails before its first byte is answered with the reason")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    struct reply reply = talk_get(talk, "/download/nothing/");
+
+    CHECK_INT(reply.status, 422);
+    CHECK(has(reply.body, "no such column"));
+    CHECK(!reply_header(reply, "Content-Disposition").data);
+}
+
+JB_FIBER_TEST("caches are told that pages differ by what a client accepts")
+{
+    struct talk *talk = talk_open(scope, SITE());
+
+    CHECK_TEXT(reply_header(talk_get(talk, "/"), "Vary"), "Accept, Accept-Language, Cookie, Authorization");
 }
 
 /* ---- limits and files --------------------------------------------------------------------------------------------------------------------------- */

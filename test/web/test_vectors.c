@@ -55,6 +55,8 @@ JB_TEST("hosts are allowed as Django allows them")
     CHECK(!jb__host_allowed(JB_STR("example.com"), JB_STR("*.example.com")));
     CHECK(!jb__host_allowed(JB_STR("aexample.com"), JB_STR("*.example.com")));
     CHECK(!jb__host_allowed(JB_STR("x"), JB_STR("*.,.,,")));
+    CHECK(jb__host_allowed(JB_STR(""), JB_STR("a, *")));
+    CHECK(!jb__host_allowed(JB_STR(""), JB_STR("a, .b, ,")));
 }
 
 JB_TEST("next addresses are safe as Django says, or refused")
