@@ -19,7 +19,7 @@
     "create table main.jb_match (id integer primary key, target integer not null, state integer not null);"                                               \
     "create table main.jb_key (id integer primary key, key integer not null);"                                                                            \
     "create table main.jb_refused (id integer primary key, row integer not null, compared integer not null, col text, value text, reason text not null);" \
-    "create table main.jb_meta (id_base integer not null, generation integer not null);"
+    "create table main.jb_meta (id_base integer not null, generation integer not null, indexed integer not null);"
 
 /* ---- statements ---------------------------------------------------------------------------------------------------------- */
 
@@ -104,8 +104,7 @@ static int on_progress(void *arg)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------------- */
 
-/* file:PATH?mode=ro with what means something in a URI escaped. */
-struct jb_str jb__read_only_uri(struct jb_scope *scope, const char *path)
+struct jb_str jb__file_uri(struct jb_scope *scope, const char *path, bool read_only)
 {
     struct jb_buf buf = JB_BUF_INIT(20000);
 
@@ -115,7 +114,7 @@ struct jb_str jb__read_only_uri(struct jb_scope *scope, const char *path)
             jb_buf_printf(&buf, "%%%02X", (unsigned char)*c);
         else
             jb_buf_put_char(&buf, *c);
-    jb_buf_put_z(&buf, "?mode=ro");
+    jb_buf_put_z(&buf, read_only ? "?mode=ro" : "?mode=rw");
     struct jb_str uri = jb_copy(scope, jb_buf_str(&buf));
     jb_buf_done(&buf);
     return uri;
@@ -123,7 +122,7 @@ struct jb_str jb__read_only_uri(struct jb_scope *scope, const char *path)
 
 static bool attach_target(struct jb_stage *stage, struct jb_scope *scope)
 {
-    struct jb_str uri = jb__read_only_uri(scope, jb__db_path(stage->db));
+    struct jb_str uri = jb__file_uri(scope, jb__db_path(stage->db), true);
     return jb__stage_exec(stage, scope, jb_format(scope, "attach '%.*s' as target", JB_FMT(uri)).data);
 }
 
@@ -225,7 +224,7 @@ struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const s
 
     unlink(options->path); /* of an attempt that died under the same number */
     if (connect(stage, scope, SQLITE_OPEN_CREATE) && create_table(stage, scope) && jb__stage_exec(stage, scope, TABLES) && find_id_base(stage, scope, options->head_row) &&
-        jb__stage_exec(stage, scope, jb_format(scope, "insert into main.jb_meta values (%lld, -1)", (long long)stage->id_base).data) && prepare_loading(stage, scope))
+        jb__stage_exec(stage, scope, jb_format(scope, "insert into main.jb_meta values (%lld, -1, 0)", (long long)stage->id_base).data) && prepare_loading(stage, scope))
         return stage;
     jb_stage_close(stage);
     return NULL;
@@ -234,10 +233,13 @@ struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const s
 struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options)
 {
     struct jb_stage *stage = stage_new(db, options);
+    int64_t indexed = 0;
 
-    if (connect(stage, scope, 0) && jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->id_base) &&
-        jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->generation) && prepare_loading(stage, scope))
+    if (connect(stage, scope, 0) && jb__stage_int(stage, scope, "select indexed from main.jb_meta", &indexed) && jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->id_base) &&
+        jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->generation) && prepare_loading(stage, scope)) {
+        stage->indexed = indexed != 0;
         return stage;
+    }
     jb_stage_close(stage);
     return NULL;
 }

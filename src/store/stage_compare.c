@@ -479,6 +479,7 @@ bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const stru
     if (!jb__stage_exec(stage, scope, "begin"))
         return false;
     stage->comparing = true;
+    stage->comparisons++;
     bool ok = compare_all(&compare, ret_counts);
     stage->comparing = false;
     if (!ok) {

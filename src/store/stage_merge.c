@@ -161,8 +161,13 @@ bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
     while (jb__stage_step(stage, scope, statement))
         sql = jb_format(scope, "%.*s%s;", JB_FMT(sql), (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
-    stage->indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data);
+    stage->indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data) && jb__stage_exec(stage, scope, "update main.jb_meta set indexed = 1");
     return stage->indexed;
+}
+
+bool jb__stage_copies(const struct jb_stage *stage)
+{
+    return stage->indexed && !stage->by_id && stage->comparisons < 2; /* a second one means that somebody writes there */
 }
 
 /* ---- on the writer ------------------------------------------------------------------------------------------------------------------ */
@@ -182,10 +187,16 @@ static bool on_writer_exec(sqlite3 *writer, void *arg)
     return jb__sqlite_exec(merge->scope, writer, merge->sql[0]);
 }
 
+/* Read-only, but for the copy into an empty table: SQLite copies b-trees only from a file that it may write. It would then lock the staging file too, so a comparison under the
+ * lock is only possible without. */
 bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
 {
-    struct jb_str uri = jb__read_only_uri(scope, stage->path);
-    struct merge merge = { .stage = stage, .scope = scope, .sql = { jb_format(scope, "attach '%.*s' as " SCHEMA "; pragma " SCHEMA ".cache_size = -8192", JB_FMT(uri)).data } };
+    struct jb_str uri = jb__file_uri(scope, stage->path, !jb__stage_copies(stage));
+    struct merge merge = {
+        .stage = stage,
+        .scope = scope,
+        .sql = { jb_format(scope, "attach '%.*s' as " SCHEMA "; pragma " SCHEMA ".journal_mode = off; pragma " SCHEMA ".synchronous = off; pragma " SCHEMA ".cache_size = -8192", JB_FMT(uri)).data },
+    };
 
     stage->attached = jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
     return stage->attached;
@@ -365,7 +376,7 @@ bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *
         .sql = { jb_format(scope, "select exists (select 1 from main.%.*s)", JB_FMT(table)).data, jb_format(scope, "insert into main.%.*s select * from " SCHEMA ".%.*s", JB_FMT(table), JB_FMT(table)).data },
     };
 
-    if (!stage->indexed || stage->by_id) {
+    if (!jb__stage_copies(stage)) {
         *ret_possible = false;
         return true;
     }

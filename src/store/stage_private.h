@@ -28,6 +28,7 @@ struct jb_stage {
     bool attached; /* to the writer */
     bool indexed;  /* as the target is */
     bool key_indexed;
+    int comparisons;
     int key_group;
     bool comparing;         /* refusals are of the comparison, forgotten when it is repeated */
     int64_t id_base;        /* id of a staged row = id_base + row of the sheet */
@@ -50,8 +51,10 @@ bool jb__stage_step(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt
 /* The sum of the numbers of the tables that decide about this import. */
 struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_stage *stage, const char *schema);
 
-/* file:PATH?mode=ro with what means something in a URI escaped. */
-struct jb_str jb__read_only_uri(struct jb_scope *scope, const char *path);
+/* file:PATH?mode=… with what means something in a URI escaped. */
+struct jb_str jb__file_uri(struct jb_scope *scope, const char *path, bool read_only);
+/* The merge is one copy of b-trees into an empty table. */
+bool jb__stage_copies(const struct jb_stage *stage);
 
 /* Pairs of a staged row and the row of the table that it meets. */
 struct jb__pairs {

@@ -294,25 +294,38 @@ static bool find_duplicates(struct jb__attempt *attempt)
     return true;
 }
 
+/* The job's notes are a JSON list of sentences. */
+static void add_note(struct jb__attempt *attempt, struct jb_str note)
+{
+    struct jb_str old = attempt->job.notes;
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_json_writer writer;
+
+    jb_json_start(&writer, &buf);
+    jb_json_array(&writer);
+    jb_json_text(&writer, note);
+    if (old.size > 2) { /* "[…" goes on behind ours */
+        jb_buf_put_char(&buf, ',');
+        jb_buf_put(&buf, jb_str_slice(old, 1, old.size));
+    } else {
+        jb_json_array_end(&writer);
+    }
+    attempt->job.notes = jb_copy(attempt->scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+}
+
 static void note_unknown_columns(struct jb__attempt *attempt)
 {
     const struct jb__plan *plan = attempt->plan;
     struct jb_scope *scope = attempt->scope;
     struct jb_str list = JB_STR("");
-    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
-    struct jb_json_writer writer;
 
+    attempt->job.notes = JB_STR_NULL; /* of an earlier attempt */
     if (plan->unknown_count == 0)
         return;
     for (size_t i = 0; i < plan->unknown_count; i++)
         list = jb_format(scope, "%.*s%s‘%.*s’", JB_FMT(list), i ? ", " : "", JB_FMT(plan->unknown[i]));
-    struct jb_str note = jb_format(scope, JB_L(scope, "열 %zu개는 넣지 않습니다: %.*s. 아는 머리글이 아닙니다.", "%zu columns are ignored: %.*s. They match no field."), plan->unknown_count, JB_FMT(list));
-    jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    jb_json_text(&writer, note);
-    jb_json_array_end(&writer);
-    attempt->job.notes = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
+    add_note(attempt, jb_format(scope, JB_L(scope, "열 %zu개는 넣지 않습니다: %.*s. 아는 머리글이 아닙니다.", "%zu columns are ignored: %.*s. They match no field."), plan->unknown_count, JB_FMT(list)));
 }
 
 static void stage_index_blocking(void *arg)
@@ -359,7 +372,7 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
     if (!find_duplicates(attempt))
         return false;
-    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && will_write(attempt) && !refers(attempt->model);
+    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model);
     return !copies || index_for_copy(attempt);
 }
 
@@ -432,6 +445,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok && is_sealed(attempt, &sealed)) {
         attempt->stage_path = sealed;
         attempt->counts.rows = attempt->job.rows;
+        jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
         ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
         ok = stage_rows(attempt, reader_thread, opening.sheet);
@@ -496,12 +510,31 @@ static bool end_without_rows(struct jb__attempt *attempt, const char *status, co
     return ok;
 }
 
+/* A confirmed import does what was shown or nothing: when the table has changed so that something else would happen, it is shown again. */
+static bool differs_from_shown(const struct jb__attempt *attempt)
+{
+    const struct jb__counts *now = &attempt->counts;
+    const struct import_job *shown = &attempt->job;
+
+    return attempt->options.confirmed && attempt->options.import.on_error == JB_ABORT &&
+           (now->new_rows != shown->new_rows || now->changed != shown->changed || now->unchanged != shown->unchanged || now->skipped != shown->skipped);
+}
+
+static bool show_again(struct jb__attempt *attempt)
+{
+    attempt->options.confirmed = false;
+    add_note(attempt, jb_str_of(JB_L(attempt->scope, "그사이 표가 바뀌어 다시 견주었습니다. 다시 확인하세요.", "The table changed meanwhile, so the file was compared again. Confirm once more.")));
+    return seal(attempt);
+}
+
 static bool decide(struct jb__attempt *attempt)
 {
     const struct jb_import_options *options = &attempt->options.import;
 
     if (options->on_error == JB_ABORT && attempt->counts.refused > 0)
         return jb__fail_refused(attempt);
+    if (differs_from_shown(attempt))
+        return show_again(attempt);
     if (options->dry_run)
         return end_without_rows(attempt, "done", NULL);
     if (options->confirm && !attempt->options.confirmed)

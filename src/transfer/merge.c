@@ -84,7 +84,7 @@ static bool merge_rows(struct jb__attempt *attempt)
 }
 
 /* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
-static bool compare_again(struct jb__attempt *attempt, bool *ret_differs)
+static bool compare_again(struct jb__attempt *attempt)
 {
     struct jb__counts before = attempt->counts;
     struct jb_stage_counts counts;
@@ -92,7 +92,9 @@ static bool compare_again(struct jb__attempt *attempt, bool *ret_differs)
     if (!jb__compare(attempt, 0, 0, &counts))
         return false;
     jb__counts_take(attempt, &counts);
-    *ret_differs = before.new_rows != counts.new_rows || before.changed != counts.changed || before.unchanged != counts.unchanged;
+    bool differs = before.new_rows != counts.new_rows || before.changed != counts.changed || before.unchanged != counts.unchanged;
+    if (attempt->options.confirmed && differs) /* the next attempt shows it again */
+        return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "그사이 표가 바뀌었습니다.", "The table changed meanwhile."));
     return attempt->counts.refused == 0 || jb__fail_refused(attempt);
 }
 
@@ -110,7 +112,7 @@ static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct
 static bool merge_abort(struct jb__attempt *attempt)
 {
     struct jb__ending ending = { .status = "done" };
-    bool fresh, differs = false, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
+    bool fresh, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
 
     for (int tries = 0; ok; tries++) {
         struct jb_tx *tx = open_merge(attempt, &fresh);
@@ -119,10 +121,10 @@ static bool merge_abort(struct jb__attempt *attempt)
         if (!fresh && tries < TRIES_OUTSIDE) {
             jb_rollback(tx);
             jb__merge_close(attempt);
-            ok = compare_again(attempt, &differs);
+            ok = compare_again(attempt);
             continue;
         }
-        ok = fresh || compare_again(attempt, &differs);
+        ok = fresh || compare_again(attempt);
         if (ok) {
             ok = merge_in(attempt, tx, &ending);
         } else {
