@@ -45,8 +45,14 @@ static void open_blocking(void *arg)
 
     opening->sheet = jb_sheet_open(scope, opening->path, attempt->job.file_name,
         &(struct jb_sheet_options){ .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding });
-    if (!opening->sheet)
+    if (!opening->sheet) {
+        if (jb_error(scope) != JB_NOT_FOUND)
+            return;
+        struct jb_str text = jb_failure_text(scope); /* a sheet of a file that is there: bad input */
+        jb_failure_clear(scope);
+        jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
         return;
+    }
     if (jb_sheet_next(opening->sheet, scope, &head))
         opening->ok = jb__plan_map(attempt->plan, scope, opening->sheet, &head, options->mode);
     else if (!jb_failure(scope))
@@ -404,9 +410,11 @@ void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *
 bool jb__fail_refused(struct jb__attempt *attempt)
 {
     struct jb_scope *scope = attempt->scope;
-    return jb_fail(scope, JB_INVALID,
-        JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\"."),
-        (long long)attempt->counts.refused);
+    struct jb_str text = jb_format(scope, JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\"."), (long long)attempt->counts.refused);
+
+    if (attempt->counts.refused == 1 && jb_language(scope) == JB_EN)
+        return jb_fail(scope, JB_INVALID, "Nothing was applied: 1 row was refused. Correct it, or choose \"skip those rows\".");
+    return jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
 }
 
 static bool is_sealed(const struct jb__attempt *attempt, struct jb_str *ret_path)
