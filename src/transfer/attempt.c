@@ -5,9 +5,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 #include "base/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- the sheet, on the reader's thread ------------------------------------------------------------------------------------ */
@@ -417,10 +417,11 @@ bool jb__fail_refused(struct jb__attempt *attempt)
     return jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
 }
 
-static bool is_sealed(const struct jb__attempt *attempt, struct jb_str *ret_path)
+/* The sealed file becomes this attempt's own: should it die, the next one stages the upload again rather than trust a file that was being written. */
+static bool take_sealed(const struct jb__attempt *attempt)
 {
-    *ret_path = jb_format(attempt->scope, "%s/%lld.sealed", attempt->transfer->spool_dir, (long long)attempt->job.id);
-    return attempt->options.confirmed && access(ret_path->data, R_OK) == 0;
+    struct jb_str path = jb_format(attempt->scope, "%s/%lld.sealed", attempt->transfer->spool_dir, (long long)attempt->job.id);
+    return attempt->options.confirmed && rename(path.data, attempt->stage_path.data) == 0;
 }
 
 static void count_blocking(void *arg)
@@ -444,14 +445,12 @@ static bool count_refused(struct jb__attempt *attempt)
 static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reader_thread)
 {
     struct opening opening = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "open"), .path = jb__spool_path(attempt->scope, attempt->transfer, attempt->job.spool).data };
-    struct jb_str sealed;
 
     jb_thread_call(reader_thread, open_blocking, &opening);
     bool ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
     if (ok)
         note_unknown_columns(attempt);
-    if (ok && is_sealed(attempt, &sealed)) {
-        attempt->stage_path = sealed;
+    if (ok && take_sealed(attempt)) {
         attempt->counts.rows = attempt->job.rows;
         jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
         ok = open_stage(attempt, true) && count_refused(attempt);
