@@ -55,7 +55,8 @@ static struct jb_str value_text(const struct form *form, const struct jb_field *
         return jb__amount(scope, value.decimal, false);
     if (value.type == JB_TIME) {
         struct jb_civil civil = jb_zone_civil(jb_zone_of(form->req), (struct jb_time){ value.number });
-        return jb_format(scope, "%04d-%02d-%02dT%02d:%02d", civil.year, civil.month, civil.day, civil.hour, civil.minute);
+        struct jb_str text = jb_format(scope, "%04d-%02d-%02dT%02d:%02d", civil.year, civil.month, civil.day, civil.hour, civil.minute);
+        return civil.second ? jb_format(scope, "%.*s:%02d", JB_FMT(text), civil.second) : text; /* saving must not cut them off */
     }
     return jb_value_text(scope, value);
 }

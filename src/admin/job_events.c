@@ -5,7 +5,8 @@
 #include "admin_private.h"
 #include "job_fields.h"
 
-enum { PING_S = 15 };
+enum { PING_S = 15,
+    LOOK_S = 1 }; /* whether the server stops: it waits for open streams */
 
 static bool has_ended(struct jb_str status)
 {
@@ -135,7 +136,7 @@ void jb__fields_json(struct jb_scope *scope, const struct jb__fields *fields, st
     jb_json_put(writer, "job", jb_v(fields->job_id));
     jb_json_put(writer, "status", jb_v(fields->status));
     jb_json_put(writer, "status_words", jb_v(jb__status_words(scope, fields->status)));
-    jb_json_put(writer, "step", jb_v(fields->step));
+    jb_json_put(writer, "step", jb_v(fields->import || fields->ended ? fields->step : JB_MIN(fields->step, 1)));
     jb_json_put(writer, "progress", jb_v(fields->progress));
     jb_json_put(writer, "percent", jb_v(jb__number(scope, fields->progress)));
     jb_json_put(writer, "rows", jb_v(jb__number(scope, fields->rows)));
@@ -168,8 +169,8 @@ static bool send(struct jb_request *req, struct jb_scope *scope, int64_t id, con
     return ok;
 }
 
-/* Sends what there is and waits for more. false when the stream is over. */
-static bool send_round(struct jb_request *req, struct jb_scope *scope, int64_t job_id, int64_t *last)
+/* Sends what there is and waits a moment for more. false when the stream is over. */
+static bool send_round(struct jb_request *req, struct jb_scope *scope, int64_t job_id, int64_t *last, int64_t *ping_us)
 {
     struct import_job job;
     struct jb__fields fields;
@@ -194,24 +195,29 @@ static bool send_round(struct jb_request *req, struct jb_scope *scope, int64_t j
         send(req, scope, -1, &fields);
         return false;
     }
-    jb_deadline_set(scope, jb_monotonic_us() + PING_S * JB_SECOND_US);
+    jb_deadline_set(scope, jb_monotonic_us() + LOOK_S * JB_SECOND_US);
     if (jb_job_wait(scope, job_id, *last))
         return true;
-    return jb_error(scope) == JB_TIMEOUT && jb_events_ping(req->http);
+    if (jb_error(scope) != JB_TIMEOUT)
+        return false;
+    if (jb_monotonic_us() < *ping_us)
+        return true;
+    *ping_us = jb_monotonic_us() + PING_S * JB_SECOND_US;
+    return jb_events_ping(req->http);
 }
 
 static bool stream_events(struct jb_request *req, void *arg)
 {
     const struct import_job *job = arg;
     struct jb_str after = jb_http_header(req->http, "Last-Event-ID");
-    int64_t last = -1;
+    int64_t last = -1, ping_us = jb_monotonic_us() + PING_S * JB_SECOND_US;
     bool more = true;
 
     if (!jb_str_to_int64(after, &last))
         last = -1;
     while (more && !jb_http_gone(req->http) && !jb_stopping()) {
         struct jb_scope *scope = jb_scope_child(req->scope, "event");
-        more = send_round(req, scope, job->id, &last);
+        more = send_round(req, scope, job->id, &last, &ping_us);
         jb_scope_end(scope);
     }
     return true;

@@ -271,10 +271,20 @@ struct jb_response *jb__job_view(struct jb_request *req)
 
 /* ---- what can be done ------------------------------------------------------------------------------------------------------------------ */
 
+/* Who may no longer import or export the model may not set an old job of theirs going either. */
+static bool still_allowed(struct jb_scope *scope, const struct import_job *job)
+{
+    const struct jb_model *model = model_of(scope, job->model);
+    if (!model)
+        return true; /* the job will say that it is gone */
+    return jb_require(scope, jb_format(scope, "%s.%.*s_%.*s", model->app, JB_FMT(job->kind), JB_FMT(jb_model_name(model, scope))));
+}
+
 static struct jb_response *act(struct jb_request *req, bool (*deed)(struct jb_scope *scope, int64_t job))
 {
     struct import_job job;
-    if (!jb__job_read(req, &job) || !deed(req->scope, job.id))
+    bool starts = deed == jb_job_retry || deed == jb_import_confirm;
+    if (!jb__job_read(req, &job) || (starts && !still_allowed(req->scope, &job)) || !deed(req->scope, job.id))
         return jb_problem(req);
     return jb_redirect_to(req, jb_format(req->scope, "/admin/jobs/%lld/", (long long)job.id));
 }

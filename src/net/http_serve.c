@@ -235,7 +235,7 @@ static void request_finish(struct jb__exchange *exchange)
     }
     if (exchange->begun && !exchange->ended && !exchange->broken && (exchange->bodyless || (!exchange->chunked && exchange->answer_left == 0)))
         jb_http_end(http); /* everything announced was written */
-    if (!exchange->ended || exchange->gone)
+    if (!exchange->ended || exchange->gone || exchange->connection->server->stopping)
         exchange->keep_alive = false;
     log_access(exchange);
 }

@@ -37,7 +37,7 @@ static void put_caching(struct jb_request *req, const struct jb_response *respon
 
     if (jb_str_starts(control, JB_STR("public")))
         return;
-    if (!control.data)
+    if (!control.data && !response->events) /* net says it of events */
         put(head, "Cache-Control", is_private(req) ? JB_STR("private, max-age=0, must-revalidate") : JB_STR("max-age=0, must-revalidate"));
     if (!header_of(response, "Vary").data)
         put(head, "Vary", JB_STR("Accept, Accept-Language, Cookie, Authorization"));

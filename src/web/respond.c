@@ -88,7 +88,6 @@ struct jb_response *jb_respond_events(struct jb_request *req, bool (*stream)(str
 {
     struct jb_response *response = jb_respond(req, 200, NULL, JB_STR_NULL);
 
-    jb_response_header(response, "Cache-Control", JB_STR("no-store"));
     response->stream = stream;
     response->stream_arg = arg;
     response->events = true;

@@ -2,6 +2,7 @@
 """The API and the cash book's own page, as a program or a browser without scripts sees them."""
 import json
 import re
+import sqlite3
 import time
 
 import pytest
@@ -163,3 +164,53 @@ def test_errors_of_the_api_are_problem_documents_with_the_request_id(site, clerk
     answer = requests.get(address + "/api/jobs/999", headers=clerk, timeout=30)
     problem = json.loads(answer.text)
     assert answer.status_code == 404 and problem["status"] == 404 and problem["title"] and "request_id" in problem
+
+
+def test_a_list_without_a_search_box_ignores_words(site, clerk):
+    site.run("user", "grant", "clerk", "cash.view_closedmonth")
+    address = site.serve()
+    session = sign_in(address, "clerk")
+    assert session.get(address + "/admin/cash/closedmonth/?q=x", timeout=30).status_code == 200
+    assert session.get(address + "/admin/cash/closedmonth/", timeout=30).status_code == 200
+
+
+def form_token(page):
+    return re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text).group(1)
+
+
+def test_a_preview_is_not_applied_by_who_may_no_longer_import(site, clerk):
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    token = form_token(session.get(address + "/admin/cash/cashbook/import/", timeout=30))
+    answer = session.post(address + "/admin/cash/cashbook/import/", files={"csrfmiddlewaretoken": (None, token), "file": ("a.csv", rows(line(1)))}, timeout=60)
+    job = re.search(r"/admin/jobs/(\d+)/", answer.url).group(0)
+    limit = time.monotonic() + HANG_SECONDS
+    while f'action="{job}confirm/"' not in answer.text:
+        assert time.monotonic() < limit, answer.text
+        answer = session.get(address + job, timeout=30)
+    site.run("user", "add", "other", "--staff", "--password-stdin", stdin=b"correct horse\n")
+    with sqlite3.connect(site.path("jangbu.db")) as database:
+        database.execute("update auth_grant set user_id = (select id from auth_user where username = 'other') where permission = 'cash.import_cashbook'")
+    refused = session.post(address + job + "confirm/", data={"csrfmiddlewaretoken": token}, timeout=30)
+    assert refused.status_code == 403 and session.get(address + job, timeout=30).status_code == 200
+    assert session.get(address + "/admin/cash/cashbook/1/", timeout=30).status_code == 404
+
+
+def test_an_export_of_an_unknown_column_says_so(site):
+    person(site, "exporter", "cash.export_cashbook")
+    address = site.serve()
+    session = sign_in(address, "exporter")
+    token = form_token(session.get(address + "/admin/cash/cashbook/export/", timeout=30))
+    answer = session.post(address + "/admin/cash/cashbook/export/", data={"csrfmiddlewaretoken": token, "format": "csv", "columns": "password"}, timeout=30)
+    assert answer.status_code == 422 and "password" in answer.text
+
+
+def test_a_server_stops_although_somebody_watches_a_job(site, clerk):
+    process = site.start("serve", "--listen", "127.0.0.1:0", "--threads", "1")
+    address = site.wait_log(process, r"listening on (http://\S+)").group(1)
+    location = requests.post(address + "/api/cash/cashbook/export", headers=clerk, timeout=30).headers["Location"]
+    job = location.rsplit("/", 1)[1]
+    with sign_in(address, "clerk").get(f"{address}/admin/jobs/{job}/events", stream=True, timeout=HANG_SECONDS) as events:
+        assert events.status_code == 200
+        site.stop(process)
+        list(events.iter_content(None))  # the end is a proper one: at the drain's deadline the connection would be cut

@@ -320,6 +320,35 @@ JB_FIBER_TEST("a stopping server ends idle connections, lets requests finish and
     close(stopping.site.fd);
 }
 
+static void handle_stream(struct jb_http *http, void *arg)
+{
+    struct seen *seen = arg;
+    CHECK(jb_http_begin(http, 200, NULL, 0, -1));
+    CHECK(jb_http_write(http, "a", 1));
+    seen->entered = true;
+    while (seen->bytes == 0 && jb_continue(http->scope))
+        jb_yield();
+    jb_http_end(http);
+}
+
+JB_FIBER_TEST("a stopping server does not wait for another request where an answer had begun before")
+{
+    struct seen seen = { 0 };
+    struct stopping stopping = { .site = site_open(scope, handle_stream, &seen, (struct jb_http_limits){ 0 }), .patience_us = 3600 * JB_SECOND_US };
+    struct jb_stream *busy = dial(scope, &stopping.site);
+    say(scope, busy, GET("/"));
+    while (!seen.entered)
+        jb_yield();
+    jb_fiber_start("stop", stop, &stopping);
+    jb_yield();
+    seen.bytes = 1;
+    CHECK_TEXT(hear(scope, busy, NULL), OK_HEAD "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
+    jb_stream_close(busy);
+    while (!stopping.done)
+        jb_yield();
+    close(stopping.site.fd);
+}
+
 JB_FIBER_TEST("a stopping server cancels what does not end by its deadline")
 {
     struct seen seen = { 0 };

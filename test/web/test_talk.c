@@ -176,6 +176,8 @@ JB_FIBER_TEST("streams: a download with a Korean name, and events")
     CHECK_TEXT(reply_header(reply, "X-Frame-Options"), "DENY");
     reply = talk_get(talk, "/events/");
     CHECK(jb_str_starts(reply_header(reply, "Content-Type"), JB_STR("text/event-stream")));
+    CHECK_TEXT(reply_header(reply, "Cache-Control"), "no-store");
+    CHECK(jb_str_find(reply.head, JB_STR("Cache-Control"), jb_str_find(reply.head, JB_STR("Cache-Control"), 0) + 1) == SIZE_MAX);
     CHECK(has(reply.body, "id: 7\ndata: {\"percent\":\"50\"}\n\n"));
     CHECK_INT(talk_send(talk, "HEAD", "/download/", NULL, JB_STR_NULL).body.size, 0);
 }
