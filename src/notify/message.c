@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
-#define WORD_BYTES 45   /* 60 characters of base64: with =?UTF-8?B??= an encoded word stays below 75 (RFC 2047 2) */
+#define WORD_BYTES 39   /* 52 characters of base64: with "Subject: =?UTF-8?B?" and "?=" a line stays below 76 (RFC 2047 2) */
 #define LINE_BYTES 57   /* 76 characters */
 #define ADDRESS_MAX 254 /* RFC 5321 4.5.3.1.3 */
 
