@@ -62,124 +62,6 @@ static void open_blocking(void *arg)
         jb_wrap(scope, "%.*s", JB_FMT(attempt->job.file_name));
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------------------------- */
-
-static const struct jb__target *target_of(const struct jb__plan *plan, const struct jb_field *field)
-{
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->targets[i].field == field)
-            return &plan->targets[i];
-    return NULL;
-}
-
-static struct jb_str sentence_of(struct jb_scope *scope, const struct jb_stage_refusal *refusal, struct jb_str heading)
-{
-    switch (refusal->conflict) {
-    case JB_STAGE_DUPLICATE:
-        if (jb_language(scope) == JB_KO)
-            return jb_format(scope, "%lld행과 ‘%.*s’이(가) 같습니다. 하나만 남기세요.", (long long)refusal->other_row, JB_FMT(heading));
-        return jb_format(scope, "It repeats the \"%.*s\" of row %lld. Keep one.", JB_FMT(heading), (long long)refusal->other_row);
-    case JB_STAGE_EXISTS:
-        return jb_str_of(JB_L(scope, "이미 있는 행입니다. 빼거나 ‘있으면 고치기(upsert)’로 가져오세요.", "The row exists already. Take it out, or import with the mode \"upsert\"."));
-    case JB_STAGE_UNKNOWN:
-        return jb_str_of(JB_L(scope, "표에 없는 행입니다. 빼거나 ‘없으면 넣기(upsert)’로 가져오세요.", "The table has no such row. Take it out, or import with the mode \"upsert\"."));
-    case JB_STAGE_TAKEN:
-        return jb_str_of(JB_L(scope, "다른 행이 이미 쓰고 있는 값입니다. 고쳐 적으세요.", "Another row has this value already. Correct it."));
-    case JB_STAGE_MISSING:
-        return jb_str_of(JB_L(scope, "가리키는 행이 없습니다. 먼저 등록하거나 고쳐 적으세요.", "It refers to a row that does not exist. Add that first, or correct the value."));
-    default:
-        return refusal->reason;
-    }
-}
-
-struct comparing {
-    struct jb__attempt *attempt;
-    struct jb_scope *scope;
-    int64_t after_row, last_row, refused;
-    struct jb_stage_counts counts;
-    bool first, duplicates, ok;
-};
-
-static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
-{
-    struct comparing *comparing = arg;
-    const struct jb__attempt *attempt = comparing->attempt;
-    const struct jb__target *target = refusal->field ? target_of(attempt->plan, refusal->field) : NULL;
-    int64_t limit = attempt->options.import.limit_refused;
-    struct jb_str heading = target ? target->heading : refusal->field ? jb_field_label(scope, refusal->field, jb_language(scope))
-                                                                      : JB_STR("");
-    struct jb_str column = target ? target->name : refusal->field ? jb_str_of(refusal->field->name)
-                                                                  : JB_STR_NULL;
-
-    if (limit > 0 && attempt->counts.refused + ++comparing->refused >= limit)
-        return jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
-    return jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading));
-}
-
-static void on_share(void *arg, double share)
-{
-    struct comparing *comparing = arg;
-    jb__progress_share(&comparing->attempt->progress, share, 0);
-}
-
-static void compare_blocking(void *arg)
-{
-    struct comparing *comparing = arg;
-    struct jb__attempt *attempt = comparing->attempt;
-    const struct jb_import_options *options = &attempt->options.import;
-
-    if (comparing->duplicates) {
-        comparing->ok = jb_stage_duplicates(attempt->stage, comparing->scope, on_refused, comparing, &comparing->counts.refused);
-        return;
-    }
-    struct jb_stage_compare how = {
-        .insert_only = options->mode == JB_INSERT,
-        .update_only = options->mode == JB_UPDATE_ONLY,
-        .ignore_existing = options->mode == JB_INSERT && options->ignore_existing,
-        .after_row = comparing->after_row,
-        .last_row = comparing->last_row,
-        .no_checks = attempt->checked_early && comparing->first,
-        .check_state = attempt->check_state,
-        .refuse = on_refused,
-        .arg = comparing,
-        .progress = comparing->first ? on_share : NULL,
-    };
-    comparing->ok = jb_stage_compare(attempt->stage, comparing->scope, &how, &comparing->counts);
-}
-
-static bool run_comparing(struct jb__attempt *attempt, struct comparing *comparing)
-{
-    struct jb_scope *scope = jb_scope_child(attempt->scope, "compare");
-
-    comparing->attempt = attempt;
-    comparing->scope = scope;
-    jb_fiber_allow_wait(true); /* also asked under the lock, when the table would not stand still */
-    jb_thread_call(attempt->thread, compare_blocking, comparing);
-    jb_fiber_allow_wait(false);
-    if (!comparing->ok)
-        jb_failure_pass(scope, attempt->scope);
-    jb_scope_end(scope);
-    return comparing->ok;
-}
-
-static bool prepare_check(struct jb__attempt *attempt)
-{
-    return !attempt->model->check_prepare || attempt->model->check_prepare(attempt->scope, &attempt->check_state);
-}
-
-bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts)
-{
-    struct comparing comparing = { .after_row = after_row, .last_row = last_row, .first = !attempt->compared };
-
-    if (attempt->compared && !prepare_check(attempt))
-        return false;
-    attempt->compared = true;
-    if (!run_comparing(attempt, &comparing))
-        return false;
-    *ret_counts = comparing.counts;
-    return true;
-}
-
 /* ---- staging ------------------------------------------------------------------------------------------------------------------ */
 
 struct reading {
@@ -287,17 +169,7 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
     jb_scope_end(staging.scope);
     attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
     attempt->was_empty = staging.ok && staging.empty;
-    return staging.ok && prepare_check(attempt);
-}
-
-static bool find_duplicates(struct jb__attempt *attempt)
-{
-    struct comparing comparing = { .duplicates = true };
-
-    if (!run_comparing(attempt, &comparing))
-        return false;
-    attempt->counts.refused += comparing.counts.refused;
-    return true;
+    return staging.ok && jb__compare_prepare(attempt);
 }
 
 /* The job's notes are a JSON list of sentences. */
@@ -376,7 +248,7 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     if (attempt->counts.rows == 0)
         return fail_no_rows(attempt->scope, attempt, true);
     jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
-    if (!find_duplicates(attempt))
+    if (!jb__compare_duplicates(attempt))
         return false;
     bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model);
     return !copies || index_for_copy(attempt);

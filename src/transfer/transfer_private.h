@@ -166,7 +166,7 @@ struct jb__checker {
     struct jb__counts counts; /* rows, refused, errors */
 };
 void jb__checker_run(void *checker); /* for jb_thread_call */
-/* ---- attempt.c, merge.c, finish.c ------------------------------------------------------------------------------------------ */
+/* ---- attempt.c, compare.c, merge.c, finish.c ------------------------------------------------------------------------------------------ */
 
 struct jb__attempt {
     struct jb_scope *outer; /* the caller's */
@@ -190,6 +190,10 @@ struct jb__attempt {
 };
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
+/* The state for the model's checks. */
+bool jb__compare_prepare(struct jb__attempt *attempt);
+/* Refuses rows that repeat the key of an earlier one. */
+bool jb__compare_duplicates(struct jb__attempt *attempt);
 /* Compares the rows of (after_row, last_row]; last_row 0: to the end. Also under the writer's lock. */
 bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
