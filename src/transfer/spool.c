@@ -69,7 +69,8 @@ struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name)
     spool->path = jb__spool_path(scope, spool->transfer, spool->file).data;
     spool->fd = open(spool->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (spool->fd < 0) {
-        jb_fail_errno(scope, errno, JB_L(scope, "받을 파일 %s 만들기", "making the spool file %s"), spool->path);
+        /* our folder, whatever is wrong with it: UNAVAILABLE is logged, and its path told to nobody else */
+        jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "받을 파일 %s을(를) 만들지 못했습니다: %s", "The spool file %s cannot be made: %s"), spool->path, strerror(errno));
         return NULL;
     }
     (void)flock(spool->fd, LOCK_EX | LOCK_NB); /* nobody else knows the name yet */

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define COOKIE_NAME "sessionid"
+#define FLASH_CHARS_MAX 300
+#define FLASH_BYTES_KEPT ((size_t)JB_SESSION_DATA_MAX / 4)
 
 const struct jb_model jb_auth_session = {
     .app = "auth",
@@ -236,9 +238,13 @@ struct jb_str jb__session_cookie(struct jb_request *req)
 
 /* ---- messages for the next page ------------------------------------------------------------------------------------------------------------- */
 
+/* What nobody has come to read makes room: a message is no reason to fail what was done. */
 bool jb_flash(struct jb_request *req, const char *kind, struct jb_str message)
 {
     struct jb_str before = jb_session_get(req, "flash");
 
+    if (before.size > FLASH_BYTES_KEPT)
+        before = JB_STR_NULL;
+    message = jb_utf8_first(jb__clean_text(req->scope, message), FLASH_CHARS_MAX);
     return jb_session_set(req, "flash", jb_format(req->scope, "%.*s%s\x1f%.*s\x1e", JB_FMT(before), kind, JB_FMT(message)));
 }

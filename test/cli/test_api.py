@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API and the cash book's own page, as a program or a browser without scripts sees them."""
 import json
+import os
 import re
 import sqlite3
 import time
@@ -214,3 +215,10 @@ def test_a_server_stops_although_somebody_watches_a_job(site, clerk):
         assert events.status_code == 200
         site.stop(process)
         list(events.iter_content(None))  # the end is a proper one: at the drain's deadline the connection would be cut
+
+
+def test_a_spool_folder_that_is_gone_is_not_told_to_strangers(site, clerk):
+    address = site.serve()
+    os.rename(site.path("spool"), site.path("elsewhere"))
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1)), headers=clerk, timeout=30)
+    assert answer.status_code == 503 and site.folder not in answer.text

@@ -159,6 +159,16 @@ TEST_HELPER struct jb_response *show_client(struct jb_request *req)
     return jb_respond(req, 200, "text/plain", req->client);
 }
 
+TEST_HELPER struct jb_response *leave_message(struct jb_request *req)
+{
+    char text[2000];
+
+    memset(text, 'a', sizeof text);
+    if (!jb_flash(req, "ok", JB_STR("어떤 일을 끝냈습니다")) || !jb_flash(req, "ok", (struct jb_str){ text, sizeof text }))
+        return jb_problem(req);
+    return jb_respond(req, 200, "text/plain", JB_STR("done"));
+}
+
 /* Signs out elsewhere while this request is on its way, then leaves a message. */
 TEST_HELPER struct jb_response *sign_out_meanwhile(struct jb_request *req)
 {
@@ -199,6 +209,7 @@ TEST_HELPER const struct jb_route routes[] = {
     { JB_GET, "/download/nothing/", download_nothing, NULL },
     { JB_GET, "/events/", events, "events" },
     { JB_GET, "/client/", show_client, NULL },
+    { JB_GET, "/message/", leave_message, NULL },
     { JB_GET, "/meanwhile/", sign_out_meanwhile, NULL, .permission = "" },
     { JB_POST, "/upload/", post_upload, "upload", .upload = true },
     { JB_POST, "/api/items/", post_item, "api", .no_csrf = true, .permission = "" },

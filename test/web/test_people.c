@@ -127,6 +127,18 @@ JB_FIBER_TEST("five wrong passwords close a name for fifteen minutes, also for t
     jb_clock_release();
 }
 
+JB_FIBER_TEST("messages that nobody comes to read make room for newer ones")
+{
+    struct talk *talk = talk_open(scope, SITE());
+    add_user(scope, "kim", false, false);
+
+    sign_in(talk, "kim", "correct+horse", NULL);
+    for (int i = 0; i < 50; i++)
+        CHECK_INT(talk_get(talk, "/message/").status, 200);
+    CHECK(has(talk_get(talk, "/me/").body, "[ok 어떤 일을 끝냈습니다][ok aaa"));
+    CHECK(!has(talk_get(talk, "/me/").body, "[ok"));
+}
+
 JB_FIBER_TEST("a closed address does not fill the table with names")
 {
     struct talk *talk = talk_open(scope, SITE());
