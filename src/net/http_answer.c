@@ -122,8 +122,8 @@ static bool begin(struct jb__exchange *exchange, int status, const struct jb_hea
         return false;
     jb__body_settle(exchange);
     if (exchange->bad_status && status < 400) {
-        jb__answer_plain(exchange, exchange->bad_status, "the body of the request is malformed");
-        return jb_fail(exchange->http.scope, JB_INVALID, JB_L(exchange->http.scope, "보낸 내용의 형식이 올바르지 않아 400으로 답했습니다.", "The body was malformed, so the answer became %d."), exchange->bad_status);
+        jb__answer_plain(exchange, exchange->bad_status, "the body of the request was not acceptable");
+        return jb_fail(exchange->http.scope, JB_INVALID, JB_L(exchange->http.scope, "보낸 내용을 받아들일 수 없어 %d(으)로 답했습니다.", "The body was not acceptable, so the answer became %d."), exchange->bad_status);
     }
     if (exchange->bad_status)
         status = exchange->bad_status;
