@@ -49,6 +49,20 @@ static bool read_condition(struct jb_request *req, const struct jb_model *model,
     return true;
 }
 
+/* "-date id": a secret would tell itself by the order of its rows. */
+static bool check_order(struct jb_request *req, const struct jb_model *model, struct jb_str order)
+{
+    for (struct jb_str rest = order; rest.size > 0;) {
+        struct jb_str name = jb_str_cut(&rest, ' ');
+        if (name.size > 0 && name.data[0] == '-')
+            name = jb_str_slice(name, 1, name.size);
+        const struct jb_field *field = jb_record_field(&model->record, name);
+        if (name.size > 0 && (!field || field->secret))
+            return unknown(req, model, name);
+    }
+    return true;
+}
+
 /* The text fields, for search=. */
 static struct jb_str text_fields(struct jb_scope *scope, const struct jb_model *model)
 {
@@ -91,7 +105,7 @@ struct jb_response *jb__api_export(struct jb_request *req)
     options.search = jb_query_text(req, "search");
     options.search_fields = options.search.size ? jb_cstr(req->scope, text_fields(req->scope, model)) : NULL;
     options.conditions = conditions;
-    if (!jb_export_start(req->scope, model, &options, &job))
+    if (!check_order(req, model, options.order) || !jb_export_start(req->scope, model, &options, &job))
         return jb_problem(req);
     return jb__api_job_answer(req, job, 202);
 }

@@ -222,3 +222,11 @@ def test_a_spool_folder_that_is_gone_is_not_told_to_strangers(site, clerk):
     os.rename(site.path("spool"), site.path("elsewhere"))
     answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1)), headers=clerk, timeout=30)
     assert answer.status_code == 503 and site.folder not in answer.text
+
+
+def test_an_export_is_ordered_by_fields_that_may_be_seen(site, clerk):
+    site.run("user", "grant", "clerk", "cash.export_importjob")
+    address = site.serve()
+    for path, status in (("cashbook/export?order=-date%20id", 202), ("cashbook/export?order=dat", 422), ("importjob/export?order=-spool", 422)):
+        answer = requests.post(address + "/api/cash/" + path, headers=clerk, timeout=30)
+        assert answer.status_code == status, answer.text
