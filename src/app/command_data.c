@@ -43,10 +43,13 @@ int jb__command_migrate(struct jb_program *program)
     if (jb__flag(program, "plan") || jb__flag(program, "check")) {
         for (size_t i = 0; i < count; i++)
             print_step(program, &steps[i]);
-        return jb__flag(program, "check") && count > 0 ? 6 : 0;
+        return jb__flag(program, "check") && !jb__site_migrated(scope) ? 6 : 0;
     }
     if (!jb_migrate(scope, &done))
         return jb__command_failed(program);
+    for (size_t i = 0; i < count && !program->json; i++)
+        if (steps[i].destructive)
+            printf("! %.*s\n", JB_FMT(steps[i].reason));
     if (program->json)
         printf("{\"done\":%zu}\n", done);
     else if (done == 0)

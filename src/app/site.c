@@ -141,15 +141,20 @@ void jb__site_use(struct jb_scope *scope, struct jb_runtime *runtime)
 bool jb__site_migrated(struct jb_scope *scope)
 {
     struct jb_migration_step *steps;
-    size_t count;
+    size_t count, first = 0, missing = 0;
 
     if (!jb_migrate_plan(scope, &steps, &count))
         return false;
-    if (count == 0)
+    for (size_t i = count; i-- > 0;)
+        if (!steps[i].destructive) { /* a column that no model names any more stands in nobody's way, and migrate would leave it */
+            first = i;
+            missing++;
+        }
+    if (missing == 0)
         return true;
     return jb_fail(scope, JB_UNAVAILABLE,
         JB_L(scope, "표가 모델과 다릅니다 (%zu가지, 처음: %.*s). jangbu migrate를 실행하세요.", "the tables do not follow the models (%zu steps, first: %.*s). Run jangbu migrate."),
-        count, JB_FMT(steps[0].reason));
+        missing, JB_FMT(steps[first].reason));
 }
 
 /* ---- pages that belong to no app --------------------------------------------------------------------------------------------- */

@@ -213,11 +213,40 @@ static bool keep_index(struct plan *plan, sqlite3_stmt *statement, void *arg)
     return true;
 }
 
+static bool note_row(struct plan *plan, sqlite3_stmt *statement, void *arg)
+{
+    (void)plan, (void)statement;
+    *(bool *)arg = true;
+    return true;
+}
+
+/* A column that must have a value and says none: fine in an empty table, impossible beside rows that are there already. */
+static bool can_be_filled(struct plan *plan, const struct jb_model *model, const struct definitions *old)
+{
+    struct jb_str table = jb_model_table(model);
+
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
+        bool rows = false;
+        if (!jb__field_is_stored(field) || find_definition(old, jb_str_of(field->name)) != SIZE_MAX || jb__field_nullable(model, field) || field->default_text || !field->required)
+            continue;
+        if (!ask(plan, jb_cstr(plan->scope, jb_format(plan->scope, "select 1 from \"%.*s\" limit 1", JB_FMT(table))), JB_STR_NULL, note_row, &rows))
+            return false;
+        if (rows)
+            return jb_fail(plan->scope, JB_INVALID,
+                JB_L(plan->scope, "표 %.*s에 행이 있어 새 열 %s에 무엇을 적을지 알 수 없습니다. 모델에서 .default_text를 적거나 .required를 빼세요.",
+                    "Table %.*s has rows, and nothing says what its new column %s should hold there. Give the field a .default_text, or take .required away."),
+                JB_FMT(table), field->name);
+    }
+    return true;
+}
+
 static bool table_rebuild(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str changed)
 {
     struct jb_str table = jb_model_table(model), fresh = jb_format(plan->scope, "%.*s_new", JB_FMT(table));
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX), into = JB_BUF_INIT(JB__SQL_BYTES_MAX), from = JB_BUF_INIT(JB__SQL_BYTES_MAX);
 
+    if (plan->apply && !can_be_filled(plan, model, old))
+        return false;
     put_copied(plan, &into, &from, model, old);
     jb_buf_put(&sql, new_table_sql(plan, model, old, fresh));
     jb_buf_printf(&sql, ";\nINSERT INTO \"%.*s\" (%.*s)\n  SELECT %.*s FROM \"%.*s\"", JB_FMT(fresh), JB_FMT(jb_buf_str(&into)), JB_FMT(jb_buf_str(&from)), JB_FMT(table));
