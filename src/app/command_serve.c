@@ -32,6 +32,19 @@ struct listening {
     size_t count;
 };
 
+/* Several sockets of one address share it, and would share it with another program that does the same: half of the visitors would meet the other one. */
+static bool is_free(struct jb_scope *scope, struct jb_str address)
+{
+    int fd;
+
+    if (jb_str_starts(address, JB_STR("unix:")))
+        return true;
+    if (!jb_listen(scope, address, false, &fd))
+        return false;
+    close(fd);
+    return true;
+}
+
 /* One socket per address and thread, so that the kernel spreads connections; port 0 is picked once and then shared. */
 static bool listen_all(struct jb_program *program, int64_t threads, struct listening *listening)
 {
@@ -40,7 +53,9 @@ static bool listen_all(struct jb_program *program, int64_t threads, struct liste
 
     if (!address.data)
         address = JB_STR("127.0.0.1:8000");
-    for (size_t i = 0; address.data; address = jb__option_at(program, "listen", ++i))
+    for (size_t i = 0; address.data; address = jb__option_at(program, "listen", ++i)) {
+        if (!is_free(scope, address))
+            return false;
         for (int64_t thread = 0; thread < threads; thread++) {
             if (listening->count == SOCKETS_MAX)
                 return jb_fail(scope, JB_INVALID, JB_L(scope, "소켓이 너무 많습니다 (1,024개까지).", "too many sockets (at most 1,024)."));
@@ -50,6 +65,7 @@ static bool listen_all(struct jb_program *program, int64_t threads, struct liste
             if (jb_str_starts(address, JB_STR("unix:")))
                 break;
         }
+    }
     return true;
 }
 

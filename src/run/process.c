@@ -112,6 +112,7 @@ struct supervisor {
     const struct jb_supervise *what;
     struct life *lives;
     int sockets[SOCKETS_MAX];
+    size_t socket_count;
     sigset_t signals, before;
     int pid;
     bool ending, killed;
@@ -121,7 +122,7 @@ struct supervisor {
 
 static _Noreturn void become(const struct supervisor *supervisor, const struct jb_child *child)
 {
-    size_t count = child->sockets ? supervisor->what->socket_count : 0;
+    size_t count = child->sockets ? supervisor->socket_count : 0;
 
 #if defined(__linux__)
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* a killed supervisor leaves nobody behind, not even now */
@@ -219,6 +220,14 @@ static size_t signal_all(struct supervisor *supervisor, int number)
     return running;
 }
 
+/* Nobody would accept what still comes; and a successor may listen while the last children finish. */
+static void close_sockets(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->socket_count; i++)
+        close(supervisor->sockets[i]);
+    supervisor->socket_count = 0;
+}
+
 static void begin_ending(struct supervisor *supervisor, int number)
 {
     int drain_s = supervisor->what->drain_s ? supervisor->what->drain_s : DRAIN_S;
@@ -227,6 +236,7 @@ static void begin_ending(struct supervisor *supervisor, int number)
     if (!supervisor->ending)
         supervisor->kill_us = jb_monotonic_us() + drain_s * JB_SECOND_US;
     supervisor->ending = true;
+    close_sockets(supervisor);
     jb_log(JB_LOG_NOTICE, "run", "stopping: %s; %zu children have %d s to finish", strsignal(number), running, drain_s);
 }
 
@@ -276,7 +286,9 @@ static void open_supervisor(struct supervisor *supervisor, const struct jb_super
     for (size_t i = 0; i < what->socket_count; i++) {
         supervisor->sockets[i] = fcntl(what->sockets[i], F_DUPFD_CLOEXEC, FIRST_SOCKET + SOCKETS_MAX);
         JB_CHECK(supervisor->sockets[i] >= 0);
+        close(what->sockets[i]);
     }
+    supervisor->socket_count = what->socket_count;
     snprintf(supervisor->count_text, sizeof supervisor->count_text, "LISTEN_FDS=%zu", what->socket_count);
     sigemptyset(&supervisor->signals);
     sigaddset(&supervisor->signals, SIGTERM);
@@ -288,8 +300,7 @@ static void open_supervisor(struct supervisor *supervisor, const struct jb_super
 
 static void close_supervisor(struct supervisor *supervisor)
 {
-    for (size_t i = 0; i < supervisor->what->socket_count; i++)
-        close(supervisor->sockets[i]);
+    close_sockets(supervisor);
     sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
     free(supervisor->lives);
 }

@@ -127,7 +127,7 @@ struct jb_child {
 struct jb_supervise {
     const struct jb_child *children;
     size_t count;
-    const int *sockets; /* bound and listening, made by net's jb_listen */
+    const int *sockets; /* bound and listening, made by net's jb_listen; taken over, and closed when the end begins */
     size_t socket_count;
     int drain_s;                                                    /* after SIGTERM: how long children may finish; 0 means 30 */
     void (*died)(const char *name, int pid, int status, void *arg); /* may be NULL */

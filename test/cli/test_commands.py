@@ -256,6 +256,14 @@ def test_up_restarts_what_dies(site):
     site.stop(site.processes[0])
 
 
+def test_a_second_server_at_the_same_address_does_not_start(site):
+    address = site.serve("up").removeprefix("http://")
+    for command in ("serve", "up"):
+        _, err = site.run(command, "--threads", "4", "--listen", address, status=6)
+        assert address in err
+    site.stop(site.processes[0])
+
+
 def test_production_does_not_start_without_a_key(site):
     _, err = site.run("serve", status=3, JANGBU_ENV="production")
     assert "SECRET_KEY" in err
