@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""new_app.py NAME — writes apps/NAME (one model, its admin, one page) and ties it into apps/meson.build and apps/main.c."""
+"""script/new-app NAME — writes apps/NAME (one model, its admin, one page) and ties it into apps/meson.build and apps/main.c."""
 import os
 import re
 import sys
@@ -148,6 +148,6 @@ def main(name):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     main(sys.argv[1])

@@ -29,6 +29,8 @@ bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_
     struct jb_scope *scope = program->scope;
     struct jb_str format = jb__option(program, "format"), rest = file;
 
+    if (!format.data && jb_str_is(file, "-"))
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 출력에 쓸 때는 --format을 적으세요 (xlsx, csv, tsv). 파일에 쓰려면 -o 파일.xlsx를 적으세요.", "writing to stdout needs --format (xlsx, csv or tsv). To write a file, give -o FILE.xlsx."));
     while (!format.data && rest.data) {
         struct jb_str part = jb_str_cut(&rest, '.');
         if (!rest.data)

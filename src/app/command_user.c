@@ -118,6 +118,11 @@ static bool make_token(struct jb_program *program, struct jb_str name)
     return true;
 }
 
+static bool is_verb(struct jb_str verb)
+{
+    return jb_str_is(verb, "add") || jb_str_is(verb, "password") || jb_str_is(verb, "grant") || jb_str_is(verb, "token");
+}
+
 static bool run_verb(struct jb_program *program, struct jb_str verb, struct jb_str name)
 {
     struct jb_scope *scope = program->scope;
@@ -125,7 +130,7 @@ static bool run_verb(struct jb_program *program, struct jb_str verb, struct jb_s
 
     if (jb_str_is(verb, "list"))
         return list_users(program);
-    if (name.size == 0)
+    if (name.size == 0 && is_verb(verb))
         return jb_fail(scope, JB_INVALID, JB_L(scope, "사용자 이름을 적으세요: jangbu user %.*s 이름", "give the user's name: jangbu user %.*s NAME"), JB_FMT(verb));
     if (jb_str_is(verb, "add"))
         return add_user(program, name);

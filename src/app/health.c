@@ -26,8 +26,11 @@ static bool check_cache(struct jb_scope *scope)
 static bool check_workers(struct jb_scope *scope)
 {
     int64_t alive = jb_workers_alive(scope);
-    if (alive < 0)
-        return false;
+    if (alive < 0) { /* most often because there are no tables yet: then say that */
+        struct jb_str reason = jb_failure_text(scope);
+        jb_failure_clear(scope);
+        return jb__site_migrated(scope) && jb_fail(scope, JB_UNAVAILABLE, "%.*s", JB_FMT(reason));
+    }
     return alive > 0 || jb_fail(scope, JB_UNAVAILABLE, "no worker is running; start one with: jangbu worker");
 }
 

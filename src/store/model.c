@@ -99,11 +99,14 @@ const struct jb_model *jb_model_find(struct jb_scope *scope, struct jb_str full_
         if (jb_str_equal_nocase(names[count], full_name))
             return models[count];
     }
-    struct jb_str near = jb_nearest(full_name, names, count);
+    struct jb_str near = jb_nearest(full_name, names, count), ending = jb_format(scope, ".%.*s", JB_FMT(full_name));
+    for (size_t i = 0; i < count && !near.data; i++)
+        if (jb_str_ends(names[i], ending)) /* the app was left out */
+            near = names[i];
     if (near.data)
         jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다. “%.*s”을(를) 뜻했습니까?", "There is no model \"%.*s\"; did you mean \"%.*s\"?"), JB_FMT(full_name), JB_FMT(near));
     else
-        jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다.", "There is no model \"%.*s\"."), JB_FMT(full_name));
+        jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다. cash.cashbook처럼 앱.모델로 적으세요.", "There is no model \"%.*s\". Name it as APP.MODEL, like cash.cashbook."), JB_FMT(full_name));
     return NULL;
 }
 

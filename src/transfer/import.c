@@ -197,7 +197,7 @@ static bool get_waiting(struct jb_scope *scope, int64_t id, struct import_job *r
 {
     if (!jb_job_get(scope, id, ret_job))
         return false;
-    return jb_str_is(ret_job->status, "waiting") || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 확인을 기다리고 있지 않습니다.", "Job %lld does not wait to be confirmed."), (long long)id);
+    return jb_str_is(ret_job->status, "waiting") || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 확인했거나 버린 것입니다. 작업 목록에서 결과를 보세요.", "Job %lld has been confirmed or discarded already. See the list of jobs for what came of it."), (long long)id);
 }
 
 static bool confirm_in(struct jb_scope *scope, struct import_job *job)
@@ -211,7 +211,7 @@ static bool confirm_in(struct jb_scope *scope, struct import_job *job)
     if (!jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'waiting'", job->id), &changes))
         return false;
     if (changes == 0)
-        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 확인을 기다리고 있지 않습니다.", "Job %lld does not wait to be confirmed."), (long long)job->id);
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 확인했거나 버린 것입니다. 작업 목록에서 결과를 보세요.", "Job %lld has been confirmed or discarded already. See the list of jobs for what came of it."), (long long)job->id);
     job->status = JB_STR("queued");
     job->options = jb__import_options_json(scope, &options);
     job->expires_at = (struct jb_time){ 0 };
