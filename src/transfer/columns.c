@@ -83,13 +83,32 @@ static bool is_default_column(const struct jb_field *field)
     return field->type != JB_WORD && !field->primary && !field->auto_now && !field->auto_now_add && !field->secret;
 }
 
+static const struct jb_field *default_match(const struct jb_model *model)
+{
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->type != JB_WORD && field->unique && !field->primary)
+            return field;
+    return jb_model_primary(model);
+}
+
+/* People write another row as its title when that is unique, or as its first unique field: "shelf_id.code". Without one, by its number. */
+static struct jb_str default_name(struct jb_scope *scope, const struct jb_field *field)
+{
+    const struct jb_model *there = field->references;
+    const struct jb_field *key = there && there->title ? jb_record_field(&there->record, jb_str_of(there->title)) : NULL;
+
+    if (there && (!key || !key->unique))
+        key = default_match(there);
+    return !there || key->primary ? jb_str_of(field->name) : jb_format(scope, "%s.%s", field->name, key->name);
+}
+
 static bool targets_of_model(struct jb__plan *plan, struct jb_scope *scope)
 {
     const struct jb_record *record = &plan->model->record;
 
     plan->targets = JB_NEW_ARRAY(scope, struct jb__target, 2 * jb_record_count(record));
     for (const struct jb_field *field = record->fields; field->type != JB_END; field++)
-        if (is_default_column(field) && !target_resolve(scope, plan->model, jb_str_of(field->name), NULL, &plan->targets[plan->count++]))
+        if (is_default_column(field) && !target_resolve(scope, plan->model, default_name(scope, field), NULL, &plan->targets[plan->count++]))
             return false;
     return true;
 }
@@ -108,14 +127,6 @@ static bool targets_of_exchange(struct jb__plan *plan, struct jb_scope *scope, c
 }
 
 /* ---- the import key ------------------------------------------------------------------------------------------------------------ */
-
-static const struct jb_field *default_match(const struct jb_model *model)
-{
-    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (field->type != JB_WORD && field->unique && !field->primary)
-            return field;
-    return jb_model_primary(model);
-}
 
 static bool add_match(struct jb__plan *plan, struct jb_scope *scope, const struct jb_field *field)
 {

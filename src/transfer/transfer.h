@@ -21,7 +21,7 @@ struct jb_column {
 /* How sheets go in and out of a model. Everything NULL or 0 works. */
 struct jb_exchange {
     const struct jb_model *model;
-    const struct jb_column *columns; /* ends with a NULL field; NULL: every field but the primary, auto and secret ones */
+    const struct jb_column *columns; /* ends with a NULL field; NULL: every field but the primary, auto and secret ones; references by the target's title or first unique field */
     const char *match_on;            /* the import key, "external_ref"; NULL: the first unique field, otherwise id */
     int batch_rows;                  /* 0: IMPORT_EXPORT_CHUNK_SIZE */
 };
