@@ -27,6 +27,24 @@ _Noreturn void jb_test_skip(const char *why);
 /* A file of the shared cases, "cases/vectors/json_nst.json"; without that folder the test ends as skipped. Lives in the scope. */
 struct jb_str jb_test_shared(struct jb_scope *scope, const char *path);
 
+/* The most memory this process has had, in KiB. */
+int64_t jb_test_memory_kib(void);
+
+/* Sanitizers and the hostile build are slow and keep memory: such a test takes `few` of what it takes much of. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define JB_TEST_SLOW 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(JB_HOSTILE)
+#define JB_TEST_SLOW 1
+#endif
+#if defined(JB_TEST_SLOW)
+#define JB_TEST_MUCH(much, few) (few)
+#else
+#define JB_TEST_MUCH(much, few) (much)
+#endif
+
 #define CHECK(truth) jb_check_true((truth), #truth, __FILE__, __LINE__)
 #define CHECK_INT(got, want) jb_check_int((int64_t)(got), (int64_t)(want), #got, __FILE__, __LINE__)
 #define CHECK_STR(got, want) jb_check_str((got), (want), #got, __FILE__, __LINE__)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -100,6 +101,13 @@ struct jb_str jb_test_shared(struct jb_scope *scope, const char *path)
     struct jb_str text = jb_copy(scope, jb_buf_str(&buf));
     jb_buf_done(&buf);
     return text;
+}
+
+int64_t jb_test_memory_kib(void)
+{
+    struct rusage usage;
+    CHECK_INT(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
 }
 
 static void run_with_scope(void *arg)

@@ -167,14 +167,20 @@ static struct jb_response *form_page(struct form *form, int status)
     return jb_page_vars(req, status, "admin/form.html", vars);
 }
 
-struct jb_response *jb__add_view(struct jb_request *req)
+static bool open_new(struct jb_request *req, struct form *ret_form)
 {
     const struct jb__book *book = jb__book_of(req);
+
     if (!book)
-        return jb_problem(req);
-    struct form form = { .req = req, .book = book, .may_write = true };
-    form.row = jb_alloc(req->scope, book->model->record.size);
-    if (!jb_record_defaults(req->scope, &book->model->record, form.row))
+        return false;
+    *ret_form = (struct form){ .req = req, .book = book, .may_write = true, .row = jb_alloc(req->scope, book->model->record.size) };
+    return jb_record_defaults(req->scope, &book->model->record, ret_form->row);
+}
+
+struct jb_response *jb__add_view(struct jb_request *req)
+{
+    struct form form;
+    if (!open_new(req, &form))
         return jb_problem(req);
     return form_page(&form, 200);
 }
@@ -323,12 +329,8 @@ static struct jb_response *post(struct form *form)
 
 struct jb_response *jb__add_post(struct jb_request *req)
 {
-    const struct jb__book *book = jb__book_of(req);
-    if (!book)
-        return jb_problem(req);
-    struct form form = { .req = req, .book = book, .may_write = true };
-    form.row = jb_alloc(req->scope, book->model->record.size);
-    if (!jb_record_defaults(req->scope, &book->model->record, form.row))
+    struct form form;
+    if (!open_new(req, &form))
         return jb_problem(req);
     return post(&form);
 }

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 #include "job_fields.h"
-#include <unistd.h>
 
 enum { JOBS_A_PAGE = 50,
     REFUSED_SHOWN = 200 };
@@ -309,33 +308,16 @@ struct jb_response *jb__job_discard(struct jb_request *req)
     return act(req, jb_import_discard);
 }
 
-struct file {
-    int fd;
-    int64_t bytes;
-};
-
-static void close_file(void *arg)
-{
-    struct file *file = arg;
-    close(file->fd);
-}
-
-static bool stream_file(struct jb_request *req, void *arg)
-{
-    const struct file *file = arg;
-    return jb_http_send_file(req->http, file->fd, 0, file->bytes);
-}
-
 struct jb_response *jb__job_file_view(struct jb_request *req)
 {
-    struct file *file = JB_NEW(req->scope, struct file);
     struct import_job job;
     struct jb_str name;
+    int64_t bytes;
+    int fd;
 
-    if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &file->fd, &file->bytes, &name))
+    if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &fd, &bytes, &name))
         return jb_problem(req);
-    jb_defer(req->scope, close_file, file); /* the scope ends after the stream */
     const char *type = jb_str_ends(name, JB_STR(".xlsx")) ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" : jb_str_ends(name, JB_STR(".csv")) ? "text/csv; charset=utf-8"
                                                                                                                                                                     : "text/tab-separated-values; charset=utf-8";
-    return jb_respond_download(req, type, name, stream_file, file, file->bytes);
+    return jb_respond_file(req, type, name, fd, bytes);
 }

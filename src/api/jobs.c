@@ -1,7 +1,6 @@
 /* jobs.c — what became of an import or export, and its file. */
 // SPDX-License-Identifier: Apache-2.0
 #include "api_private.h"
-#include <unistd.h>
 
 /* 200 when it is done, the failure's own status when it failed, 202 while it goes on. */
 static int status_of(const struct import_job *job)
@@ -49,31 +48,13 @@ struct jb_response *jb__api_job_cancel(struct jb_request *req)
     return jb__api_job_answer(req, id, 200);
 }
 
-struct file {
-    int fd;
-    int64_t bytes;
-};
-
-static void close_file(void *arg)
-{
-    struct file *file = arg;
-    close(file->fd);
-}
-
-static bool stream_file(struct jb_request *req, void *arg)
-{
-    const struct file *file = arg;
-    return jb_http_send_file(req->http, file->fd, 0, file->bytes);
-}
-
 struct jb_response *jb__api_job_file(struct jb_request *req)
 {
-    struct file *file = JB_NEW(req->scope, struct file);
     struct jb_str name;
-    int64_t id;
+    int64_t id, bytes;
+    int fd;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &file->fd, &file->bytes, &name))
+    if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &fd, &bytes, &name))
         return jb_problem(req);
-    jb_defer(req->scope, close_file, file); /* the scope ends after the stream */
-    return jb_respond_download(req, "application/octet-stream", name, stream_file, file, file->bytes);
+    return jb_respond_file(req, "application/octet-stream", name, fd, bytes);
 }

@@ -60,6 +60,23 @@ bool jb_log_level_parse(struct jb_str text, enum jb_log_level *ret_level)
     return false;
 }
 
+enum jb_log_level jb_log_level_of(enum jb_error error)
+{
+    static const enum jb_log_level levels[JB_ERROR_COUNT] = {
+        [JB_OK] = JB_LOG_INFO,
+        [JB_INVALID] = JB_LOG_INFO,
+        [JB_DENIED] = JB_LOG_NOTICE,
+        [JB_NOT_FOUND] = JB_LOG_INFO,
+        [JB_CONFLICT] = JB_LOG_INFO,
+        [JB_LIMIT] = JB_LOG_NOTICE,
+        [JB_TIMEOUT] = JB_LOG_WARNING,
+        [JB_UNAVAILABLE] = JB_LOG_WARNING,
+        [JB_CANCELLED] = JB_LOG_DEBUG,
+        [JB_BROKEN] = JB_LOG_ERROR,
+    };
+    return levels[error];
+}
+
 bool jb_log_wants(enum jb_log_level level)
 {
     return (int)level >= __atomic_load_n(&level_least, __ATOMIC_RELAXED);

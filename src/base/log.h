@@ -5,7 +5,7 @@
 #ifndef JB_BASE_LOG_H
 #define JB_BASE_LOG_H
 
-#include "base/str.h"
+#include "base/scope.h"
 
 enum jb_log_level {
     JB_LOG_DEBUG,
@@ -24,6 +24,8 @@ struct jb_log_options {
     int keep;
 };
 void jb_log_open(const struct jb_log_options *options);
+/* At which level whoever answers for the work logs such a failure. */
+enum jb_log_level jb_log_level_of(enum jb_error error);
 bool jb_log_level_parse(struct jb_str text, enum jb_log_level *ret_level);
 
 /* jb_log(JB_LOG_INFO, "web", "listening on %s", address).  Control characters in the message are escaped. */

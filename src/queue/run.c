@@ -50,17 +50,6 @@ static struct jb_time next_run(const struct jb_task *task, int attempt)
 
 static void log_outcome(const struct jb__task_run *run, enum outcome outcome, const struct jb_failure *failure, struct jb_scope *scope, int64_t us)
 {
-    static const enum jb_log_level level_of[JB_ERROR_COUNT] = {
-        [JB_DENIED] = JB_LOG_NOTICE,
-        [JB_INVALID] = JB_LOG_INFO,
-        [JB_NOT_FOUND] = JB_LOG_INFO,
-        [JB_CONFLICT] = JB_LOG_INFO,
-        [JB_LIMIT] = JB_LOG_NOTICE,
-        [JB_TIMEOUT] = JB_LOG_WARNING,
-        [JB_UNAVAILABLE] = JB_LOG_WARNING,
-        [JB_CANCELLED] = JB_LOG_DEBUG,
-        [JB_BROKEN] = JB_LOG_ERROR,
-    };
     static const char *const word[] = { "done", "failed", "cancelled", "to be tried again", "put back" };
 
     if (outcome == DONE) {
@@ -68,7 +57,7 @@ static void log_outcome(const struct jb__task_run *run, enum outcome outcome, co
         return;
     }
     struct jb_str text = jb_failure_text(scope);
-    jb_log(failure ? level_of[failure->error] : JB_LOG_INFO, "queue", "%.*s %s (attempt %d, %s): %.*s", JB_FMT(run->entry.name), word[outcome], run->entry.attempts + 1,
+    jb_log(jb_log_level_of(failure ? failure->error : JB_OK), "queue", "%.*s %s (attempt %d, %s): %.*s", JB_FMT(run->entry.name), word[outcome], run->entry.attempts + 1,
         failure ? jb_error_name(failure->error) : "ok", JB_FMT(text));
 }
 

@@ -210,21 +210,10 @@ static struct jb_response *decide(struct jb_request *req)
 
 static void log_failure(const struct jb_request *req)
 {
-    static const enum jb_log_level levels[JB_ERROR_COUNT] = {
-        [JB_INVALID] = JB_LOG_INFO,
-        [JB_DENIED] = JB_LOG_NOTICE,
-        [JB_NOT_FOUND] = JB_LOG_INFO,
-        [JB_CONFLICT] = JB_LOG_INFO,
-        [JB_LIMIT] = JB_LOG_NOTICE,
-        [JB_TIMEOUT] = JB_LOG_WARNING,
-        [JB_UNAVAILABLE] = JB_LOG_WARNING,
-        [JB_CANCELLED] = JB_LOG_DEBUG,
-        [JB_BROKEN] = JB_LOG_ERROR,
-    };
     const struct jb__request_state *state = req->state;
 
     if (state->failed.data)
-        jb_log(levels[state->failed_as], "web", "%.*s %.*s: %.*s", JB_FMT(req->http->method), JB_FMT(req->path), JB_FMT(state->failed));
+        jb_log(jb_log_level_of(state->failed_as), "web", "%.*s %.*s: %.*s", JB_FMT(req->http->method), JB_FMT(req->path), JB_FMT(state->failed));
 }
 
 void jb_web_handle(struct jb_http *http, void *arg)

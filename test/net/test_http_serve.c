@@ -233,25 +233,7 @@ JB_FIBER_TEST("a body that breaks off is CANCELLED for its handler and gets no a
 
 /* ---- large ones --------------------------------------------------------------------------------------------------------------- */
 
-#ifdef JB_HOSTILE
-#define LARGE_BYTES ((int64_t)256 << 10) /* a few bytes at a time */
-#else
-#define LARGE_BYTES ((int64_t)256 << 20)
-#endif
-
-static long high_water_kib(void)
-{
-    char line[200];
-    long kib = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    CHECK(file);
-    while (fgets(line, sizeof(line), file))
-        if (sscanf(line, "VmHWM: %ld", &kib) == 1)
-            break;
-    fclose(file);
-    CHECK(kib > 0);
-    return kib;
-}
+#define LARGE_BYTES JB_TEST_MUCH((int64_t)256 << 20, (int64_t)1 << 20)
 
 static bool read_body(void *arg, struct jb_scope *scope, void *bytes, size_t size, size_t *ret_got)
 {
@@ -282,7 +264,7 @@ static void upload(struct jb_scope *scope, bool chunked)
     struct seen seen = { 0 };
     struct site site = site_open(scope, handle_upload, &seen, (struct jb_http_limits){ 0 });
     struct jb_stream *stream = dial(scope, &site);
-    long before = high_water_kib();
+    int64_t before = jb_test_memory_kib();
 
     memset(block, '\r', sizeof(block));
     int64_t length = (int64_t)(strlen(head) + strlen(tail)) + LARGE_BYTES;
@@ -303,7 +285,7 @@ static void upload(struct jb_scope *scope, bool chunked)
     hear(scope, stream, "done");
     jb_stream_close(stream);
     CHECK_INT(seen.bytes, LARGE_BYTES);
-    CHECK(high_water_kib() - before < 8 * 1024);
+    CHECK(jb_test_memory_kib() - before < 8 * 1024);
     site_close(&site);
 }
 

@@ -260,11 +260,7 @@ JB_TEST("the vectors of werkzeug come out as expected")
 
 /* ---- size ------------------------------------------------------------------------------------------------------------------------ */
 
-#ifdef JB_HOSTILE
-#define LARGE_BYTES ((int64_t)256 << 10) /* a few bytes at a time */
-#else
-#define LARGE_BYTES ((int64_t)256 << 20)
-#endif
+#define LARGE_BYTES JB_TEST_MUCH((int64_t)256 << 20, (int64_t)1 << 20)
 
 /* A form with one large file, made while it is read: full of beginnings of boundaries. */
 struct large {
@@ -287,20 +283,6 @@ static bool read_large(void *arg, struct jb_scope *scope, void *bytes, size_t si
     return true;
 }
 
-static long high_water_kib(void)
-{
-    char line[200];
-    long kib = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    CHECK(file);
-    while (fgets(line, sizeof(line), file))
-        if (sscanf(line, "VmHWM: %ld", &kib) == 1)
-            break;
-    fclose(file);
-    CHECK(kib > 0);
-    return kib;
-}
-
 JB_TEST("an upload of 256 MiB does not grow memory by 8 MiB")
 {
     struct large large = { 0, JB_STR("--boundary\r\n" CD "name=f; filename=big\r\n\r\n"), JB_STR("\r\n--boundary--\r\n") };
@@ -308,7 +290,7 @@ JB_TEST("an upload of 256 MiB does not grow memory by 8 MiB")
     static char bytes[65536];
     int64_t size = 0;
     size_t got = 1;
-    long before = high_water_kib();
+    int64_t before = jb_test_memory_kib();
     struct jb_multipart *multipart = jb_multipart_open(scope, JB_STR("multipart/form-data; boundary=boundary"), NULL, read_large, &large);
 
     CHECK_OK(multipart);
@@ -320,5 +302,5 @@ JB_TEST("an upload of 256 MiB does not grow memory by 8 MiB")
     CHECK_INT(size, LARGE_BYTES);
     CHECK(!jb_multipart_next(multipart, &part));
     CHECK(!jb_failure(scope));
-    CHECK(high_water_kib() - before < 8 * 1024);
+    CHECK(jb_test_memory_kib() - before < 8 * 1024);
 }

@@ -340,36 +340,21 @@ JB_FIBER_TEST("open cursors leave connections for the reads of others")
     CHECK_OK(jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 }) != NULL);
 }
 
-/* Sanitizers keep freed memory back; there only the walk itself is tested. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GROWTH_KIB_MAX INT64_MAX
-#else
-#define GROWTH_KIB_MAX (8 * 1024)
-#endif
-
-static int64_t resident_kib(void)
-{
-    FILE *file = fopen("/proc/self/statm", "r");
-    long long pages = 0, resident = 0;
-    CHECK(file && fscanf(file, "%lld %lld", &pages, &resident) == 2);
-    fclose(file);
-    return resident * 4;
-}
-
 JB_FIBER_TEST("walking 200,000 rows takes no more memory than walking a few")
 {
+    const int64_t all = JB_TEST_MUCH(200000, 20000);
     test_database(scope, sample_models);
-    for (int i = 0; i < 20; i++)
-        sample_entries_more(scope, i * 10000 + 1, 10000);
+    for (int64_t at = 0; at < all; at += 10000)
+        sample_entries_more(scope, (int)at + 1, 10000);
     struct jb_cursor *cursor = jb_cursor_open(scope, &sample_entry, &(struct jb_select){ .order = JB_STR("id") });
     CHECK_OK(cursor != NULL);
     const void *row;
     int64_t count = 0, early = 0;
     while (jb_cursor_next(cursor, scope, &row))
-        if (++count == 20000)
-            early = resident_kib();
+        if (++count == all / 10)
+            early = jb_test_memory_kib();
     CHECK_OK(!jb_failure(scope));
-    CHECK_INT(count, 200000);
-    CHECK(resident_kib() - early < GROWTH_KIB_MAX);
-    CHECK_INT(jb_counters(scope)->rows, 200000);
+    CHECK_INT(count, all);
+    CHECK(jb_test_memory_kib() - early < 8 * 1024);
+    CHECK_INT(jb_counters(scope)->rows, all);
 }
