@@ -9,10 +9,12 @@
 
 /* ---- books -------------------------------------------------------------------------------------------------------------------- */
 
-enum { JB__AMOUNTS_MAX = 4,
+enum {
+    JB__AMOUNTS_MAX = 4,
     JB__FILTERS_MAX = 12,
     JB__COLUMNS_MAX = 40,
-    JB__SUBS_MAX = 6 };
+    JB__SUBS_MAX = 6,
+};
 
 struct jb__column {
     const struct jb_field *field;   /* of the model */

@@ -5,8 +5,10 @@
 #include "admin_private.h"
 #include "job_fields.h"
 
-enum { PING_S = 15,
-    LOOK_S = 1 }; /* whether the server stops: it waits for open streams */
+enum {
+    PING_S = 15,
+    LOOK_S = 1, /* whether the server stops: it waits for open streams */
+};
 
 static bool has_ended(struct jb_str status)
 {

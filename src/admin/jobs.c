@@ -3,8 +3,10 @@
 #include "admin_private.h"
 #include "job_fields.h"
 
-enum { JOBS_A_PAGE = 50,
-    REFUSED_SHOWN = 200 };
+enum {
+    JOBS_A_PAGE = 50,
+    REFUSED_SHOWN = 200,
+};
 
 /* ---- words ------------------------------------------------------------------------------------------------------------------------ */
 

@@ -4,8 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
-enum { OPTIONS_MAX = 100,
-    MONTHS_MAX = 36 };
+enum {
+    OPTIONS_MAX = 100,
+    MONTHS_MAX = 36,
+};
 
 /* ---- links ------------------------------------------------------------------------------------------------------------------- */
 

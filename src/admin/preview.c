@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
-enum { DIFFERENCES_SHOWN = 50,
-    REFUSED_IN_PREVIEW = 20 };
+enum {
+    DIFFERENCES_SHOWN = 50,
+    REFUSED_IN_PREVIEW = 20,
+};
 
 /* ---- refused rows --------------------------------------------------------------------------------------------------------------- */
 

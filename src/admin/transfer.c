@@ -4,8 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
-enum { EXPORT_AT_ONCE_MAX = 20000,
-    UPLOAD_CHUNK = 65536 };
+enum {
+    EXPORT_AT_ONCE_MAX = 20000,
+    UPLOAD_CHUNK = 65536,
+};
 
 static struct jb_response *to_job(struct jb_request *req, int64_t job)
 {

@@ -8,10 +8,12 @@
 
 #include "base/scope.h"
 
-enum jb_environment { JB_ENV_DEVELOPMENT,
+enum jb_environment {
+    JB_ENV_DEVELOPMENT,
     JB_ENV_BASE,
     JB_ENV_PRODUCTION,
-    JB_ENV_MONITORING };
+    JB_ENV_MONITORING,
+};
 
 struct jb_config {
     enum jb_environment environment;

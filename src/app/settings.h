@@ -6,12 +6,14 @@
 #include "app/config.h"
 #include "base/decimal.h"
 
-enum jb_setting_type { JB_SETTING_TEXT,
+enum jb_setting_type {
+    JB_SETTING_TEXT,
     JB_SETTING_BOOL,
     JB_SETTING_INT,
     JB_SETTING_BYTES,
     JB_SETTING_MS,
-    JB_SETTING_LATER };
+    JB_SETTING_LATER,
+};
 
 struct jb_setting {
     const char *name;

@@ -71,9 +71,11 @@ static enum state step_size(struct jb__chunk *chunk, enum state state, unsigned 
 }
 
 /* The grammar of extensions, *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), and of trailers; the first edge that fits counts. */
-enum { BLANK = 1,
+enum {
+    BLANK = 1,
     TCHAR = 2,
-    TEXT = 3 }; /* kinds of characters; others stand for themselves */
+    TEXT = 3,
+}; /* kinds of characters; others stand for themselves */
 
 static const struct edge {
     enum state from;

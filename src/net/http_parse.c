@@ -15,11 +15,13 @@
 #define HOST_BYTES_MAX 261 /* 255 of a name, brackets or a colon and a port */
 
 /* What a character may stand in. */
-enum { TOKEN = 1,
+enum {
+    TOKEN = 1,
     PATH = 2,
     QUERY = 4,
     HOST = 8,
-    HEX = 16 };
+    HEX = 16,
+};
 
 #define T TOKEN
 #define U (PATH | QUERY)

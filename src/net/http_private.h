@@ -12,11 +12,13 @@
 #define JB__DRAIN_BYTES ((int64_t)64 << 10) /* of a body that nobody read, so that the connection can go on */
 #define JB__DRAIN_US (5 * JB_SECOND_US)     /* and no longer than this: the answer waits for it */
 
-enum jb__place { JB__IDLE,
+enum jb__place {
+    JB__IDLE,
     JB__HEAD,
     JB__BUSY,
     JB__LINGER,
-    JB__PLACES };
+    JB__PLACES,
+};
 
 struct jb__connection {
     struct jb_list link; /* server->places[place], in the order of due_us */

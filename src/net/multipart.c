@@ -13,10 +13,12 @@
 #define HEADS_BYTES_MAX ((size_t)1 << 20) /* of all parts: names stay in the scope */
 #define PARTS 1000
 
-enum place { BEFORE_FIRST,
+enum place {
+    BEFORE_FIRST,
     IN_PART,
     AT_DELIMITER,
-    AFTER_LAST };
+    AFTER_LAST,
+};
 
 struct jb_multipart {
     struct jb_scope *scope;
@@ -90,10 +92,12 @@ static bool fill(struct jb_multipart *multipart)
 }
 
 /* What stands behind a delimiter that begins at `at`. */
-enum tail { TAIL_MORE,
+enum tail {
+    TAIL_MORE,
     TAIL_NONE,
     TAIL_NEXT,
-    TAIL_LAST };
+    TAIL_LAST,
+};
 
 static enum tail tail_at(const struct jb_multipart *multipart, const char *at, const char **ret_behind)
 {

@@ -10,9 +10,11 @@
 
 /* ---- http_parse.c: the head of a request -------------------------------------------------------------------------------- */
 
-enum jb__parse { JB__PARSE_MORE,
+enum jb__parse {
+    JB__PARSE_MORE,
     JB__PARSE_DONE,
-    JB__PARSE_BAD };
+    JB__PARSE_BAD,
+};
 
 /* Fed with the bytes received so far, from their beginning; every complete line is judged at once, so that nonsense is refused before its end comes. */
 struct jb__head {
@@ -51,10 +53,12 @@ struct jb_str jb__trim_ows(struct jb_str text);
 
 /* ---- http_chunk.c: the chunked coding (RFC 9112 7.1) ---------------------------------------------------------------------- */
 
-enum jb__chunked { JB__CHUNK_MORE,
+enum jb__chunked {
+    JB__CHUNK_MORE,
     JB__CHUNK_DATA,
     JB__CHUNK_DONE,
-    JB__CHUNK_BAD };
+    JB__CHUNK_BAD,
+};
 
 struct jb__chunk {
     int state;

@@ -9,9 +9,11 @@
 
 #include "store/store.h"
 
-enum { JB_LOW = 2,
+enum {
+    JB_LOW = 2,
     JB_NORMAL = 5,
-    JB_HIGH = 9 };
+    JB_HIGH = 9,
+};
 
 struct jb_task {
     const char *name;      /* "transfer.import" */

@@ -15,11 +15,13 @@
 #define BACKOFF_S_MAX 3600
 #define CRASHES_MAX 50 /* a task that keeps killing its worker is failed in the end */
 
-enum outcome { DONE,
+enum outcome {
+    DONE,
     FAILED,
     CANCELLED,
     AGAIN,
-    PUT_BACK };
+    PUT_BACK,
+};
 
 static bool worth_another(enum jb_error error)
 {

@@ -114,8 +114,10 @@ void jb__loop_notify(struct jb__loop *loop);
 
 /* ---- fibers ------------------------------------------------------------------------------------------------------------ */
 
-enum { JB__PUBLIC = 1,
-    JB__PRIVATE = 2 };
+enum {
+    JB__PUBLIC = 1,
+    JB__PRIVATE = 2,
+};
 
 struct jb_fiber {
     struct jb__context context;

@@ -16,10 +16,12 @@
 #define GUESS_BYTES ((size_t)64 * 1024)
 #define GUESS_RECORDS 50
 
-enum field_state { FIELD_START,
+enum field_state {
+    FIELD_START,
     FIELD_PLAIN,
     FIELD_QUOTED,
-    FIELD_CLOSED };
+    FIELD_CLOSED,
+};
 
 struct jb__csv {
     int64_t offset; /* read from the file */
@@ -390,10 +392,12 @@ static void pass_plain(struct jb__csv *csv)
     csv->to += csv->at - from;
 }
 
-enum step { STEP_GO_ON,
+enum step {
+    STEP_GO_ON,
     STEP_RECORD,
     STEP_MORE,
-    STEP_FAIL };
+    STEP_FAIL,
+};
 
 /* At a separator or a line's end: the cell is over. CR LF is one end, and must be whole to be known. */
 static enum step end_field(struct jb_sheet *sheet, struct jb_scope *scope, char c)

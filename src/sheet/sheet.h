@@ -29,10 +29,12 @@ struct jb_cell {
     double serial;      /* DATE and NUMBER */
 };
 
-enum jb_sheet_format { JB_SHEET_AUTO,
+enum jb_sheet_format {
+    JB_SHEET_AUTO,
     JB_SHEET_XLSX,
     JB_SHEET_CSV,
-    JB_SHEET_TSV };
+    JB_SHEET_TSV,
+};
 
 struct jb_sheet_options {
     enum jb_sheet_format format; /* AUTO: by content, then by name */

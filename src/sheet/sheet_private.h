@@ -105,11 +105,13 @@ enum jb__part_state jb__feed_state(struct jb__feed *feed);
 #define JB__XML_ATTRIBUTES_MAX 32
 #define JB__XML_DEPTH_MAX 256
 
-enum jb__xml_token { JB__XML_FAIL,
+enum jb__xml_token {
+    JB__XML_FAIL,
     JB__XML_START,
     JB__XML_STOP,
     JB__XML_TEXT,
-    JB__XML_END };
+    JB__XML_END,
+};
 
 struct jb__xml {
     struct jb__feed feed;
@@ -181,9 +183,11 @@ static inline struct jb_str jb__strings_at(const struct jb__strings *strings, si
 
 /* ---- format.c ---------------------------------------------------------------------------------------------------------- */
 
-enum jb__format { JB__FORMAT_NUMBER,
+enum jb__format {
+    JB__FORMAT_NUMBER,
     JB__FORMAT_DATE,
-    JB__FORMAT_TIME }; /* TIME: shows a time of day, with or without a date */
+    JB__FORMAT_TIME,
+}; /* TIME: shows a time of day, with or without a date */
 enum jb__format jb__format_builtin(int id);
 enum jb__format jb__format_of(struct jb_str code);
 

@@ -12,13 +12,15 @@
 #define EXACT_MAX ((int64_t)1000000000000000) /* 15 digits */
 #define DECIMAL_FORMATS (JB_DECIMAL_DIGITS_MAX + 1)
 
-enum style { STYLE_NONE,
+enum style {
+    STYLE_NONE,
     STYLE_HEAD,
     STYLE_TEXT,
     STYLE_DATE,
     STYLE_TIME,
     STYLE_MONTH,
-    STYLE_DECIMAL /* + decimals */ };
+    STYLE_DECIMAL /* + decimals */,
+};
 
 static const char content_types[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">"

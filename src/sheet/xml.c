@@ -112,9 +112,11 @@ static bool scan_attribute(struct jb__xml *xml, const char **at)
     return true;
 }
 
-enum scan { SCAN_DONE,
+enum scan {
+    SCAN_DONE,
     SCAN_CUT,
-    SCAN_WRONG };
+    SCAN_WRONG,
+};
 
 /* <name a="b" …> or <name …/>; `p` behind the "<". */
 static enum scan scan_start(struct jb__xml *xml, const char *p)

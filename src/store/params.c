@@ -10,10 +10,12 @@
 
 #define TOKENS_MAX 400
 
-enum token_kind { NAME,
+enum token_kind {
+    NAME,
     MARK,
     PARAM,
-    OTHER }; /* MARK: operators and punctuation */
+    OTHER,
+}; /* MARK: operators and punctuation */
 
 struct token {
     enum token_kind kind;

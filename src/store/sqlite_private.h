@@ -36,9 +36,9 @@ struct jb__connection {
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
-    struct jb_scope *scope; /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
+    struct jb_scope *scope;     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
     struct jb__touched touched; /* the main file's writer */
-    bool yields;            /* on the loop thread: the progress handler lets other fibers run */
+    bool yields;                /* on the loop thread: the progress handler lets other fibers run */
 };
 
 struct jb__file {

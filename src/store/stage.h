@@ -103,9 +103,11 @@ bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*eac
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
 /* Rows refused before any comparison: by their cells, or as duplicates. */
 bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
-enum jb_stage_kind { JB_STAGE_NEW,
+enum jb_stage_kind {
+    JB_STAGE_NEW,
     JB_STAGE_CHANGED,
-    JB_STAGE_UNCHANGED };
+    JB_STAGE_UNCHANGED,
+};
 /* Rows of that kind: `each` gets the sheet's row number, the record as it would be, and what stands in the table (NULL for new ones). */
 bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg);
 

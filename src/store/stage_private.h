@@ -10,10 +10,12 @@
 #include "store/sqlite_private.h"
 
 /* jb_match.state; a row that is not there at all is new. */
-enum jb__match { JB_MATCH_UNCHANGED,
+enum jb__match {
+    JB_MATCH_UNCHANGED,
     JB_MATCH_CHANGED,
     JB_MATCH_SKIPPED,
-    JB_MATCH_REFUSED };
+    JB_MATCH_REFUSED,
+};
 
 #define JB_STAGE_COLUMNS_MAX 200
 

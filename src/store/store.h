@@ -21,19 +21,23 @@ struct jb_model {
     const char *label_en;    /* NULL: the name, humanised */
     const char *entry;       /* one of them: "전표"; NULL: the label */
     const char *entry_en;
-    const char *title;       /* the field that names a row for people ("external_ref"); NULL: id */
-    const char *order;       /* "-date -id"; NULL: "-id" */
-    const char *indexes;     /* "date, category date": groups separated by commas, fields by blanks, - for descending */
-    const char *uniques;     /* groups of fields that are unique together */
-    bool live;               /* in the live file */
-    bool hidden;             /* no admin, no API, no import (auth secrets, queue) */
+    const char *title;   /* the field that names a row for people ("external_ref"); NULL: id */
+    const char *order;   /* "-date -id"; NULL: "-id" */
+    const char *indexes; /* "date, category date": groups separated by commas, fields by blanks, - for descending */
+    const char *uniques; /* groups of fields that are unique together */
+    bool live;           /* in the live file */
+    bool hidden;         /* no admin, no API, no import (auth secrets, queue) */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
      * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
     bool (*check)(struct jb_scope *scope, void *state, const void *before, const void *after);
     bool (*check_prepare)(struct jb_scope *scope, void **ret_state);
 };
 
-#define JB_MODELS(...) (const struct jb_model *const[]){ __VA_ARGS__, NULL }
+#define JB_MODELS(...)               \
+    (const struct jb_model *const[]) \
+    {                                \
+        __VA_ARGS__, NULL            \
+    }
 
 struct jb_str jb_model_name(const struct jb_model *model, struct jb_scope *scope);      /* "cashbook" */
 struct jb_str jb_model_table(const struct jb_model *model);                             /* "cashbook" */
@@ -69,7 +73,19 @@ struct jb_sql {
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------ */
 
-enum jb_op { JB_OP_END, JB_EQUAL, JB_NOT_EQUAL, JB_LESS, JB_LESS_EQUAL, JB_GREATER, JB_GREATER_EQUAL, JB_CONTAINS, JB_STARTS, JB_IS_NULL, JB_IN };
+enum jb_op {
+    JB_OP_END,
+    JB_EQUAL,
+    JB_NOT_EQUAL,
+    JB_LESS,
+    JB_LESS_EQUAL,
+    JB_GREATER,
+    JB_GREATER_EQUAL,
+    JB_CONTAINS,
+    JB_STARTS,
+    JB_IS_NULL,
+    JB_IN,
+};
 
 /* One condition from outside (a filter, a query parameter): field by name, value typed. All of a list must hold. */
 struct jb_condition {
@@ -88,7 +104,7 @@ struct jb_select {
     struct jb_str order;                   /* "-date id"; unknown names fail INVALID; NULL: the model's order. The primary key is always last. */
     int64_t limit;                         /* 0: JB_ROWS_MAX, and more rows than that fail LIMIT */
     int64_t offset;
-    bool fresh;                            /* from the primary (stage 2) */
+    bool fresh; /* from the primary (stage 2) */
 };
 
 /* Rows of the model, in the scope; NULL on failure. */
@@ -120,7 +136,7 @@ bool jb_live_query_int(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_n
 /* Walks any number of rows in a constant amount of memory (exports); the row is borrowed until the next call. On SQLite it works on a reader thread, in pages. */
 struct jb_cursor;
 struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what); /* limit 0: all */
-bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row); /* false at the end without a failure */
+bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row);                          /* false at the end without a failure */
 void jb_cursor_close(struct jb_cursor *cursor);
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------- */
@@ -146,7 +162,11 @@ bool jb_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
 bool jb_live_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
 
 /* Many rows by one prepared statement in the open transaction (or one of its own). With match_on (unique fields) it can ignore or update. */
-enum jb_on_conflict { JB_CONFLICT_FAIL, JB_CONFLICT_IGNORE, JB_CONFLICT_UPDATE };
+enum jb_on_conflict {
+    JB_CONFLICT_FAIL,
+    JB_CONFLICT_IGNORE,
+    JB_CONFLICT_UPDATE,
+};
 struct jb_bulk {
     const char *match_on;
     enum jb_on_conflict on_conflict;
@@ -174,12 +194,12 @@ void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope,
 
 struct jb_db;
 struct jb_db_options {
-    struct jb_str url;   /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db */
+    struct jb_str url;                    /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db */
     const struct jb_model *const *models; /* every model of the site; ends with NULL */
-    int reader_threads;  /* 0: 2 */
-    bool reads_on_threads; /* DB_READS=threads */
-    int64_t cache_bytes; /* of the writer; 0: 32 MiB */
-    double slow_query_s; /* 0: 1.0; slower statements are counted */
+    int reader_threads;                   /* 0: 2 */
+    bool reads_on_threads;                /* DB_READS=threads */
+    int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
+    double slow_query_s;                  /* 0: 1.0; slower statements are counted */
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);

@@ -64,11 +64,15 @@ extern const struct jb_model jb_import_progress; /* live */
 extern const struct jb_task jb_import_task, jb_export_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_job_mail_task
 
-enum jb_import_mode { JB_UPSERT,
+enum jb_import_mode {
+    JB_UPSERT,
     JB_INSERT,
-    JB_UPDATE_ONLY };
-enum jb_on_error { JB_ABORT,
-    JB_SKIP };
+    JB_UPDATE_ONLY,
+};
+enum jb_on_error {
+    JB_ABORT,
+    JB_SKIP,
+};
 
 struct jb_import_options {
     enum jb_import_mode mode;
@@ -123,9 +127,11 @@ bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: m
 bool jb_import_discard(struct jb_scope *scope, int64_t job); /* a waiting one */
 
 /* Rows of a waiting or ended job's staging, for the preview. */
-enum jb_preview { JB_PREVIEW_NEW,
+enum jb_preview {
+    JB_PREVIEW_NEW,
     JB_PREVIEW_CHANGED,
-    JB_PREVIEW_UNCHANGED };
+    JB_PREVIEW_UNCHANGED,
+};
 struct import_difference {
     int64_t row;
     struct jb_str key;           /* the match fields as text */

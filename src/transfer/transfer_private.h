@@ -91,11 +91,13 @@ void jb__file_remove(struct jb_scope *scope, struct jb_str path); /* on an offlo
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------------------------- */
 
-enum jb__phase { JB_READING,
+enum jb__phase {
+    JB_READING,
     JB_CHECKING,
     JB_COMPARING,
     JB_WRITING,
-    JB_PHASES };
+    JB_PHASES,
+};
 #define JB_EVENTS_PENDING 128
 
 struct jb__progress {

@@ -16,7 +16,8 @@
 
 /* ---- where in the markup ------------------------------------------------------------------------------------------------ */
 
-enum jb__html_state { HTML_TEXT,
+enum jb__html_state {
+    HTML_TEXT,
     HTML_OPEN,
     HTML_TAG_NAME,
     HTML_TAG,
@@ -27,13 +28,18 @@ enum jb__html_state { HTML_TEXT,
     HTML_UNQUOTED,
     HTML_RAW,
     HTML_COMMENT,
-    HTML_DECLARATION };
-enum jb__attribute_kind { ATTRIBUTE_PLAIN,
+    HTML_DECLARATION,
+};
+enum jb__attribute_kind {
+    ATTRIBUTE_PLAIN,
     ATTRIBUTE_URL,
-    ATTRIBUTE_REFUSED };
-enum jb__print_context { PRINT_TEXT,
+    ATTRIBUTE_REFUSED,
+};
+enum jb__print_context {
+    PRINT_TEXT,
     PRINT_ATTRIBUTE,
-    PRINT_URL /* the start of an address: its scheme is checked */ };
+    PRINT_URL /* the start of an address: its scheme is checked */,
+};
 
 struct jb__html {
     enum jb__html_state state;
@@ -56,7 +62,8 @@ const char *jb__html_place(const struct jb__html *html); /* for messages, Englis
 
 /* ---- the tree --------------------------------------------------------------------------------------------------------------- */
 
-enum jb__filter_name { FILTER_ATTR,
+enum jb__filter_name {
+    FILTER_ATTR,
     FILTER_DATE,
     FILTER_DATETIME,
     FILTER_DEFAULT,
@@ -66,7 +73,8 @@ enum jb__filter_name { FILTER_ATTR,
     FILTER_NUMBER,
     FILTER_UPPER,
     FILTER_URL,
-    FILTER_COUNT };
+    FILTER_COUNT,
+};
 
 struct jb__filter {
     enum jb__filter_name name;
@@ -74,7 +82,8 @@ struct jb__filter {
     struct jb__filter *next;
 };
 
-enum jb__expr_type { EXPR_LITERAL,
+enum jb__expr_type {
+    EXPR_LITERAL,
     EXPR_PATH,
     EXPR_NOT,
     EXPR_AND,
@@ -84,7 +93,8 @@ enum jb__expr_type { EXPR_LITERAL,
     EXPR_LESS,
     EXPR_GREATER,
     EXPR_LESS_EQUAL,
-    EXPR_GREATER_EQUAL };
+    EXPR_GREATER_EQUAL,
+};
 
 struct jb__expr {
     enum jb__expr_type type;
@@ -97,14 +107,16 @@ struct jb__expr {
     struct jb__filter *filters;
 };
 
-enum jb__node_type { NODE_TEXT,
+enum jb__node_type {
+    NODE_TEXT,
     NODE_PRINT,
     NODE_IF,
     NODE_FOR,
     NODE_BLOCK,
     NODE_INCLUDE,
     NODE_TRANSLATE,
-    NODE_URL };
+    NODE_URL,
+};
 
 struct jb__node {
     enum jb__node_type type;
@@ -174,10 +186,12 @@ struct jb__expr *jb__scan_expr(struct jb__scan *scan);              /* NULL: fai
 
 /* ---- values ------------------------------------------------------------------------------------------------------------------ */
 
-enum jb__item_kind { ITEM_MISSING,
+enum jb__item_kind {
+    ITEM_MISSING,
     ITEM_VALUE,
     ITEM_MAP,
-    ITEM_LIST };
+    ITEM_LIST,
+};
 
 struct jb__list {
     struct jb_vars *first, *last;

@@ -8,10 +8,12 @@
 
 #define TAG_BYTES_MAX 4000
 
-enum stop { STOP_FILE,
+enum stop {
+    STOP_FILE,
     STOP_END,
     STOP_ELSE,
-    STOP_ELIF };
+    STOP_ELIF,
+};
 
 struct parser {
     struct jb__templates *templates;

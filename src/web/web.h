@@ -11,12 +11,14 @@
 
 /* ---- requests -------------------------------------------------------------------------------------------------------------- */
 
-enum jb_method { JB_GET = 1,
+enum jb_method {
+    JB_GET = 1,
     JB_POST,
     JB_PUT,
     JB_PATCH,
     JB_DELETE_METHOD,
-    JB_ANY_METHOD };
+    JB_ANY_METHOD,
+};
 
 struct jb_param {
     struct jb_str name, value;

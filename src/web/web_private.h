@@ -108,10 +108,12 @@ struct jb__request_state {
 };
 
 /* route.c */
-enum jb__match { JB__MATCH_OK,
+enum jb__match {
+    JB__MATCH_OK,
     JB__MATCH_NONE,
     JB__MATCH_METHOD,
-    JB__MATCH_SLASH };
+    JB__MATCH_SLASH,
+};
 bool jb__routes_compile(struct jb_scope *scope, struct jb_web *web);
 /* OK fills req->route and its parameters. METHOD: *ret_text is the Allow header. SLASH: *ret_text is the declared path. */
 enum jb__match jb__route_match(const struct jb_web *web, struct jb_request *req, struct jb_str path, struct jb_str *ret_text);

@@ -148,14 +148,16 @@ static const struct jb_field fields[] = {
     { .name = "done", .type = JB_BOOL },
     { .name = "kind", .type = JB_TEXT, .choices = kinds },
 };
-enum { MEMO,
+enum {
+    MEMO,
     AMOUNT,
     COUNT,
     DAY,
     MONTH,
     AT,
     DONE,
-    KIND };
+    KIND,
+};
 
 static void check_value(struct jb_scope *scope, struct jb_cell cell, int field, const char *want)
 {
