@@ -149,11 +149,14 @@ bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t 
 
 /* ---- an empty table -------------------------------------------------------------------------------------------------------------- */
 
-/* The target's indexes on the staged table too: then SQLite copies the b-trees of an empty target page by page instead of inserting row by row. */
+/* The target's indexes on the staged table too: then SQLite copies the b-trees of an empty target instead of inserting row by row. One that proved that there are no duplicates
+ * serves as it is; names do not matter. */
 bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master where type = 'index' and tbl_name = ? and sql is not null");
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master t where type = 'index' and tbl_name = ? and sql is not null and not exists"
+                                                        " (select 1 from main.sqlite_master m where m.type = 'index' and m.sql like 'create unique %' and t.sql like 'create unique %'"
+                                                        "   and substr(m.sql, instr(m.sql, '(')) = substr(t.sql, instr(t.sql, '(')))");
 
     if (!statement)
         return false;
