@@ -100,6 +100,8 @@ bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *
 
 /* Every refused cell, by row. */
 bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
+/* Those that the comparison of (after_row, last_row] refused. */
+bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
 /* Rows refused before any comparison: by their cells, or as duplicates. */
 bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);

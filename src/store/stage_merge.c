@@ -110,9 +110,11 @@ static struct jb_str column_text(struct jb_scope *scope, sqlite3_stmt *statement
     return text ? jb_copy(scope, (struct jb_str){ text, (size_t)sqlite3_column_bytes(statement, column) }) : JB_STR_NULL;
 }
 
-bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg)
+typedef bool each_refused(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
+
+static bool walk_refused(struct jb_stage *stage, struct jb_scope *scope, const char *sql, each_refused *each, void *arg)
 {
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select row, col, value, reason from main.jb_refused order by row, id");
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, sql);
     bool ok = statement != NULL;
 
     while (ok && jb__stage_step(stage, scope, statement)) {
@@ -123,6 +125,17 @@ bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*eac
     }
     sqlite3_finalize(statement);
     return ok && !jb_failure(scope);
+}
+
+bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, each_refused *each, void *arg)
+{
+    return walk_refused(stage, scope, "select row, col, value, reason from main.jb_refused order by row, id", each, arg);
+}
+
+bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, each_refused *each, void *arg)
+{
+    struct jb_str sql = jb_format(scope, "select row, col, value, reason from main.jb_refused where compared and row > %lld and row <= %lld order by row, id", (long long)after_row, (long long)last_row);
+    return walk_refused(stage, scope, sql.data, each, arg);
 }
 
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)
@@ -155,8 +168,8 @@ bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
     sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master t where type = 'index' and tbl_name = ? and sql is not null and not exists"
-                                                        " (select 1 from main.sqlite_master m where m.type = 'index' and m.sql like 'create unique %' and t.sql like 'create unique %'"
-                                                        "   and substr(m.sql, instr(m.sql, '(')) = substr(t.sql, instr(t.sql, '(')))");
+                                                              " (select 1 from main.sqlite_master m where m.type = 'index' and m.sql like 'create unique %' and t.sql like 'create unique %'"
+                                                              "   and substr(m.sql, instr(m.sql, '(')) = substr(t.sql, instr(t.sql, '(')))");
 
     if (!statement)
         return false;

@@ -25,7 +25,8 @@ const struct jb_model jb_import_mark = {
         JB_FIELD(import_mark, changed),
         JB_FIELD(import_mark, unchanged),
         JB_FIELD(import_mark, skipped),
-        JB_FIELD(import_mark, refused)),
+        JB_FIELD(import_mark, refused),
+        JB_FIELD(import_mark, refusals, .length_max = 64000000)),
 };
 
 static bool fail_overtaken(struct jb__attempt *attempt)
@@ -140,8 +141,12 @@ static bool merge_abort(struct jb__attempt *attempt)
 
 static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
+    struct jb_str lines;
     int64_t changes;
 
+    if (counts->refused > 0 && (!jb__refusals_of_range(attempt, from, to, &lines) ||
+                                   !jb_exec(attempt->scope, JB_SQL("update import_marks set refusals = coalesce(refusals, '') || ? where id = ? and refused < ?", lines, attempt->job.id, JB_ERRORS_KEPT), NULL)))
+        return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?, refused = refused + ?"
                    " where id = ? and position = ? and done = 0",
@@ -213,6 +218,8 @@ static bool resume(struct jb__attempt *attempt)
         return false;
     if (mark.done)
         return fail_overtaken(attempt);
+    if (mark.refusals.size > 0 && !jb__refusals_restore(attempt, mark.refusals))
+        return false;
     attempt->batch_position = mark.position;
     jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused });
     return true;

@@ -198,6 +198,9 @@ bool jb__compare_prepare(struct jb__attempt *attempt);
 bool jb__compare_duplicates(struct jb__attempt *attempt);
 /* Compares the rows of (after_row, last_row]; last_row 0: to the end. Also under the writer's lock. */
 bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts);
+/* refusals.c: what the comparison of committed batches refused, carried over a crash. */
+bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines);
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
 /* Merges what was staged and ends the job: in the same commit (abort) or after the last batch (skip). */
@@ -237,6 +240,7 @@ struct import_mark {
     int64_t id;
     bool done;
     int64_t position, new_rows, changed, unchanged, skipped, refused;
+    struct jb_str refusals; /* of committed batches: a JSON list [row, column, value, reason] per line, for an attempt that goes on */
 };
 struct jb_payload_job {
     int64_t job;

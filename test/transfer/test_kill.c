@@ -221,6 +221,46 @@ JB_TEST("a worker that dies at each named place leaves nothing behind and nothin
     }
 }
 
+/* Ten rows that exist already, in a skip import with insert only: refused by the comparison, not by their cells. */
+static void set_up_conflicts(void *arg)
+{
+    struct plan *plan = arg;
+    struct jb_scope *scope = jb_scope_new("set up");
+    int64_t id;
+
+    site_open(scope, plan->folder);
+    import_bytes(scope, "ten.csv", rows_text(scope, 5, 10), (struct jb_import_options){ 0 });
+    CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, plan->rows)), &plan->options, true, &id));
+    CHECK_INT(id, 2);
+    jb_scope_end(scope);
+}
+
+static void check_conflicts(void *arg)
+{
+    struct plan *plan = arg;
+    struct jb_scope *scope = jb_scope_new("restart");
+
+    site_open(scope, plan->folder);
+    free_leases(scope);
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
+    struct import_job job = job_of(scope, 2);
+    check_status(&job, "done");
+    check_counts(&job, plan->rows - 10, 0, 0, 10);
+    CHECK_INT(job.errors_total, 10);
+    CHECK(contains(job.errors, "E-000005") && contains(job.errors, "E-000014"));
+    jb_scope_end(scope);
+}
+
+JB_TEST("what a committed batch refused is still listed when a later one died")
+{
+    struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/group=crash@2", .rows = 4000, .options = { .mode = JB_INSERT, .on_error = JB_SKIP, .batch_rows = 500 } };
+
+    run_ok(set_up_conflicts, &plan);
+    int status = wait_end(start(work, &plan));
+    CHECK(WIFSIGNALED(status));
+    run_ok(check_conflicts, &plan);
+}
+
 JB_TEST("a worker that dies a dozen times in a row comes through in the end")
 {
     struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/group=crash@1", .rows = 14000, .options = { .on_error = JB_SKIP, .batch_rows = 500 } };
