@@ -13,6 +13,7 @@
 
 #define LOOK_US (200 * 1000)
 #define WISH_LOOK_US (300 * 1000) /* a wish to cancel is seen well within a second */
+#define SEEN_EVERY_US (JB_LEASE_S * JB_SECOND_US / 3)
 #define PAUSE_AFTER_FAILURE_US JB_SECOND_US
 #define DRAIN_S 25 /* the supervisor waits 30 */
 #define FORGET_EVERY_US (600 * JB_SECOND_US)
@@ -126,16 +127,18 @@ static void see_worker(struct work *work, struct jb_scope *scope)
 static void beat(void *arg)
 {
     struct work *work = arg;
-    int64_t renewed_us = 0, lease_us = work->claim.lease_s * JB_SECOND_US;
+    int64_t renewed_us = 0, seen_us = 0, lease_us = work->claim.lease_s * JB_SECOND_US;
 
     while (!jb_cancelled(work->beat_scope)) {
         struct jb_scope *scope = jb_scope_child(work->beat_scope, "beat");
         bool due = jb_monotonic_us() - renewed_us >= lease_us / 3;
         if (due || wish_exists(work, scope))
             renew_all(work, scope);
-        if (due) {
-            see_worker(work, scope);
+        if (due)
             renewed_us = jb_monotonic_us();
+        if (due || jb_monotonic_us() - seen_us >= SEEN_EVERY_US) { /* however long a lease is */
+            see_worker(work, scope);
+            seen_us = jb_monotonic_us();
         }
         (void)jb_sleep(scope, JB_MIN(WISH_LOOK_US, lease_us / 4)); /* ends early when the worker stops */
         jb_scope_end(scope);
