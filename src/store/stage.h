@@ -75,7 +75,9 @@ struct jb_stage_compare {
 struct jb_stage_counts {
     int64_t new_rows, changed, unchanged, skipped, refused;
 };
-/* May be asked again for the same range: what it found before is forgotten. */
+/* Notes how the table (and what decides about it) stands now; to be asked before anything is read that a comparison uses. *ret_moved: something changed since the last time. */
+bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
+/* After jb_stage_note. May be asked again for the same range: what it found before is forgotten. */
 bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
 /* true when the target holds no row now. */
 bool jb_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty);

@@ -408,6 +408,16 @@ struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_s
     return jb_format(scope, "select coalesce(sum(number), 0) from %s.jb_generation where name in (%.*s) and name not in ('import_jobs', 'import_marks')", schema, JB_FMT(names));
 }
 
+bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved)
+{
+    int64_t before = stage->generation;
+
+    if (!jb__stage_int(stage, scope, jb__stage_generation_sql(scope, stage, "target").data, &stage->generation))
+        return false;
+    *ret_moved = stage->generation != before;
+    return true;
+}
+
 static bool forget(struct compare *compare)
 {
     struct jb_stage *stage = compare->stage;
@@ -453,7 +463,7 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
     struct jb_scope *scope = compare->scope;
     bool empty;
 
-    if (!forget(compare) || !jb__stage_int(stage, scope, jb__stage_generation_sql(scope, stage, "target").data, &stage->generation) || !jb_stage_target_empty(stage, scope, &empty))
+    if (!forget(compare) || !jb_stage_target_empty(stage, scope, &empty))
         return false;
     tell(compare, 0.1);
     if (!empty && stage->match_count > 0 && !match_rows(compare))
@@ -482,9 +492,9 @@ bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const stru
     stage->comparisons++;
     bool ok = compare_all(&compare, ret_counts);
     stage->comparing = false;
-    if (!ok) {
+    if (!ok) { /* over the limit of refused rows, those found so far are the answer */
         stage->scope = NULL;
-        sqlite3_exec(stage->handle, "rollback", NULL, NULL, NULL);
+        sqlite3_exec(stage->handle, jb_error(scope) == JB_LIMIT ? "commit" : "rollback", NULL, NULL, NULL);
         return false;
     }
     return jb__stage_exec(stage, scope, "commit");

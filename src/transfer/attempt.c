@@ -372,7 +372,12 @@ static bool seal(struct jb__attempt *attempt)
     return jb__ending_commit(attempt, attempt->scope, &ending);
 }
 
-/* After a failed attempt or a dry run: nothing was written, the result is. */
+static int64_t rows_written(const struct jb__attempt *attempt)
+{
+    return attempt->counts.new_rows + attempt->counts.changed + attempt->counts.unchanged;
+}
+
+/* After a failed attempt or a dry run: nothing more is written than the result. */
 static bool end_without_rows(struct jb__attempt *attempt, const char *status, const struct jb_failure *failure)
 {
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "end of import");
@@ -381,6 +386,8 @@ static bool end_without_rows(struct jb__attempt *attempt, const char *status, co
     if (failure) {
         ending.error = failure->error;
         ending.reason = jb__failure_sentence(scope, failure);
+        if (strcmp(status, "failed") == 0 && attempt->batch_position > 0)
+            ending.reason = jb_format(scope, JB_L(scope, "%.*s 이미 반영된 %lld행은 남아 있습니다.", "%.*s The %lld rows already applied stay."), JB_FMT(ending.reason), (long long)rows_written(attempt));
     }
     bool ok = jb__ending_prepare(attempt, scope, &ending) && jb__ending_commit(attempt, scope, &ending);
     if (!ok)
@@ -430,7 +437,7 @@ static bool is_final(enum jb_error error)
 static bool end_cancelled(struct jb__attempt *attempt)
 {
     struct jb_scope *scope = jb_scope_child(attempt->outer, "words");
-    int64_t written = attempt->counts.new_rows + attempt->counts.changed + attempt->counts.unchanged;
+    int64_t written = rows_written(attempt);
     bool stays = attempt->options.import.on_error == JB_SKIP && attempt->batch_position > 0;
 
     if (!stays)
@@ -484,7 +491,6 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
     jb_language_set(scope, attempt->options.language);
     jb_actor_set(scope, &(struct jb_user){ .id = attempt->job.user_id, .name = attempt->job.user });
     attempt->spool = attempt->job.spool;
-    attempt->transfer = jb__transfer_of(scope);
     attempt->model = jb_model_find(scope, attempt->job.model);
     if (!attempt->model)
         return false;
@@ -515,7 +521,7 @@ static void close_stage(struct jb__attempt *attempt)
 
 bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
 {
-    struct jb__attempt attempt = { .outer = outer, .scope = jb_scope_child(outer, "import"), .started_us = jb_monotonic_us() };
+    struct jb__attempt attempt = { .outer = outer, .scope = jb_scope_child(outer, "import"), .transfer = jb__transfer_of(outer), .started_us = jb_monotonic_us() };
     int lock_fd = -1;
     bool ok = load(&attempt, job_id);
 
@@ -534,7 +540,7 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     }
     if (ok)
         jb__ending_sweep(&attempt);
-    else
+    else if (lock_fd >= 0) /* otherwise another one runs it */
         put_back(&attempt);
     if (lock_fd >= 0)
         close(lock_fd);

@@ -152,14 +152,17 @@ static bool check_row(struct checking *checking, struct jb_scope *scope, size_t 
 
 /* ---- references ------------------------------------------------------------------------------------------------------------------ */
 
+/* Between batches only: what a batch asked for must be known until it is resolved. */
+static void forget(struct lookup *lookup)
+{
+    jb_map_done(&lookup->ids);
+    jb_map_init(&lookup->ids);
+    jb_scope_end(lookup->memory);
+    lookup->memory = jb_scope_new("lookups");
+}
+
 static void remember(struct lookup *lookup, struct jb_str key, int64_t id)
 {
-    if (lookup->ids.count >= REMEMBERED_MAX) {
-        jb_map_done(&lookup->ids);
-        jb_map_init(&lookup->ids);
-        jb_scope_end(lookup->memory);
-        lookup->memory = jb_scope_new("lookups");
-    }
     jb_map_put(&lookup->ids, jb_copy(lookup->memory, key), (void *)(intptr_t)(id + 1));
 }
 
@@ -171,6 +174,8 @@ static bool look_up(struct checking *checking, struct jb_scope *scope, struct lo
     struct jb_map wanted;
     size_t count = 0;
 
+    if (lookup->ids.count >= REMEMBERED_MAX)
+        forget(lookup);
     jb_map_init(&wanted);
     for (size_t i = 0; i < checking->row_count; i++) {
         struct jb_str key = lookup->keys[i];

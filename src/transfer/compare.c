@@ -37,7 +37,7 @@ struct comparing {
     struct jb_scope *scope;
     int64_t after_row, last_row, refused;
     struct jb_stage_counts counts;
-    bool first, duplicates, ok;
+    bool first, duplicates, note, moved, ok;
 };
 
 static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
@@ -51,9 +51,10 @@ static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_
     struct jb_str column = target ? target->name : refusal->field ? jb_str_of(refusal->field->name)
                                                                   : JB_STR_NULL;
 
-    if (limit > 0 && attempt->counts.refused + ++comparing->refused >= limit)
-        return jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
-    return jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading));
+    if (!jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading)))
+        return false;
+    return limit == 0 || attempt->counts.refused + ++comparing->refused < limit ||
+           jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
 }
 
 static void on_share(void *arg, double share)
@@ -68,6 +69,10 @@ static void compare_blocking(void *arg)
     struct jb__attempt *attempt = comparing->attempt;
     const struct jb_import_options *options = &attempt->options.import;
 
+    if (comparing->note) {
+        comparing->ok = jb_stage_note(attempt->stage, comparing->scope, &comparing->moved);
+        return;
+    }
     if (comparing->duplicates) {
         comparing->ok = jb_stage_duplicates(attempt->stage, comparing->scope, on_refused, comparing, &comparing->counts.refused);
         return;
@@ -78,7 +83,7 @@ static void compare_blocking(void *arg)
         .ignore_existing = options->mode == JB_INSERT && options->ignore_existing,
         .after_row = comparing->after_row,
         .last_row = comparing->last_row,
-        .no_checks = attempt->checked_early && comparing->first,
+        .no_checks = attempt->checked_early && comparing->first && !comparing->moved,
         .check_state = attempt->check_state,
         .refuse = on_refused,
         .arg = comparing,
@@ -96,22 +101,36 @@ static bool run_comparing(struct jb__attempt *attempt, struct comparing *compari
     jb_fiber_allow_wait(true); /* also asked under the lock, when the table would not stand still */
     jb_thread_call(attempt->thread, compare_blocking, comparing);
     jb_fiber_allow_wait(false);
+    if (!comparing->ok && jb_error(scope) == JB_LIMIT)
+        attempt->counts.refused += comparing->refused;
     if (!comparing->ok)
         jb_failure_pass(scope, attempt->scope);
     jb_scope_end(scope);
     return comparing->ok;
 }
 
+/* *ret_moved: the tables changed since the last time. */
+static bool prepare(struct jb__attempt *attempt, bool *ret_moved)
+{
+    struct comparing noting = { .note = true };
+
+    if (!run_comparing(attempt, &noting))
+        return false;
+    *ret_moved = noting.moved;
+    return !attempt->model->check_prepare || attempt->model->check_prepare(attempt->scope, &attempt->check_state);
+}
+
 bool jb__compare_prepare(struct jb__attempt *attempt)
 {
-    return !attempt->model->check_prepare || attempt->model->check_prepare(attempt->scope, &attempt->check_state);
+    bool moved;
+    return prepare(attempt, &moved);
 }
 
 bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts)
 {
     struct comparing comparing = { .after_row = after_row, .last_row = last_row, .first = !attempt->compared };
 
-    if (attempt->compared && !jb__compare_prepare(attempt))
+    if (!prepare(attempt, &comparing.moved))
         return false;
     attempt->compared = true;
     if (!run_comparing(attempt, &comparing))

@@ -182,14 +182,24 @@ static bool ends(const char *status)
     return strcmp(status, "waiting") != 0;
 }
 
+/* A run that stood still for long may have been given up: the job was ended without it, and it writes nothing any more. */
+static bool take_end(struct jb_scope *scope, const struct import_job *job, const char *status)
+{
+    int64_t changes;
+
+    if (!jb_exec(scope, JB_SQL("update import_jobs set status = ? where id = ? and status in ('queued', 'running')", jb_str_of(status), job->id), &changes))
+        return false;
+    return changes == 1 || jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "작업 %lld은(는) 그사이 끝났습니다.", "Job %lld was ended meanwhile."), (long long)job->id);
+}
+
 bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
 {
     struct import_job *job = &attempt->job;
     const struct jb__counts *counts = &attempt->counts;
-    bool applied = strcmp(ending->status, "failed") != 0;
+    bool failed = strcmp(ending->status, "failed") == 0, applied = !failed || attempt->batch_position > 0;
 
     job->status = jb_str_of(ending->status);
-    job->progress = applied && ends(ending->status) && strcmp(ending->status, "cancelled") != 0 ? 100 : attempt->progress.percent;
+    job->progress = !failed && ends(ending->status) && strcmp(ending->status, "cancelled") != 0 ? 100 : attempt->progress.percent;
     job->rows = counts->rows;
     job->batches = attempt->plan ? (counts->rows + attempt->plan->batch_rows - 1) / attempt->plan->batch_rows : 0;
     job->new_rows = applied ? counts->new_rows : 0;
@@ -210,7 +220,7 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
         job->spool = JB_STR_NULL;
     }
     attempt->status = ending->status;
-    return jb__job_save(scope, job) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
+    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
 }
 
 bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
@@ -241,12 +251,23 @@ void jb__ending_sweep(struct jb__attempt *attempt)
 
 /* ---- without an attempt ------------------------------------------------------------------------------------------------------------ */
 
+/* Only from the state in which the caller saw it: it may have started, been confirmed or ended meanwhile. */
+static bool leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was)
+{
+    int64_t changes;
+
+    if (!jb_exec(scope, JB_SQL("update import_jobs set status = ? where id = ? and status = ?", job->status, job->id, was), &changes))
+        return false;
+    return changes == 1 || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 상태가 그사이 바뀌었습니다. 다시 보세요.", "The state of job %lld changed meanwhile. Look again."), (long long)job->id);
+}
+
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)
 {
     const struct jb_transfer *transfer = jb__transfer_of(scope);
     struct jb_str spool = job->spool;
     bool keep = failure && strcmp(status, "failed") == 0 && (failure->error == JB_UNAVAILABLE || failure->error == JB_TIMEOUT || failure->error == JB_BROKEN);
-    bool was_waiting = jb_str_is(job->status, "waiting");
+    struct jb_str was = job->status;
+    bool was_waiting = jb_str_is(was, "waiting");
 
     job->status = jb_str_of(status);
     job->finished_at = jb_now();
@@ -264,7 +285,7 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (!jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
+    if (!leave(scope, job, was) || !jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
         jb_rollback(tx);
         return false;
     }

@@ -155,7 +155,6 @@ static bool fail_ended(struct jb_scope *scope, const struct import_job *job)
 bool jb_job_cancel(struct jb_scope *scope, int64_t id)
 {
     struct import_job job;
-    int64_t changes;
 
     if (!jb_get(scope, &jb_import_job, id, &job) || !may_see(scope, &job))
         return false;
@@ -167,13 +166,17 @@ bool jb_job_cancel(struct jb_scope *scope, int64_t id)
     struct import_progress wish = { .job_id = id, .number = 0, .phase = JB_STR(""), .at = jb_now(), .started_at = jb_now(), .cancel_wish = true };
     if (!jb_bulk_insert(scope, &jb_import_progress, &wish, 1, &(struct jb_bulk){ .match_on = "job_id number", .on_conflict = JB_CONFLICT_UPDATE }))
         return false;
-    if (!jb_exec(scope, JB_SQL("update import_jobs set status = 'cancelled' where id = ? and status = 'queued' and attempt = 0", id), &changes))
-        return false;
-    if (changes == 0)
+    if (!jb_str_is(job.status, "queued") || job.attempt > 0)
         return true; /* it runs and will look */
+    if (!jb__job_end(scope, &job, "cancelled", NULL)) {
+        if (jb_error(scope) != JB_CONFLICT)
+            return false;
+        jb_failure_clear(scope); /* it began this moment, and will look */
+        return true;
+    }
     if (job.task_id && !jb_task_cancel(scope, job.task_id))
         jb_failure_clear(scope);
-    return jb__job_end(scope, &job, "cancelled", NULL);
+    return true;
 }
 
 static const struct jb_task *task_of(const struct import_job *job)

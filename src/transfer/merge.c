@@ -149,7 +149,7 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
         return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?, refused = refused + ?"
-                   " where id = ? and position = ? and done = 0",
+                   " where id = ? and position = ? and done = 0 and exists (select 1 from import_jobs j where j.id = import_marks.id and j.status in ('queued', 'running'))",
                 to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, counts->refused, attempt->job.id, from),
             &changes))
         return false;

@@ -238,7 +238,15 @@ static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transf
     return true;
 }
 
-/* Results that nobody fetched in time. */
+/* "job-17-export-…": the job's number. */
+static int64_t job_of_result(struct jb_str name)
+{
+    struct jb_str rest = jb_str_slice(name, 4, name.size);
+    int64_t job;
+    return jb_str_to_int64(jb_str_cut(&rest, '-'), &job) ? job : 0;
+}
+
+/* Results that nobody fetched in time, and what dead runs left. A job that has not ended may be writing its file: only its end says the name. */
 static bool sweep_media(struct jb_scope *scope, const struct jb_transfer *transfer)
 {
     struct listing listing = { .folder = transfer->media_dir, .scope = scope };
@@ -250,7 +258,7 @@ static bool sweep_media(struct jb_scope *scope, const struct jb_transfer *transf
         int64_t needed;
         if (!jb_str_starts(name, JB_STR("job-")))
             continue;
-        if (!jb_query_int(scope, JB_SQL("select count(*) from import_jobs where result = ? and (finished_at is null or finished_at > ?)", name, old), &needed))
+        if (!jb_query_int(scope, JB_SQL("select count(*) from import_jobs where (result = ? and (finished_at is null or finished_at > ?)) or (id = ? and status in ('queued', 'running', 'waiting'))", name, old, job_of_result(name)), &needed))
             return false;
         if (!needed)
             jb__file_remove(scope, jb_format(scope, "%s/%.*s", transfer->media_dir, JB_FMT(name)));

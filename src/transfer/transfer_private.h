@@ -192,7 +192,7 @@ struct jb__attempt {
 };
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
-/* The state for the model's checks. */
+/* What the model's check knows, and before that which state of the tables it is true for: a month that is closed from then on is noticed. */
 bool jb__compare_prepare(struct jb__attempt *attempt);
 /* Refuses rows that repeat the key of an earlier one. */
 bool jb__compare_duplicates(struct jb__attempt *attempt);
