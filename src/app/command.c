@@ -1,8 +1,11 @@
 /* command.c — reads the command line by the table and prints help from it. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
+#include "run/run.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- looking up --------------------------------------------------------------------------------------------------------- */
 
@@ -247,6 +250,14 @@ int jb__command_help_run(struct jb_program *program)
     }
     jb__command_help(program, command);
     return 0;
+}
+
+/* A regular file is always ready, and cannot be waited for. */
+bool jb__command_wait_stdin(struct jb_scope *scope)
+{
+    struct stat info;
+    bool waits = isatty(STDIN_FILENO) || (fstat(STDIN_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode)));
+    return waits ? jb_wait_fd(scope, STDIN_FILENO, JB_WAIT_READ, JB_NEVER) : jb_continue(scope);
 }
 
 int jb__command_failed(struct jb_program *program)

@@ -50,6 +50,7 @@ struct jb_program {
     struct jb_str arguments[JB_ARGUMENTS_MAX];
     size_t argument_count;
     bool json, color;
+    bool stops_itself; /* Ctrl-C does not cancel `scope`: the command watches for it */
 };
 
 extern const struct jb_command jb__commands[];      /* ends with a NULL name */
@@ -67,6 +68,9 @@ struct jb_str jb__option_at(const struct jb_program *program, const char *name, 
 /* The format to write: --format, otherwise by the file's name; fails INVALID, naming those there are. */
 bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format);
 void jb__command_help(const struct jb_program *program, const struct jb_command *command); /* NULL: the overview */
+
+/* Before a blocking read of stdin: waits until there is something, or fails when the command is stopped. */
+bool jb__command_wait_stdin(struct jb_scope *scope);
 
 /* Prints the scope's failure as one sentence and returns the exit status for it. */
 int jb__command_failed(struct jb_program *program);

@@ -103,9 +103,13 @@ static bool copy_stdin(struct jb_spool *spool, struct jb_scope *scope)
     char bytes[65536];
     ssize_t got;
 
-    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0)
-        if (!jb_spool_write(spool, scope, bytes, (size_t)got))
+    do {
+        if (!jb__command_wait_stdin(scope))
             return false;
+        got = read(STDIN_FILENO, bytes, sizeof bytes);
+        if (got > 0 && !jb_spool_write(spool, scope, bytes, (size_t)got))
+            return false;
+    } while (got > 0);
     return got == 0 || jb_fail_errno(scope, errno, JB_L(scope, "표준 입력을 읽지 못했습니다", "cannot read stdin"));
 }
 
@@ -171,6 +175,7 @@ int jb__command_import(struct jb_program *program)
         return 0;
     }
 
+    program->stops_itself = true;
     struct jb__watching *watching = jb__job_watch(program, id);
     bool ran = jb_import_run(scope, id);
     jb__job_watch_end(watching);

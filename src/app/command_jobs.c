@@ -36,19 +36,22 @@ static int wait_for(struct jb_program *program, int64_t id)
     struct import_job job;
     int64_t after = 0;
 
+    if (jb_job_get(scope, id, &job))
+        jb__job_say_if_nobody_works(program, &job);
+    jb_failure_clear(scope);
     for (;;) {
         struct jb_scope *step = jb_scope_child(scope, "wait");
-        bool more = jb_job_wait(step, id, after);
-        struct jb_rows *events = more ? jb_job_events(step, id, after) : NULL;
+        struct jb_rows *events = jb_job_wait(step, id, after) ? jb_job_events(step, id, after) : NULL;
         if (events && events->count > 0)
             after = ((const struct import_progress *)jb_rows_at(events, events->count - 1))->number;
+        bool ok = events || jb_failure_pass(step, scope);
         jb_scope_end(step);
+        if (!ok)
+            return jb__command_failed(program);
         if (!jb_job_get(scope, id, &job))
             return jb__command_failed(program);
         if (has_ended(&job) || jb_str_is(job.status, "waiting"))
             break;
-        if (jb_stopping())
-            return jb_error_exit(JB_CANCELLED);
     }
     jb__job_print(program, &job);
     return jb__job_exit(&job);
@@ -64,6 +67,16 @@ static int show_job(struct jb_program *program, int64_t id)
     return 0;
 }
 
+static bool is_verb(struct jb_str verb)
+{
+    static const char *const verbs[] = { "show", "wait", "cancel", "retry" };
+
+    for (size_t i = 0; i < JB_COUNT(verbs); i++)
+        if (jb_str_is(verb, verbs[i]))
+            return true;
+    return false;
+}
+
 int jb__command_jobs(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
@@ -74,6 +87,14 @@ int jb__command_jobs(struct jb_program *program)
         return jb__command_failed(program);
     if (jb_str_is(verb, "list"))
         return list_jobs(program);
+    if (jb_str_is(verb, "undo")) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "undo는 이 판에 아직 없습니다. 가져오기 앞의 백업에서 되돌리세요.", "this version has no undo yet. Restore the backup from before the import."));
+        return jb__command_misused(program);
+    }
+    if (!is_verb(verb)) {
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry."), JB_FMT(verb));
+        return jb__command_misused(program);
+    }
     if (program->argument_count < 2 || !jb_str_to_int64(program->arguments[1], &id)) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "작업 번호를 적으세요: jangbu jobs %.*s 17", "give the number of a job: jangbu jobs %.*s 17"), JB_FMT(verb));
         return jb__command_misused(program);
@@ -84,8 +105,5 @@ int jb__command_jobs(struct jb_program *program)
         return wait_for(program, id);
     if (jb_str_is(verb, "cancel"))
         return jb_job_cancel(scope, id) ? show_job(program, id) : jb__command_failed(program);
-    if (jb_str_is(verb, "retry"))
-        return jb_job_retry(scope, id) ? show_job(program, id) : jb__command_failed(program);
-    jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry."), JB_FMT(verb));
-    return jb__command_misused(program);
+    return jb_job_retry(scope, id) ? show_job(program, id) : jb__command_failed(program);
 }

@@ -1,6 +1,7 @@
 /* command_serve.c — up, serve, worker: the commands that stay. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
+#include "app/daemon.h"
 #include "app/site.h"
 #include "base/log.h"
 #include "net/net.h"
@@ -12,17 +13,50 @@
 #include <unistd.h>
 
 #define THREADS_MAX 256
-#define SOCKETS_MAX 1024
+#define PROCESSES_MAX 200
+#define SOCKETS_MAX 256 /* as many as the supervisor passes on */
 #define DRAIN_SECONDS 30
 #define SWEEP_SECONDS 3600
 
 /* up tells its children, so that a worker may end itself after WORKER_MAX_TASKS_PER_CHILD and is started anew. */
 #define SUPERVISED "JANGBU_SUPERVISED"
+/* Process numbers of children that died, newest first. */
+#define DIED "JANGBU_DIED"
+#define DEAD_KEPT 4
 
 static int64_t core_count(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores > 0 ? cores : 1;
+}
+
+/* ---- deaths ---------------------------------------------------------------------------------------------------------------- */
+
+/* The supervisor opens no database: whoever starts next frees what the dead one had leased. The last few are enough. */
+static void note_death(const char *name, int pid, int status, void *arg)
+{
+    const char *before = getenv(DIED);
+    char text[80];
+    int numbers = 0;
+
+    (void)name, (void)status, (void)arg;
+    snprintf(text, sizeof text, "%d,%s", pid, before ? before : "");
+    for (char *c = text; *c; c++)
+        if (*c == ',' && ++numbers == DEAD_KEPT) {
+            *c = '\0';
+            break;
+        }
+    setenv(DIED, text, 1);
+}
+
+static void free_the_dead(struct jb_scope *scope)
+{
+    struct jb_str rest = jb_str_of(getenv(DIED));
+    int64_t pid;
+
+    while (rest.data)
+        if (jb_str_to_int64(jb_str_cut(&rest, ','), &pid) && pid > 0 && !jb_queue_release_worker(scope, (int)pid))
+            jb_failure_clear(scope); /* the leases run out by themselves */
 }
 
 /* ---- sockets ------------------------------------------------------------------------------------------------------------------ */
@@ -58,7 +92,7 @@ static bool listen_all(struct jb_program *program, int64_t threads, struct liste
             return false;
         for (int64_t thread = 0; thread < threads; thread++) {
             if (listening->count == SOCKETS_MAX)
-                return jb_fail(scope, JB_INVALID, JB_L(scope, "소켓이 너무 많습니다 (1,024개까지).", "too many sockets (at most 1,024)."));
+                return jb_fail(scope, JB_INVALID, JB_L(scope, "소켓이 너무 많습니다 (256개까지). --threads나 --listen을 줄이세요.", "too many sockets (at most 256). Use fewer --threads or --listen."));
             if (!jb_listen(scope, address, threads > 1 && !jb_str_starts(address, JB_STR("unix:")), &listening->fds[listening->count]))
                 return false;
             address = jb_socket_address(scope, listening->fds[listening->count++]);
@@ -140,6 +174,7 @@ static int serve_here(struct jb_program *program, int64_t threads)
     jb_signals_open();
     if (!open_web(program, &serving->runtime))
         return jb__command_failed(program);
+    free_the_dead(program->scope);
     announce(program->scope, &serving->listening);
     jb_loop_run_threads(serving->threads, serve_on_loop, serving);
     jb_log(JB_LOG_NOTICE, "serve", "stopped");
@@ -183,6 +218,7 @@ static int supervise(const struct jb_child *children, size_t count, const struct
         .sockets = listening->fds,
         .socket_count = listening->count,
         .drain_s = DRAIN_SECONDS,
+        .died = note_death,
     });
 }
 
@@ -192,7 +228,7 @@ int jb__command_serve(struct jb_program *program)
     int first;
 
     if (!jb__option_int(program, "threads", 1, THREADS_MAX, core_count(), &threads) ||
-        !jb__option_int(program, "processes", 1, THREADS_MAX, 1, &processes))
+        !jb__option_int(program, "processes", 1, PROCESSES_MAX, 1, &processes))
         return jb__command_misused(program);
     if (processes == 1 || jb_inherited_sockets(&first) > 0)
         return serve_here(program, threads);
@@ -230,12 +266,12 @@ static bool migrate_first(struct jb_program *program)
 int jb__command_up(struct jb_program *program)
 {
     struct listening *listening = JB_NEW(program->scope, struct listening);
-    struct jb_child children[THREADS_MAX + 1];
+    struct jb_child children[PROCESSES_MAX + 1];
     int64_t threads, processes, concurrency;
     size_t count = 0;
 
     if (!jb__option_int(program, "threads", 1, THREADS_MAX, core_count(), &threads) ||
-        !jb__option_int(program, "processes", 1, THREADS_MAX, 1, &processes) ||
+        !jb__option_int(program, "processes", 1, PROCESSES_MAX, 1, &processes) ||
         !jb__option_int(program, "concurrency", 1, 10000, 0, &concurrency))
         return jb__command_misused(program);
     if (!jb_config_secret(program->scope, &program->config) || !migrate_first(program) || !listen_all(program, threads, listening))
@@ -252,6 +288,7 @@ int jb__command_up(struct jb_program *program)
 struct working {
     struct jb_program *program;
     struct jb_work how;
+    struct jb__daemon daemon;
     int status;
 };
 
@@ -286,6 +323,8 @@ static void work_on_loop(void *arg)
         working->status = jb__command_failed(program);
         return;
     }
+    free_the_dead(scope);
+    jb__daemon_ready(&working->daemon);
     if (!working->how.drain)
         jb_fiber_start("sweep", sweep, runtime);
     jb_log(JB_LOG_NOTICE, "worker", "ready: queues %s, concurrency %d", working->how.queues ? working->how.queues : "all", working->how.concurrency);
@@ -316,7 +355,10 @@ int jb__command_worker(struct jb_program *program)
         .tasks_max = (int)tasks_max,
         .drain = jb__flag(program, "drain"),
     };
+    if (!jb__daemon_start(program, &working.daemon, &working.status))
+        return working.status;
     jb_signals_open();
     jb_loop_run(work_on_loop, &working);
+    jb__daemon_end(&working.daemon);
     return working.status;
 }

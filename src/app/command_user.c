@@ -24,11 +24,13 @@ static bool read_line(struct jb_program *program, struct jb_str *ret_line)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
         fputs(JB_L(scope, "비밀번호: ", "Password: "), stderr);
     }
-    bool got = fgets(line, sizeof line, stdin) != NULL;
+    bool ready = jb__command_wait_stdin(scope), got = ready && fgets(line, sizeof line, stdin) != NULL;
     if (terminal) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
     }
+    if (!ready)
+        return false;
     if (!got)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "비밀번호를 읽지 못했습니다. 표준 입력의 첫 줄에 적으세요.", "no password was read. Give it on the first line of stdin."));
     line[strcspn(line, "\r\n")] = 0;

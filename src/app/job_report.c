@@ -79,6 +79,15 @@ static void print_counts(struct jb_program *program, const struct import_job *jo
         JB_FMT(people(scope, job->refused)), JB_FMT(people(scope, job->skipped)), seconds);
 }
 
+void jb__job_say_if_nobody_works(struct jb_program *program, const struct import_job *job)
+{
+    struct jb_scope *scope = program->scope;
+
+    if (jb_str_is(job->status, "queued") && jb_workers_alive(scope) == 0)
+        fprintf(stderr, "%s\n", JB_L(scope, "작업자가 없어 기다립니다. 이렇게 띄웁니다: jangbu worker", "It waits because no worker is running. Start one with: jangbu worker"));
+    jb_failure_clear(scope);
+}
+
 void jb__job_print(struct jb_program *program, const struct import_job *job)
 {
     struct jb_scope *scope = program->scope;
@@ -90,6 +99,7 @@ void jb__job_print(struct jb_program *program, const struct import_job *job)
         if (jb_str_is(job->kind, "import") && !jb_str_is(job->status, "queued"))
             print_counts(program, job);
     }
+    jb__job_say_if_nobody_works(program, job);
     print_notes(program, job);
     print_refused(program, job);
     if (job->reason.size > 0)
@@ -149,7 +159,7 @@ static void show(struct jb__watching *watching, const struct import_progress *ev
         memset(bar, '-', 20);
         memset(bar, '#', (size_t)JB_MAX(0, JB_MIN(20, event->progress / 5)));
         bar[20] = 0;
-        fprintf(stderr, "\r\033[K[%s] %3d%% %s %lld%s%s", bar, event->progress, phase_name(scope, event->phase), (long long)event->done, JB_L(scope, "행", " rows"), left);
+        fprintf(stderr, JB_L(scope, "\r\033[K[%s] %3d%% %s %lld행 (%.0f행/초%s)", "\r\033[K[%s] %3d%% %s %lld rows (%.0f rows/s%s)"), bar, event->progress, phase_name(scope, event->phase), (long long)event->done, rate, left);
     } else {
         fprintf(stderr, JB_L(scope, "%d%% %s %lld행 (%.0f행/초%s)\n", "%d%% %s %lld rows (%.0f rows/s%s)\n"), event->progress, phase_name(scope, event->phase), (long long)event->done, rate, left);
     }

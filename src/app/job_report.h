@@ -7,6 +7,8 @@
 
 /* The result object with --json, otherwise a few lines (the first refused rows on stderr). */
 void jb__job_print(struct jb_program *program, const struct import_job *job);
+/* To stderr, when the job stands in the queue and no worker runs. */
+void jb__job_say_if_nobody_works(struct jb_program *program, const struct import_job *job);
 /* `17: RUNNING (42%) cash.cashbook a.xlsx` */
 void jb__job_line(struct jb_program *program, const struct import_job *job);
 /* Interface §2: 0 done, 3 when rows were refused, otherwise the kind of failure, 10 cancelled. */

@@ -15,13 +15,23 @@
 
 struct running {
     struct jb_program *program;
+    struct jb_scope *stop; /* of the fiber that waits for Ctrl-C */
     int status;
 };
+
+static void cancel_on_stop(void *arg)
+{
+    struct running *running = arg;
+    if (jb_wait_stop(running->stop) && !running->program->stops_itself)
+        jb_cancel(running->program->scope);
+}
 
 static void run_on_fiber(void *arg)
 {
     struct running *running = arg;
+    jb_fiber_start("stop", cancel_on_stop, running);
     running->status = running->program->command->run(running->program);
+    jb_cancel(running->stop);
 }
 
 /* A worker writes celery.log, everything else django.log (V1). */
@@ -53,7 +63,7 @@ static bool open_program(struct jb_program *program)
         .broker_url = jb__option(program, "broker"),
         .log_level = jb__option(program, "loglevel").data ? jb__option(program, "loglevel") : jb__option(program, "log-level"),
     };
-    if (given.log_level.data && jb_str_is(given.log_level, "WARN"))
+    if (given.log_level.data && jb_str_equal_nocase(given.log_level, JB_STR("warn")))
         given.log_level = JB_STR("warning");
     if (!jb_config_read(program->scope, &given, &program->config))
         return false;
@@ -77,9 +87,10 @@ static int run_command(struct jb_program *program)
     if (program->command->plain)
         return program->command->run(program);
 
-    struct running running = { program, 70 };
+    struct running running = { program, jb_scope_new("stop"), 70 };
     jb_signals_open();
     jb_loop_run(run_on_fiber, &running);
+    jb_scope_end(running.stop);
     return running.status;
 }
 

@@ -186,16 +186,17 @@ static bool read_ms(struct jb_str text, int64_t max_s, int64_t *ret_ms)
     return true;
 }
 
-/* `allowed`: words separated by |, or a URL scheme that ends with a colon. */
-static bool text_allowed(const char *allowed, struct jb_str text)
+/* `allowed`: words separated by |, in any case (`INFO`), or a URL scheme that ends with a colon. *ret_text: as the table writes it. */
+static bool text_allowed(const char *allowed, struct jb_str text, struct jb_str *ret_text)
 {
+    *ret_text = text;
     if (!allowed)
         return true;
     struct jb_str words = jb_str_of(allowed);
     if (jb_str_ends(words, JB_STR(":")))
         return jb_str_starts(text, words);
     while (words.data)
-        if (jb_str_equal(jb_str_cut(&words, '|'), text))
+        if (jb_str_equal_nocase(*ret_text = jb_str_cut(&words, '|'), text))
             return true;
     return false;
 }
@@ -222,18 +223,19 @@ bool jb__setting_put(struct jb_scope *scope, const struct jb_setting *setting, s
 {
     void *member = (char *)config + setting->offset;
     int64_t number = 0;
+    struct jb_str word;
 
     switch (setting->type) {
     case JB_SETTING_LATER:
         return true;
     case JB_SETTING_TEXT:
-        if (!text_allowed(setting->allowed, text)) {
+        if (!text_allowed(setting->allowed, text, &word)) {
             struct jb_str allowed = jb_str_of(setting->allowed);
             return jb_str_ends(allowed, JB_STR(":")) && jb_str_find(text, JB_STR("://"), 0) != SIZE_MAX
                        ? fail_later(scope, name, text, setting->allowed)
                        : fail_setting(scope, setting, name, text, place, allowed);
         }
-        *(struct jb_str *)member = text.size > 0 ? text : JB_STR_NULL;
+        *(struct jb_str *)member = word.size > 0 ? word : JB_STR_NULL;
         return true;
     case JB_SETTING_BOOL:
         return read_bool(text, member) || fail_setting(scope, setting, name, text, place, JB_STR("true, false, 1, 0, yes, no, on, off"));

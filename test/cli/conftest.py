@@ -40,10 +40,10 @@ class Site:
         out, _ = self.run(*words, "--json", status=status, **environment)
         return json.loads(out)
 
-    def start(self, *words, **environment):
+    def start(self, *words, stdin=None, **environment):
         """Starts a command that stays; ended after the test."""
         log = open(self.path(f"log-{len(self.processes)}"), "wb")
-        process = subprocess.Popen([BINARY, *words], cwd=self.folder, stdout=log, stderr=log, env={**self.environment, **environment})
+        process = subprocess.Popen([BINARY, *words], cwd=self.folder, stdin=stdin, stdout=log, stderr=log, env={**self.environment, **environment})
         process.log = log.name
         log.close()
         self.processes.append(process)
