@@ -38,7 +38,7 @@ enum jb__attribute_kind {
 enum jb__print_context {
     PRINT_TEXT,
     PRINT_ATTRIBUTE,
-    PRINT_URL /* the start of an address: its scheme is checked */,
+    PRINT_URL, /* the start of an address: its scheme is checked */
 };
 
 struct jb__html {
