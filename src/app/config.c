@@ -1,6 +1,7 @@
 /* config.c — where settings come from, and in which order.
  *
- * Lowest first: the table's defaults, those of the named environment, jangbu.conf, .env, the environment, the command line. Each source overwrites what an earlier one said. */
+ * Lowest first: the table's defaults, jangbu.conf, .env, the environment, the command line. Each source overwrites what an earlier one said. The named environment adds rules: production wants
+ * SECRET_KEY and refuses DEBUG. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/settings.h"
 #include "base/log.h"

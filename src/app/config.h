@@ -1,7 +1,7 @@
 /* config.h — settings: from the environment, a `.env` file, `jangbu.conf` and the command line (interface §4).
  *
  * One table says every name, its older names, type, default and limits; reading, help and errors come from it. The order of precedence: command line, environment, `.env`, `jangbu.conf`,
- * the defaults of the environment that JANGBU_ENV or DJANGO_SETTINGS_MODULE names. */
+ * the defaults. JANGBU_ENV or DJANGO_SETTINGS_MODULE names the environment, and with it the rules of production. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_APP_CONFIG_H
 #define JB_APP_CONFIG_H

@@ -22,11 +22,21 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* Deployments of others write `Name <name@example.com>`: the address is what counts, the name is not sent. */
+static struct jb_str address_of(struct jb_str from)
+{
+    from = jb_str_trim(from);
+    size_t open = jb_str_find_char(from, '<', 0);
+
+    return open != SIZE_MAX && jb_str_ends(from, JB_STR(">")) ? jb_str_trim(jb_str_slice(from, open + 1, from.size - 1)) : from;
+}
+
 struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_options *mail)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct jb_str from = address_of(mail->from);
 
-    if (mail->host.size > 0 && mail->from.size > 0 && !jb__mail_address_valid(mail->from)) {
+    if (mail->host.size > 0 && from.size > 0 && !jb__mail_address_valid(from)) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "DEFAULT_FROM_EMAIL ‘%.*s’은(는) 메일 주소가 아닙니다.", "DEFAULT_FROM_EMAIL \"%.*s\" is no mail address."), JB_FMT(mail->from));
         return NULL;
     }
@@ -36,7 +46,7 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
     notify->host = keep(mail->host);
     notify->user = keep(mail->user);
     notify->password = keep(mail->password);
-    notify->from = keep(mail->from.size > 0 ? mail->from : JB_STR("jangbu@localhost"));
+    notify->from = keep(from.size > 0 ? from : JB_STR("jangbu@localhost"));
     notify->use_tls = mail->use_tls;
     notify->port = mail->port ? mail->port : mail->use_tls ? 587
                                                            : 25;

@@ -144,7 +144,7 @@ static void sink_close(struct sink *sink)
 
 static struct jb_notify *notify_to(struct jb_scope *scope, int port)
 {
-    struct jb_notify *notify = jb_notify_new(scope, &(struct jb_mail_options){ .host = JB_STR("127.0.0.1"), .port = port, .from = JB_STR("site@example.com"), .timeout_s = 5 });
+    struct jb_notify *notify = jb_notify_new(scope, &(struct jb_mail_options){ .host = JB_STR("127.0.0.1"), .port = port, .from = JB_STR("장부 <site@example.com>"), .timeout_s = 5 });
     CHECK_OK(notify != NULL);
     jb_notify_use(scope, notify);
     return notify;
