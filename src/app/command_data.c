@@ -59,6 +59,18 @@ int jb__command_migrate(struct jb_program *program)
     return 0;
 }
 
+/* A model that people may move in and out; the secrets of sign-in and the queue's own tables are none. */
+static const struct jb_model *find_model(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    const struct jb_model *model = jb_model_find(scope, program->arguments[0]);
+
+    if (!model || !model->hidden)
+        return model;
+    jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’은(는) 안에서만 쓰는 표라 가져오거나 내보낼 수 없습니다.", "%.*s is an internal table and cannot be imported or exported."), JB_FMT(program->arguments[0]));
+    return NULL;
+}
+
 /* ---- import ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool choose(struct jb_program *program, const char *option, const char *const *words, int *ret_choice)
@@ -165,7 +177,7 @@ int jb__command_import(struct jb_program *program)
     if (!read_import_options(program, &options))
         return jb__command_misused(program);
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
-        !(model = jb_model_find(scope, program->arguments[0])) || !fill_spool(program, program->arguments[1], &spool) ||
+        !(model = find_model(program)) || !fill_spool(program, program->arguments[1], &spool) ||
         !jb_import_start(scope, model, spool, &options, background, &id))
         return jb__command_failed(program);
     if (background) {
@@ -244,7 +256,7 @@ int jb__command_export(struct jb_program *program)
 
     if (!output.data)
         output = JB_STR("-");
-    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) || !(model = jb_model_find(scope, program->arguments[0])))
+    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) || !(model = find_model(program)))
         return jb__command_failed(program);
 
     /* Written beside and renamed at the end: a broken export never replaces a good file. */

@@ -130,6 +130,13 @@ def test_headings_match_labels_in_both_languages_and_unknown_ones_are_named(site
     assert "비고2" in err
 
 
+def test_internal_tables_are_neither_imported_nor_exported(site):
+    site.csv("a.csv", "username", "kim")
+    for words in (("import", "auth.user", "a.csv"), ("export", "auth.user", "-o", "b.csv")):
+        _, err = site.run(*words, status=4)
+        assert "auth.user" in err
+
+
 def test_a_foreign_key_is_given_by_its_code(site):
     site.csv("p.csv", "code,name", "P1,하나", "P2,둘")
     site.run("import", "cash.project", "p.csv")
