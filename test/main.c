@@ -18,6 +18,7 @@
 #define EXIT_FAILED 1
 #define EXIT_SKIPPED 77
 #define TEST_SECONDS_MAX 300 /* only a hang takes that long */
+#define CAMPAIGN_SECONDS_MAX 1800
 
 struct test {
     const char *sentence, *file;
@@ -137,7 +138,7 @@ static void restore_crash_actions(void)
 static _Noreturn void run_in_child(struct test *test)
 {
     restore_crash_actions();
-    alarm(TEST_SECONDS_MAX);
+    alarm(getenv("JB_CAMPAIGN") ? CAMPAIGN_SECONDS_MAX : TEST_SECONDS_MAX);
     if (test->fiber)
         jb_loop_run(run_with_scope, test);
     else

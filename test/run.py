@@ -105,9 +105,13 @@ SANITIZERS = {
 }
 
 
-def sanitized(name, folder, kind, *options):
-    if build(name, folder, "-Dbuildtype=debugoptimized", "-Doptimization=1", f"-Db_sanitize={kind}", "-Db_lundef=false"):
-        meson_test(name, folder, *options, **SANITIZERS)
+def sanitized(name, folder, kind, *suites, hostile=False):
+    if build(name, folder, "-Dbuildtype=debugoptimized", "-Doptimization=1", f"-Db_sanitize={kind}", "-Db_lundef=false", f"-Dhostile={str(hostile).lower()}"):
+        meson_test(name, folder, "--timeout-multiplier", "3", *without("e2e", *suites), **SANITIZERS)
+
+
+def without(*suites):
+    return [word for suite in suites for word in ("--no-suite", suite)]
 
 
 def fuzz(seconds):
@@ -136,13 +140,17 @@ def main(what):
     step("layers", ["script/layers"])
     step("lint", ["script/lint"])
     if build("release", "build"):
-        meson_test("release", "build", *(["--no-suite", "e2e", "--no-suite", "campaign"] if what == "quick" else []),
-                   **({"JB_CAMPAIGN": "full"} if what == "full" else {}))
-    if what == "normal":
-        sanitized("ASan+UBSan", "build-asan", "address,undefined", "--no-suite", "e2e", "--no-suite", "campaign")
+        if what == "quick":
+            meson_test("release", "build", *without("e2e", "talk"))
+        elif what == "full":
+            meson_test("release", "build", "--timeout-multiplier", "4", JB_CAMPAIGN="full")
+        else:
+            meson_test("release", "build")
+    if what != "quick":
+        sanitized("ASan+UBSan", "build-asan", "address,undefined")
     if what == "full":
-        sanitized("ASan+UBSan", "build-asan", "address,undefined", "--no-suite", "e2e")
-        sanitized("TSan", "build-tsan", "thread", "--no-suite", "e2e")
+        sanitized("TSan", "build-tsan", "thread")
+        sanitized("hostile, ASan+UBSan", "build-hostile", "address,undefined", "talk", hostile=True)
         fuzz(60)
     say(f"commit {commit()}, {time.strftime('%Y-%m-%d')}, {time.monotonic() - started:.0f} s")
     closing = f"{COUNTS['passed']} passed, {COUNTS['failed']} failed" + (f", {COUNTS['skipped']} skipped" if COUNTS["skipped"] else "")

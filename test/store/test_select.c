@@ -355,6 +355,6 @@ JB_FIBER_TEST("walking 200,000 rows takes no more memory than walking a few")
             early = jb_test_memory_kib();
     CHECK_OK(!jb_failure(scope));
     CHECK_INT(count, all);
-    CHECK(jb_test_memory_kib() - early < 8 * 1024);
+    CHECK(jb_test_memory_kib() - early < JB_TEST_MUCH(8 * 1024, INT64_MAX)); /* sanitizers keep freed memory */
     CHECK_INT(jb_counters(scope)->rows, all);
 }
