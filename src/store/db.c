@@ -20,22 +20,12 @@ struct jb_tx {
     struct jb_fiber *fiber;
     struct jb_defer *defer;
     struct hook *hooks, **hooks_end; /* oldest first */
+    void *handle;                    /* the driver's */
     int depth;
     bool live, ended;
 };
 
 /* ---- the service ------------------------------------------------------------------------------------------------------------------ */
-
-static bool path_of_url(struct jb_scope *scope, struct jb_str url, char **ret_path)
-{
-    struct jb_str prefix = JB_STR("sqlite:///"), path = jb_str_slice(url, prefix.size, url.size);
-
-    if (!jb_str_starts(url, prefix) || path.size == 0 || jb_str_find_char(path, '\0', 0) != SIZE_MAX)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "DATABASE_URL “%.*s”: sqlite:///파일.db 꼴이어야 합니다 (절대 경로는 sqlite:////…).", "DATABASE_URL \"%.*s\": it must look like sqlite:///file.db (sqlite:////… for an absolute path)."), JB_FMT(url));
-    *ret_path = strndup(path.data, path.size);
-    JB_CHECK(*ret_path);
-    return true;
-}
 
 static void db_free(struct jb_db *db)
 {
@@ -44,23 +34,45 @@ static void db_free(struct jb_db *db)
     free(db);
 }
 
+static const struct jb_driver *driver_of(struct jb_scope *scope, struct jb_str url)
+{
+    static const struct jb_driver *const drivers[] = { &jb__sqlite_driver, &jb__postgres_driver };
+
+    if (jb_str_starts(url, JB_STR("postgres://"))) /* the other spelling */
+        return &jb__postgres_driver;
+    for (size_t i = 0; i < JB_COUNT(drivers); i++)
+        if (jb_str_starts(url, jb_str_of(drivers[i]->url)))
+            return drivers[i];
+    struct jb_str shown = jb_str_slice(url, 0, jb_str_find_char(url, ':', 0)); /* what follows may hold a password */
+    jb_fail(scope, JB_INVALID,
+        JB_L(scope, "DATABASE_URL “%.*s…”: sqlite:///파일.db (절대 경로는 sqlite:////…) 또는 postgresql://사용자:암호@호스트:포트/데이터베이스 꼴이어야 합니다.",
+            "DATABASE_URL \"%.*s…\": it must look like sqlite:///file.db (sqlite:////… for an absolute path) or postgresql://user:password@host:port/database."),
+        JB_FMT(shown));
+    return NULL;
+}
+
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options)
 {
-    struct jb_db *db = calloc(1, sizeof *db);
+    const struct jb_driver *driver = driver_of(scope, options->url);
+    struct jb_db *db;
     size_t count = 0;
 
-    JB_CHECK(db && options->models);
+    if (!driver)
+        return NULL;
+    JB_CHECK(options->models);
     while (options->models[count])
         count++;
+    db = calloc(1, sizeof *db);
+    JB_CHECK(db);
     db->models = calloc(count + 1, sizeof *db->models);
     JB_CHECK(db->models);
     memcpy(db->models, options->models, count * sizeof *db->models);
-    db->driver = &jb__sqlite_driver;
+    db->driver = driver;
     db->reader_threads = options->reader_threads > 0 ? options->reader_threads : 2;
     db->reads_on_threads = options->reads_on_threads;
     db->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : 32 << 20;
     db->slow_query_us = (int64_t)((options->slow_query_s > 0 ? options->slow_query_s : 1.0) * JB_SECOND_US);
-    if (path_of_url(scope, options->url, &db->path) && db->driver->open(db, scope, options))
+    if (db->driver->open(db, scope, options))
         return db;
     db_free(db);
     return NULL;
@@ -149,6 +161,11 @@ struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live)
     struct jb_tx *tx = jb__use_of(scope)->tx[live];
     JB_CHECK(!tx || tx->fiber == jb_fiber_self()); /* a transaction belongs to the fiber that began it */
     return tx;
+}
+
+void *jb__tx_handle(const struct jb_tx *tx)
+{
+    return tx ? tx->handle : NULL;
 }
 
 /* Main before live: the other order could wait for itself. */
@@ -245,10 +262,11 @@ static struct jb_tx *begin(struct jb_scope *scope, bool live)
     int depth = outer ? outer->depth + 1 : 0;
 
     order_check(scope, live);
-    if (!db->driver->begin(db, scope, live, depth))
+    void *handle = outer ? outer->handle : NULL;
+    if (!db->driver->begin(db, scope, live, depth, &handle))
         return NULL;
     struct jb_tx *tx = JB_NEW(scope, struct jb_tx);
-    *tx = (struct jb_tx){ .scope = scope, .outer = outer, .fiber = jb_fiber_self(), .depth = depth, .live = live };
+    *tx = (struct jb_tx){ .scope = scope, .outer = outer, .fiber = jb_fiber_self(), .handle = handle, .depth = depth, .live = live };
     tx->hooks_end = &tx->hooks;
     tx->use = use_for_begin(scope);
     tx->use->tx[live] = tx;
@@ -272,10 +290,10 @@ bool jb_commit(struct jb_tx *tx)
     struct jb_db *db = tx->use->db;
     struct hook *hooks = tx->hooks;
 
-    bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth);
+    bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth, tx->handle);
     tx_leave(tx);
     if (!ok && tx->outer)
-        db->driver->rollback(db, tx->live, tx->depth);
+        db->driver->rollback(db, tx->live, tx->depth, tx->handle);
     if (ok && hooks && tx->outer) { /* the outer commit decides */
         *tx->outer->hooks_end = hooks;
         tx->outer->hooks_end = tx->hooks_end;
@@ -295,7 +313,7 @@ void jb_rollback(struct jb_tx *tx)
         return;
     while ((inner = jb__use_of(tx->scope)->tx[tx->live]) != tx)
         jb_rollback(inner);
-    tx->use->db->driver->rollback(tx->use->db, tx->live, tx->depth);
+    tx->use->db->driver->rollback(tx->use->db, tx->live, tx->depth, tx->handle);
     tx_leave(tx);
     hooks_free(tx->hooks);
 }

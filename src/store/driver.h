@@ -47,17 +47,28 @@ struct jb__batch {
 struct jb_tx; /* db.c */
 struct jb__pages;
 
+/* What differs in the SQL that select.c, bulk.c and params.c write. Everything else is one text for both databases. */
+struct jb__dialect {
+    const char *like;       /* " like ", " ilike ": ASCII letters without case */
+    const char *part_of[2]; /* around a column that is no text but is searched by a part (a date) */
+    bool says_kinds;        /* the database says which kind a parameter has, so that params.c need not read the literal */
+    bool takes_arrays;      /* an ids parameter is one array, not a list of ? */
+    bool nulls_last;        /* orders NULL after everything unless told otherwise: NULL is the smallest here, as in SQLite */
+};
+
 /* Every function fails in the scope with a sentence. `tx` is the open transaction on that file, NULL outside one. */
 struct jb_driver {
     const char *kind; /* "sqlite" */
+    const char *url;  /* what its DATABASE_URL begins with */
+    const struct jb__dialect *dialect;
     bool (*open)(struct jb_db *db, struct jb_scope *scope, const struct jb_db_options *options);
     void (*close)(struct jb_db *db);
     bool (*run)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement);
     bool (*batch)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
     /* depth 0 is the transaction itself, deeper ones are savepoints inside it. Rolling back cannot fail. */
-    bool (*begin)(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
-    bool (*commit)(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
-    void (*rollback)(struct jb_db *db, bool live, int depth);
+    bool (*begin)(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void **handle); /* *handle: the driver's, set at depth 0 */
+    bool (*commit)(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void *handle);
+    void (*rollback)(struct jb_db *db, bool live, int depth, void *handle);
     /* A statement that stays open and gives its rows page by page; its sink is emptied before each page. */
     struct jb__pages *(*pages_open)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
     bool (*pages_next)(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
@@ -67,7 +78,10 @@ struct jb_driver {
     bool (*migrate)(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 };
 
-extern const struct jb_driver jb__sqlite_driver;
+extern const struct jb_driver jb__sqlite_driver, jb__postgres_driver;
+
+/* What begin gave for the outermost transaction; NULL for NULL. */
+void *jb__tx_handle(const struct jb_tx *tx);
 
 /* ---- for drivers (rows.c) ------------------------------------------------------------------------------------------ */
 

@@ -105,11 +105,24 @@ static void sqlite_close(struct jb_db *db)
     db->driver_state = NULL;
 }
 
+static bool path_of_url(struct jb_scope *scope, struct jb_str url, char **ret_path)
+{
+    struct jb_str prefix = JB_STR("sqlite:///"), path = jb_str_slice(url, prefix.size, url.size);
+
+    if (!jb_str_starts(url, prefix) || path.size == 0 || jb_str_find_char(path, '\0', 0) != SIZE_MAX)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "DATABASE_URL “%.*s”: sqlite:///파일.db 꼴이어야 합니다 (절대 경로는 sqlite:////…).", "DATABASE_URL \"%.*s\": it must look like sqlite:///file.db (sqlite:////… for an absolute path)."), JB_FMT(url));
+    *ret_path = strndup(path.data, path.size);
+    JB_CHECK(*ret_path);
+    return true;
+}
+
 static bool sqlite_open(struct jb_db *db, struct jb_scope *scope, const struct jb_db_options *options)
 {
-    struct jb__sqlite *sqlite = calloc(1, sizeof *sqlite);
+    struct jb__sqlite *sqlite;
 
-    (void)options;
+    if (!path_of_url(scope, options->url, &db->path))
+        return false;
+    sqlite = calloc(1, sizeof *sqlite);
     JB_CHECK(sqlite && db->reader_threads <= JB__READER_THREADS_MAX);
     db->driver_state = sqlite;
     sqlite->db = db;
@@ -133,8 +146,12 @@ static bool sqlite_open(struct jb_db *db, struct jb_scope *scope, const struct j
     return ok;
 }
 
+static const struct jb__dialect sqlite_dialect = { .like = " like ", .part_of = { "", "" } };
+
 const struct jb_driver jb__sqlite_driver = {
     .kind = "sqlite",
+    .url = "sqlite:",
+    .dialect = &sqlite_dialect,
     .open = sqlite_open,
     .close = sqlite_close,
     .run = jb__sqlite_run,

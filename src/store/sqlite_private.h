@@ -135,9 +135,9 @@ bool jb__turn_take(struct jb__file *file, struct jb_scope *scope);
 void jb__turn_leave(struct jb__file *file);
 bool jb__write_begin(struct jb__connection *writer, struct jb_scope *scope);
 bool jb__write_end(struct jb__connection *writer, struct jb_scope *scope, bool commit);
-bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
-bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth);
-void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth);
+bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void **handle);
+bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void *handle);
+void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth, void *handle);
 bool jb__sqlite_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
 /* SQLite's hook after each commit: notes how long the log is, and checkpoints when it is too long. */
 int jb__on_commit(void *connection, sqlite3 *handle, const char *name, int wal_pages);

@@ -204,11 +204,12 @@ static void on_tx_step(void *arg)
     writer->scope = NULL;
 }
 
-bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, int depth)
+bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void **handle)
 {
     struct jb__file *file = &jb__sqlite_of(db)->files[live];
     struct tx_step step = { file, scope, TX_BEGIN, depth, false };
 
+    (void)handle; /* there is one writer for each file */
     if (!jb_continue(scope) || (depth == 0 && !jb__gate_take(&file->writers, scope)))
         return false;
     thread_call(file, on_tx_step, &step);
@@ -218,11 +219,12 @@ bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, in
 }
 
 /* Committed or not: at depth 0 the transaction is over. */
-bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth)
+bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void *handle)
 {
     struct jb__file *file = &jb__sqlite_of(db)->files[live];
     struct tx_step step = { file, scope, TX_COMMIT, depth, false };
 
+    (void)handle;
     thread_call(file, on_tx_step, &step);
     if (depth == 0) {
         if (!step.ok) {
@@ -235,11 +237,12 @@ bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, i
     return step.ok;
 }
 
-void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth)
+void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth, void *handle)
 {
     struct jb__file *file = &jb__sqlite_of(db)->files[live];
     struct tx_step step = { file, NULL, TX_ROLLBACK, depth, false };
 
+    (void)handle;
     thread_call(file, on_tx_step, &step);
     if (depth == 0)
         jb__gate_leave(&file->writers);

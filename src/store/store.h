@@ -194,12 +194,19 @@ void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope,
 
 struct jb_db;
 struct jb_db_options {
-    struct jb_str url;                    /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db */
+    struct jb_str url;                    /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db. Or postgresql://user:password@host:port/database */
     const struct jb_model *const *models; /* every model of the site; ends with NULL */
     int reader_threads;                   /* 0: 2 */
     bool reads_on_threads;                /* DB_READS=threads */
     int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
     double slow_query_s;                  /* 0: 1.0; slower statements are counted */
+    /* PostgreSQL; per process */
+    int pool_min, pool_max;       /* connections to one server: kept, at most; 0: 5 and 20 */
+    int connection_age_max_s;     /* older ones are not used again; 0: 600 */
+    int connect_timeout_s;        /* 0: 10 */
+    int shared_read_ms;           /* longest read on a shared connection; 0: 100 */
+    struct jb_str replica_urls;   /* separated by commas; NULL: none */
+    struct jb_str analytics_url;  /* NULL: none */
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);
@@ -210,7 +217,7 @@ struct jb_db *jb_db_of(struct jb_scope *scope); /* asserts that there is one */
 const struct jb_model *const *jb_db_models(struct jb_scope *scope);
 /* SELECT 1 on both files. */
 bool jb_db_ping(struct jb_scope *scope);
-const char *jb_db_kind(const struct jb_db *db); /* "sqlite" */
+const char *jb_db_kind(const struct jb_db *db); /* "sqlite", "postgresql" */
 /* Changes whenever another connection committed to the live file; for progress (decisions.md F). Cheap; runs on the calling loop. */
 bool jb_live_version(struct jb_scope *scope, int64_t *ret_version);
 

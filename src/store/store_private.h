@@ -17,7 +17,7 @@ struct sqlite3;
 struct jb_db {
     const struct jb_driver *driver;
     void *driver_state;
-    char *path; /* of the main file; the live file stands beside it */
+    char *path; /* SQLite: of the main file; the live file stands beside it */
     const struct jb_model **models;
     int reader_threads;
     bool reads_on_threads;

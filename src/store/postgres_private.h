@@ -1,0 +1,178 @@
+/* postgres_private.h — what the files of the PostgreSQL driver share.
+ *
+ *   postgres.c             the driver: opening, which server, transactions
+ *   postgres_server.c      one server: its connections in two pools, the keeper that looks after them
+ *   postgres_connection.c  one connection: opening, waiting, prepared statements, running one statement
+ *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
+ *   postgres_bulk.c        many rows by COPY BINARY
+ *   postgres_pages.c       statements that stay open (cursors)
+ *   postgres_type.c        values and rows, to and from binary
+ *   postgres_text.c        ? becomes $1
+ *   postgres_fail.c        the server's errors as sentences
+ *
+ * A connection is used by one fiber (or plain thread) at a time and may be used on any loop. What must not block the loop (connecting with its name look-up and password hashing, PQcancel) runs on an
+ * offload thread. Waiting inside a transaction is bracketed by jb__wait_allow. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_POSTGRES_PRIVATE_H
+#define JB_STORE_POSTGRES_PRIVATE_H
+
+#include "base/map.h"
+#include "store/store_private.h"
+#include <libpq-fe.h>
+
+#define JB__PG_SQL_MAX ((size_t)1 << 20)
+
+/* Types of pg_type.dat that we read or write. */
+enum {
+    JB__PG_BOOL = 16,
+    JB__PG_BYTEA = 17,
+    JB__PG_NAME = 19,
+    JB__PG_INT8 = 20,
+    JB__PG_INT2 = 21,
+    JB__PG_INT4 = 23,
+    JB__PG_TEXT = 25,
+    JB__PG_OID = 26,
+    JB__PG_FLOAT4 = 700,
+    JB__PG_FLOAT8 = 701,
+    JB__PG_UNKNOWN = 705,
+    JB__PG_INT8_ARRAY = 1016,
+    JB__PG_BPCHAR = 1042,
+    JB__PG_VARCHAR = 1043,
+    JB__PG_DATE = 1082,
+    JB__PG_TIMESTAMP = 1114,
+    JB__PG_TIMESTAMPTZ = 1184,
+    JB__PG_NUMERIC = 1700,
+};
+
+struct jb__pg;
+struct jb__pg_server;
+
+/* A statement that a connection has prepared. */
+struct jb__pg_prepared {
+    struct jb_list link; /* most recently used first */
+    struct jb_str sql;   /* with ?; owned */
+    char name[24];
+    int param_count;
+    Oid *params; /* owned */
+};
+
+struct jb__pg_connection {
+    struct jb__pg_connection *next; /* idle ones */
+    PGconn *handle;
+    struct jb__pg_server *server;
+    struct jb__gate *gate; /* whose permit it holds; NULL: counted apart (keeper, shared) */
+    int64_t opened_us, idle_us; /* monotonic */
+    struct jb_map by_sql;
+    struct jb_list recent;
+    size_t statement_count;
+    int serial;  /* of the next statement's name */
+    bool broken; /* closed instead of given back */
+};
+
+/* One database server that we know under one URL. */
+struct jb__pg_server {
+    struct jb__pg *pg;
+    const char *name; /* "primary", "replica 1", "analytics": for people */
+    char *conninfo;   /* for libpq */
+    struct jb__gate own, live;
+    pthread_mutex_t mutex; /* of idle and the counts */
+    struct jb__pg_connection *idle;
+    int open_count, idle_count;
+    int pool_min, pool_max;
+    _Atomic int64_t connection_errors;
+    _Atomic bool reachable;      /* the keeper's or anybody's last word */
+    _Atomic uint64_t replayed;   /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable */
+};
+
+#define JB__PG_REPLICAS_MAX 16
+
+struct jb__pg {
+    struct jb_db *db;
+    struct jb__pg_server primary, analytics, replicas[JB__PG_REPLICAS_MAX];
+    int replica_count;
+    bool has_analytics;
+    int64_t age_max_us;
+    int connect_timeout_s, shared_read_ms;
+    _Atomic int64_t live_version; /* counts notifications */
+    _Atomic int server_version;   /* 150018; of the primary */
+    pthread_t keeper;
+    bool keeper_runs;
+    _Atomic bool stop;
+};
+
+static inline struct jb__pg *jb__pg_of(struct jb_db *db)
+{
+    return db->driver_state;
+}
+
+/* ---- postgres_connection.c ------------------------------------------------------------------------------------------- */
+
+/* NULL fails UNAVAILABLE (or DENIED) with the server's name and its reason. Waits off the loop. */
+struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope);
+void jb__pg_close(struct jb__pg_connection *connection); /* NULL is fine */
+/* Prepares when needed, sends, waits, reads the rows. When the scope ends meanwhile the statement is cancelled on the server. `may_retry`: outside a transaction, so that a statement whose table
+ * has changed may be prepared anew. */
+bool jb__pg_run_on(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool may_retry);
+/* One or several commands without parameters or rows. */
+bool jb__pg_exec_on(struct jb__pg_connection *connection, struct jb_scope *scope, const char *sql);
+/* The prepared statement; NULL on failure. */
+struct jb__pg_prepared *jb__pg_prepare(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *statement);
+void jb__pg_forget_statements(struct jb__pg_connection *connection);
+/* Waits until the socket is ready; a plain thread looks at its scope every 10 ms. */
+bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, enum jb_wait what);
+/* Sends what libpq holds. */
+bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope);
+/* The next result; NULL in *ret_result at the end of the command. false: the scope ended (the command is cancelled and drained) or the connection broke. */
+bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope, PGresult **ret_result);
+/* Reads and drops results to the end of the command. */
+void jb__pg_drain(struct jb__pg_connection *connection);
+
+/* ---- postgres_server.c ------------------------------------------------------------------------------------------------- */
+
+bool jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, struct jb_scope *scope, const char *name, struct jb_str url, const struct jb_db_options *options);
+void jb__pg_server_done(struct jb__pg_server *server);
+/* A connection of one's own, until given back; waits in order for a free place until the scope's deadline. `live`: from the small pool for what may be needed inside another transaction. */
+struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_scope *scope, bool live);
+/* `broken` ones, old ones and more than enough are closed. */
+void jb__pg_give(struct jb__pg_connection *connection);
+bool jb__pg_keeper_start(struct jb__pg *pg);
+void jb__pg_keeper_stop(struct jb__pg *pg);
+
+/* ---- postgres_type.c ----------------------------------------------------------------------------------------------------- */
+
+struct jb__pg_params {
+    int count;
+    const char **values; /* NULL: null */
+    int *lengths, *formats;
+};
+/* Arguments in binary, each as the type the statement asks for; lives in the scope. INVALID when one does not fit (digits, range, kind). `sql` is for the sentence. */
+bool jb__pg_encode(struct jb_scope *scope, struct jb_str sql, const Oid *types, const struct jb_value *args, size_t count, struct jb__pg_params *ret_params);
+/* Reads rows [0, PQntuples) of a binary result into what->sink, up to its max; columns by order or by name as the statement says. */
+bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what);
+/* One column of a COPY BINARY row for that field of a model: length and value (-1 for NULL). Value as jb__column_value gives it. false when it does not fit the field. */
+bool jb__pg_put_field(struct jb_buf *out, const struct jb_field *field, struct jb_value value);
+
+/* ---- postgres_text.c ------------------------------------------------------------------------------------------------------ */
+
+/* Every ? outside quotes and comments becomes $1, $2, …; NUL-terminated, in the scope. */
+const char *jb__pg_text(struct jb_scope *scope, struct jb_str sql);
+
+/* ---- postgres_fail.c ------------------------------------------------------------------------------------------------------- */
+
+/* The server's answer as a failure with a sentence; always returns false. `result` NULL: the connection itself failed. `what` names model and row for broken rules; may be NULL. */
+bool jb__pg_fail(struct jb_scope *scope, PGconn *handle, const PGresult *result, const struct jb__statement *what);
+/* Was it this SQLSTATE? */
+bool jb__pg_state_is(const PGresult *result, const char *state);
+
+/* ---- postgres_bulk.c, postgres_pages.c --------------------------------------------------------------------------------------- */
+
+bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
+struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
+bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
+void jb__pg_pages_close(struct jb__pages *pages);
+
+/* ---- postgres_migrate.c ------------------------------------------------------------------------------------------------------ */
+
+bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
+
+#endif
