@@ -86,6 +86,12 @@ void *jb__tx_handle(const struct jb_tx *tx);
 /* ---- for drivers (rows.c) ------------------------------------------------------------------------------------------ */
 
 void jb__sink_init(struct jb__sink *sink, struct jb_scope *scope, const struct jb_record *record, size_t max);
+/* The field of the sink's record that a result column belongs to: the next one, or the one of that name. `next` counts, from 0. */
+bool jb__column_find(struct jb_scope *scope, const struct jb__statement *what, struct jb_str name, size_t *next, uint16_t *ret_index);
+/* LIMIT when the rows so far are too big for one more. */
+bool jb__sink_has_room(struct jb_scope *scope, const struct jb__sink *sink);
+/* The column holds something that is no value for its member. */
+bool jb__fail_member(struct jb_scope *scope, const struct jb__sink *sink, const struct jb_field *field, struct jb_str text);
 /* Room for the next row, zeroed; the row counts at once. */
 void *jb__row_add(struct jb__sink *sink);
 /* Puts a value that the driver decoded for field `index` into a zeroed row; NULL leaves it absent. false when it does not fit the member. */

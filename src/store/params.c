@@ -29,44 +29,18 @@ struct tokens {
 
 /* ---- words ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
-}
-
-/* End of a quoted part that begins at `at`; doubled quotes are inside. */
-static size_t quoted_end(struct jb_str sql, size_t at)
-{
-    char quote = sql.data[at++];
-
-    for (; at < sql.size; at++)
-        if (sql.data[at] == quote) {
-            if (at + 1 == sql.size || sql.data[at + 1] != quote)
-                return at + 1;
-            at++;
-        }
-    return sql.size;
-}
-
-static size_t comment_end(struct jb_str sql, size_t at)
-{
-    struct jb_str end = sql.data[at] == '-' ? JB_STR("\n") : JB_STR("*/");
-    size_t found = jb_str_find(sql, end, at + 2);
-    return found == SIZE_MAX ? sql.size : found + end.size;
-}
-
 static size_t token_end(struct jb_str sql, size_t at, enum token_kind *ret_kind)
 {
     char c = sql.data[at], next = at + 1 < sql.size ? sql.data[at + 1] : '\0';
 
-    *ret_kind = OTHER;
-    if (c == '"' || c == '\'') {
+    size_t quoted_end = jb__sql_quoted_end(sql, at);
+    if (quoted_end != at) {
         *ret_kind = c == '"' ? NAME : OTHER;
-        return quoted_end(sql, at);
+        return quoted_end;
     }
-    if (is_name_byte(c)) {
+    if (jb__sql_is_name_byte(c)) {
         *ret_kind = c >= '0' && c <= '9' ? OTHER : NAME;
-        while (at < sql.size && is_name_byte(sql.data[at]))
+        while (at < sql.size && jb__sql_is_name_byte(sql.data[at]))
             at++;
         return at;
     }
@@ -87,7 +61,7 @@ static bool tokens_read(struct jb_str sql, struct tokens *tokens)
             continue;
         }
         if (at + 1 < sql.size && (memcmp(sql.data + at, "--", 2) == 0 || memcmp(sql.data + at, "/*", 2) == 0)) {
-            at = comment_end(sql, at);
+            at = jb__sql_quoted_end(sql, at);
             continue;
         }
         size_t end = token_end(sql, at, &token.kind);

@@ -6,7 +6,9 @@
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
  *   postgres_pages.c       statements that stay open (cursors)
- *   postgres_type.c        values and rows, to and from binary
+ *   postgres_type.c        values, to binary
+ *   postgres_row.c         rows, from binary
+ *   postgres_numeric.c     numeric's binary form
  *   postgres_text.c        ? becomes $1
  *   postgres_fail.c        the server's errors as sentences
  *
@@ -60,7 +62,7 @@ struct jb__pg_connection {
     struct jb__pg_connection *next; /* idle ones */
     PGconn *handle;
     struct jb__pg_server *server;
-    struct jb__gate *gate; /* whose permit it holds; NULL: counted apart (keeper, shared) */
+    struct jb__gate *gate;      /* whose permit it holds; NULL: counted apart (keeper, shared) */
     int64_t opened_us, idle_us; /* monotonic */
     struct jb_map by_sql;
     struct jb_list recent;
@@ -80,8 +82,8 @@ struct jb__pg_server {
     int open_count, idle_count;
     int pool_min, pool_max;
     _Atomic int64_t connection_errors;
-    _Atomic bool reachable;      /* the keeper's or anybody's last word */
-    _Atomic uint64_t replayed;   /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable */
+    _Atomic bool reachable;    /* the keeper's or anybody's last word */
+    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable */
 };
 
 #define JB__PG_REPLICAS_MAX 16
@@ -138,7 +140,22 @@ void jb__pg_give(struct jb__pg_connection *connection);
 bool jb__pg_keeper_start(struct jb__pg *pg);
 void jb__pg_keeper_stop(struct jb__pg *pg);
 
-/* ---- postgres_type.c ----------------------------------------------------------------------------------------------------- */
+/* ---- postgres_type.c, postgres_row.c ------------------------------------------------------------------------------------- */
+
+#define JB__PG_EPOCH_DAYS 10957 /* from 1970-01-01 to 2000-01-01 */
+#define JB__PG_EPOCH_US (JB__PG_EPOCH_DAYS * JB_DAY_US)
+#define JB__PG_DAYS_MIN (-719162) /* 0001-01-01 */
+#define JB__PG_DAYS_END 2932897   /* the day after 9999-12-31 */
+
+static inline bool jb__pg_days_fit(int64_t days)
+{
+    return days >= JB__PG_DAYS_MIN && days < JB__PG_DAYS_END;
+}
+
+static inline bool jb__pg_us_fit(int64_t us)
+{
+    return us >= JB__PG_DAYS_MIN * JB_DAY_US && us < JB__PG_DAYS_END * JB_DAY_US;
+}
 
 struct jb__pg_params {
     int count;
@@ -151,6 +168,18 @@ bool jb__pg_encode(struct jb_scope *scope, struct jb_str sql, const Oid *types, 
 bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what);
 /* One column of a COPY BINARY row for that field of a model: length and value (-1 for NULL). Value as jb__column_value gives it. false when it does not fit the field. */
 bool jb__pg_put_field(struct jb_buf *out, const struct jb_field *field, struct jb_value value);
+
+/* ---- postgres_numeric.c --------------------------------------------------------------------------------------------------- */
+
+#define JB__PG_NUMERIC_BYTES_MAX 28 /* of a decimal: four words of head, at most ten digits of base 10,000 */
+
+int64_t jb__pg_power(int exponent); /* of ten, 0 to 18 */
+/* Writes the number into `out` and returns how many bytes it took. */
+size_t jb__pg_numeric_put(char out[JB__PG_NUMERIC_BYTES_MAX], struct jb_decimal number);
+/* A numeric from the server in units of 10^-scale, halves away from zero. `exact`: nothing was cut. false when it is none, or not a number, or beyond 64 bits. */
+bool jb__pg_numeric_get(struct jb_str bytes, int scale, int64_t *ret_units, bool *ret_exact);
+/* All its digits; false when the bytes are no numeric. */
+bool jb__pg_numeric_text(struct jb_scope *scope, struct jb_str bytes, struct jb_str *ret_text);
 
 /* ---- postgres_text.c ------------------------------------------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define CAPACITY_FIRST ((size_t)16)
+#define ROWS_BYTES_MAX (JB_ARENA_BYTES_MAX / 4) /* in the scope of what reads: its array may still double, and the arena's maximum ends the process */
 
 void jb__sink_init(struct jb__sink *sink, struct jb_scope *scope, const struct jb_record *record, size_t max)
 {
@@ -14,6 +15,37 @@ void jb__sink_init(struct jb__sink *sink, struct jb_scope *scope, const struct j
             sink->presence_offset = field->offset;
         else
             sink->field_count++;
+}
+
+bool jb__column_find(struct jb_scope *scope, const struct jb__statement *what, struct jb_str name, size_t *next, uint16_t *ret_index)
+{
+    const struct jb_record *record = what->sink->record;
+    const struct jb_field *field = &record->fields[*next];
+
+    if (what->in_order) {
+        while (field->type == JB_WORD)
+            field = &record->fields[++*next];
+        *next += field->type != JB_END;
+    } else {
+        field = jb_record_field(record, name);
+    }
+    if (!field || field->type == JB_END)
+        return jb_fail(scope, JB_BROKEN, "%s has no member for the column \"%.*s\" of: %.*s", record->name, JB_FMT(name), JB_FMT(what->sql));
+    *ret_index = (uint16_t)(field - record->fields);
+    return true;
+}
+
+bool jb__sink_has_room(struct jb_scope *scope, const struct jb__sink *sink)
+{
+    if (jb_arena_bytes(jb_scope_arena(sink->scope)) <= ROWS_BYTES_MAX)
+        return true;
+    return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "읽을 것이 너무 큽니다. 조건을 더 넣거나 나누어 읽으세요.", "There is too much to read at once. Narrow the selection, or read it in parts."));
+}
+
+bool jb__fail_member(struct jb_scope *scope, const struct jb__sink *sink, const struct jb_field *field, struct jb_str text)
+{
+    return jb_fail(scope, JB_BROKEN, JB_L(scope, "%s.%s에 그 열의 값이 아닌 “%.*s”이(가) 들어 있습니다.", "%s.%s holds \"%.*s\", which is no value for it."),
+        sink->record->name, field->name, JB_FMT(jb_str_slice(text, 0, 100)));
 }
 
 void *jb__row_add(struct jb__sink *sink)

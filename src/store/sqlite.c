@@ -15,7 +15,6 @@
 #define STATEMENTS_MAX 200
 #define TIME_TEXT_BYTES 26 /* 2026-11-21 09:30:15.000000 */
 #define VALUE_BYTES_MAX (64 << 20)
-#define ROWS_BYTES_MAX (JB_ARENA_BYTES_MAX / 4) /* in the scope of what reads: its array may still double, and the arena's maximum ends the process */
 
 /* ---- what SQLite asks while it works ------------------------------------------------------------------------------------ */
 
@@ -385,24 +384,12 @@ static bool value_of(sqlite3_stmt *statement, int column, const struct jb_field 
 bool jb__columns_find(struct jb_scope *scope, sqlite3_stmt *statement, const struct jb__statement *what, struct jb__columns *ret_columns)
 {
     struct jb__columns columns = { .count = sqlite3_column_count(statement) };
-    const struct jb_field *fields = what->sink->record->fields;
     size_t next = 0;
 
     JB_CHECK(columns.count <= (int)JB_COUNT(columns.field));
-    for (int i = 0; i < columns.count; i++) {
-        struct jb_str name = jb_str_of(sqlite3_column_name(statement, i));
-        const struct jb_field *field = &fields[next];
-        if (what->in_order) {
-            while (field->type == JB_WORD)
-                field = &fields[++next];
-            next++;
-        } else {
-            field = jb_record_field(what->sink->record, name);
-        }
-        if (!field || field->type == JB_END)
-            return jb_fail(scope, JB_BROKEN, "%s has no member for the column \"%.*s\" of: %.*s", what->sink->record->name, JB_FMT(name), JB_FMT(what->sql));
-        columns.field[i] = (uint16_t)(field - fields);
-    }
+    for (int i = 0; i < columns.count; i++)
+        if (!jb__column_find(scope, what, jb_str_of(sqlite3_column_name(statement, i)), &next, &columns.field[i]))
+            return false;
     *ret_columns = columns;
     return true;
 }
@@ -414,11 +401,8 @@ bool jb__row_read(struct jb_scope *scope, sqlite3_stmt *statement, const struct 
     for (int i = 0; i < columns->count; i++) {
         const struct jb_field *field = &sink->record->fields[columns->field[i]];
         struct jb_value value;
-        if (!value_of(statement, i, field, sink->scope, &value) || !jb__member_set(sink, row, columns->field[i], value)) {
-            struct jb_str text = column_text(statement, i);
-            return jb_fail(scope, JB_BROKEN, JB_L(scope, "%s.%s에 그 열의 값이 아닌 “%.*s”이(가) 들어 있습니다.", "%s.%s holds \"%.*s\", which is no value for it."),
-                sink->record->name, field->name, JB_FMT(jb_str_slice(text, 0, 100)));
-        }
+        if (!value_of(statement, i, field, sink->scope, &value) || !jb__member_set(sink, row, columns->field[i], value))
+            return jb__fail_member(scope, sink, field, column_text(statement, i));
     }
     return true;
 }
@@ -440,9 +424,7 @@ static bool step_all(struct jb__connection *connection, struct jb_scope *scope, 
                 return true;
             continue; /* a writing statement with RETURNING runs to its end */
         }
-        if (jb_arena_bytes(jb_scope_arena(what->sink->scope)) > ROWS_BYTES_MAX)
-            return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "읽을 것이 너무 큽니다. 조건을 더 넣거나 나누어 읽으세요.", "There is too much to read at once. Narrow the selection, or read it in parts."));
-        if (!jb__row_read(scope, statement, &columns, what->sink))
+        if (!jb__sink_has_room(scope, what->sink) || !jb__row_read(scope, statement, &columns, what->sink))
             return false;
     }
     if (code != SQLITE_DONE)

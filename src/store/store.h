@@ -201,12 +201,12 @@ struct jb_db_options {
     int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
     double slow_query_s;                  /* 0: 1.0; slower statements are counted */
     /* PostgreSQL; per process */
-    int pool_min, pool_max;       /* connections to one server: kept, at most; 0: 5 and 20 */
-    int connection_age_max_s;     /* older ones are not used again; 0: 600 */
-    int connect_timeout_s;        /* 0: 10 */
-    int shared_read_ms;           /* longest read on a shared connection; 0: 100 */
-    struct jb_str replica_urls;   /* separated by commas; NULL: none */
-    struct jb_str analytics_url;  /* NULL: none */
+    int pool_min, pool_max;      /* connections to one server: kept, at most; 0: 5 and 20 */
+    int connection_age_max_s;    /* older ones are not used again; 0: 600 */
+    int connect_timeout_s;       /* 0: 10 */
+    int shared_read_ms;          /* longest read on a shared connection; 0: 100 */
+    struct jb_str replica_urls;  /* separated by commas; NULL: none */
+    struct jb_str analytics_url; /* NULL: none */
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);

@@ -117,5 +117,8 @@ bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, 
 
 /* "name", with quotes doubled. */
 void jb__put_name(struct jb_buf *buf, struct jb_str name);
+/* sql_text.c: the end of the quoted text, quoted name or comment that begins at `at`, which is no place inside a word; `at` when none begins there. */
+size_t jb__sql_quoted_end(struct jb_str sql, size_t at);
+bool jb__sql_is_name_byte(char c);
 
 #endif
