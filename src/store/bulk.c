@@ -23,14 +23,14 @@ static void put_columns(struct jb_buf *sql, const struct jb_model *model, const 
 }
 
 /* insert into "t" ("a", "b") values (?, ?) */
-static void put_insert(struct jb_buf *sql, const struct jb_model *model)
+static void put_insert(struct jb_buf *sql, const struct jb_model *model, bool with_primary)
 {
-    size_t count = jb_record_count(&model->record);
+    size_t count = jb_record_count(&model->record) - !with_primary;
 
     jb_buf_put_z(sql, "insert into ");
     jb__put_name(sql, jb_model_table(model));
     jb_buf_put_z(sql, " (");
-    put_columns(sql, model, ", ", "", true);
+    put_columns(sql, model, ", ", "", with_primary);
     jb_buf_put_z(sql, ") values (");
     for (size_t i = 0; i < count; i++)
         jb_buf_put_z(sql, i ? ", ?" : "?");
@@ -76,12 +76,17 @@ bool jb_insert(struct jb_scope *scope, const struct jb_model *model, void *row)
     struct jb_value *args = JB_NEW_ARRAY(scope, struct jb_value, jb_record_count(&model->record));
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
     const struct jb_field *primary = jb_model_primary(model);
+    bool numbered = jb_row_id(model, row) != 0; /* otherwise the database gives the id */
 
     set_times(model, row, true);
     if (!row_check(scope, model, row))
         return false;
-    put_insert(&sql, model);
-    struct jb__statement statement = { .sql = jb_buf_str(&sql), .args = args, .arg_count = row_args(model, row, NULL, args), .live = model->live, .write = true, .model = model, .row = row };
+    put_insert(&sql, model, numbered);
+    if (jb_db_of(scope)->driver->dialect->returns_id) {
+        jb_buf_put_z(&sql, " returning ");
+        jb__put_name(&sql, jb_str_of(primary->name));
+    }
+    struct jb__statement statement = { .sql = jb_buf_str(&sql), .args = args, .arg_count = row_args(model, row, numbered ? NULL : primary, args), .live = model->live, .write = true, .model = model, .row = row };
     bool ok = jb__run(scope, &statement);
     jb_buf_done(&sql);
     if (ok)
@@ -196,6 +201,25 @@ static bool in_list(const char *list, const char *name)
     return false;
 }
 
+/* A matching row gets every value but those that found it and those of its beginning; one that has them all already is left alone. */
+static void put_changes(struct jb_buf *sql, const struct jb_model *model, const char *match_on)
+{
+    struct jb_buf differs = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    struct jb_str table = jb_model_table(model);
+    bool first = true;
+
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
+        if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(match_on, field->name))
+            continue;
+        jb_buf_printf(sql, "%s\"%s\" = excluded.\"%s\"", first ? " do update set " : ", ", field->name, field->name);
+        first = false;
+        if (!field->auto_now)
+            jb_buf_printf(&differs, "%s\"%.*s\".\"%s\" is distinct from excluded.\"%s\"", differs.size ? " or " : " where ", JB_FMT(table), field->name, field->name);
+    }
+    jb_buf_put(sql, first ? JB_STR(" do nothing") : jb_buf_str(&differs));
+    jb_buf_done(&differs);
+}
+
 /* on conflict ("a", "b") do … */
 static bool put_conflict(struct jb_scope *scope, struct jb_buf *sql, const struct jb_model *model, const struct jb_bulk *how)
 {
@@ -211,18 +235,24 @@ static bool put_conflict(struct jb_scope *scope, struct jb_buf *sql, const struc
         jb__put_name(sql, word);
         first = false;
     }
-    jb_buf_put_z(sql, how->on_conflict == JB_CONFLICT_IGNORE ? ") do nothing" : ") do update set ");
-    first = true;
-    for (const struct jb_field *field = model->record.fields; how->on_conflict == JB_CONFLICT_UPDATE && field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(how->match_on, field->name))
-            continue;
-        jb_buf_put_z(sql, first ? "" : ", ");
-        jb__put_name(sql, jb_str_of(field->name));
-        jb_buf_put_z(sql, " = excluded.");
-        jb__put_name(sql, jb_str_of(field->name));
-        first = false;
-    }
+    jb_buf_put_z(sql, ")");
+    if (how->on_conflict == JB_CONFLICT_IGNORE)
+        jb_buf_put_z(sql, " do nothing");
+    else
+        put_changes(sql, model, how->match_on);
     return true;
+}
+
+static const struct jb_field **stored_fields(struct jb_scope *scope, const struct jb_model *model, size_t *ret_count)
+{
+    const struct jb_field **fields = JB_NEW_ARRAY(scope, const struct jb_field *, jb_record_count(&model->record));
+    size_t count = 0;
+
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (jb__field_is_stored(field))
+            fields[count++] = field;
+    *ret_count = count;
+    return fields;
 }
 
 bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how)
@@ -233,9 +263,10 @@ bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const 
     if (!how)
         how = &plain;
     JB_CHECK((how->on_conflict == JB_CONFLICT_FAIL) == !how->match_on); /* a way to treat conflicts needs fields to find them by */
-    put_insert(&sql, model);
+    put_insert(&sql, model, true);
     bool ok = !how->match_on || put_conflict(scope, &sql, model, how);
-    struct jb__batch batch = { .sql = jb_buf_str(&sql), .model = model, .rows = rows, .count = count };
+    struct jb__batch batch = { .sql = jb_buf_str(&sql), .model = model, .how = how, .rows = rows, .count = count };
+    batch.fields = stored_fields(scope, model, &batch.field_count);
     ok = ok && jb__run_batch(scope, &batch);
     jb_buf_done(&sql);
     if (!ok)

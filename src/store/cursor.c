@@ -17,7 +17,7 @@ struct jb_cursor {
     struct jb__pages *pages;
     struct jb__sink sink;
     size_t next;
-    bool end;
+    bool end, live;
 };
 
 static void close_with_scope(void *arg)
@@ -59,8 +59,12 @@ static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, c
         return false;
     args_copy(cursor->scope, &statement);
     statement.sink = &cursor->sink;
+    struct jb_tx *tx = jb__tx_of(cursor->scope, model->live);
+    if (!jb__tx_sound(tx, cursor->scope))
+        return false;
     jb_counters(cursor->scope)->queries++;
-    cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, jb__tx_of(cursor->scope, model->live), &statement);
+    cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, tx, &statement);
+    jb__tx_note(tx, cursor->pages != NULL);
     return cursor->pages != NULL;
 }
 
@@ -71,6 +75,7 @@ struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *
     JB_CHECK(cursor);
     cursor->db = jb_db_of(scope);
     cursor->record = &model->record;
+    cursor->live = model->live;
     cursor->scope = jb_scope_child(scope, "cursor");
     if (!open_pages(cursor, model, what)) {
         jb_failure_pass(cursor->scope, scope);
@@ -90,8 +95,12 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
     cursor->page = jb_scope_child(cursor->scope, "page");
     jb__sink_init(&cursor->sink, cursor->page, cursor->record, PAGE_ROWS);
     cursor->next = 0;
-    if (!jb_continue(scope) || !cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end))
+    if (!jb_continue(scope))
         return false;
+    if (!cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end)) {
+        jb__tx_note(jb__tx_of(cursor->scope, cursor->live), false);
+        return false;
+    }
     counters->query_us += jb_monotonic_us() - start_us;
     counters->rows += (int64_t)cursor->sink.count;
     return true;

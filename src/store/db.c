@@ -23,6 +23,7 @@ struct jb_tx {
     void *handle;                    /* the driver's */
     int depth;
     bool live, ended;
+    bool failed; /* a statement in it failed: only a rollback is left (docs/decisions/0009) */
 };
 
 /* ---- the service ------------------------------------------------------------------------------------------------------------------ */
@@ -186,16 +187,31 @@ static void count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, si
         atomic_fetch_add(&db->slow_queries, 1);
 }
 
+bool jb__tx_sound(struct jb_tx *tx, struct jb_scope *scope)
+{
+    if (!tx || !tx->failed)
+        return true;
+    return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되었습니다. 다시 하세요.", "An earlier error has ended this transaction. Try again."));
+}
+
+void jb__tx_note(struct jb_tx *tx, bool ok)
+{
+    if (tx && !ok)
+        tx->failed = true;
+}
+
 bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
 {
     struct jb_db *db = jb_db_of(scope);
+    struct jb_tx *tx = jb__tx_of(scope, statement->live);
     int64_t start_us = jb_monotonic_us();
 
-    if (!jb_continue(scope))
+    if (!jb_continue(scope) || !jb__tx_sound(tx, scope))
         return false;
     if (statement->write)
         order_check(scope, statement->live);
-    bool ok = db->driver->run(db, scope, jb__tx_of(scope, statement->live), statement);
+    bool ok = db->driver->run(db, scope, tx, statement);
+    jb__tx_note(tx, ok);
     count(scope, db, start_us, statement->sink ? statement->sink->count : 0);
     return ok;
 }
@@ -203,10 +219,14 @@ bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch)
 {
     struct jb_db *db = jb_db_of(scope);
+    struct jb_tx *tx = jb__tx_of(scope, batch->model->live);
     int64_t start_us = jb_monotonic_us();
 
+    if (!jb__tx_sound(tx, scope))
+        return false;
     order_check(scope, batch->model->live);
-    bool ok = db->driver->batch(db, scope, jb__tx_of(scope, batch->model->live), batch);
+    bool ok = db->driver->batch(db, scope, tx, batch);
+    jb__tx_note(tx, ok);
     count(scope, db, start_us, 0);
     return ok;
 }
@@ -262,6 +282,8 @@ static struct jb_tx *begin(struct jb_scope *scope, bool live)
     int depth = outer ? outer->depth + 1 : 0;
 
     order_check(scope, live);
+    if (!jb__tx_sound(outer, scope))
+        return NULL;
     void *handle = outer ? outer->handle : NULL;
     if (!db->driver->begin(db, scope, live, depth, &handle))
         return NULL;
@@ -290,6 +312,11 @@ bool jb_commit(struct jb_tx *tx)
     struct jb_db *db = tx->use->db;
     struct hook *hooks = tx->hooks;
 
+    if (tx->failed) {
+        struct jb_scope *scope = tx->scope;
+        jb_rollback(tx);
+        return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
+    }
     bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth, tx->handle);
     tx_leave(tx);
     if (!ok && tx->outer)

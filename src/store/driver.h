@@ -35,13 +35,17 @@ struct jb__statement {
     int64_t changes, id;
 };
 
-/* Many rows by one statement: parameters are the model's fields in order, the primary key (0: NULL) among them. */
+/* Many rows at once. The text serves a driver that runs it for each row; another one reads what is wanted from the rest and does it its own way. */
 struct jb__batch {
-    struct jb_str sql;
+    struct jb_str sql; /* parameters are `fields` of one row */
     const struct jb_model *model;
-    const char *rows; /* count * record.size bytes */
+    const struct jb_field *const *fields; /* inserting: every column, in the record's order, the primary key (0: NULL) among them; updating: the columns that are set, the primary key last */
+    size_t field_count;
+    const struct jb_bulk *how; /* never NULL */
+    bool update;               /* rows that are there already get new values, by their primary key */
+    const char *rows;          /* count * record.size bytes */
     size_t count;
-    int64_t inserted, updated, ignored;
+    int64_t inserted, updated, ignored; /* ignored: as they were (also: nothing to update in them) */
 };
 
 struct jb_tx; /* db.c */
@@ -49,11 +53,13 @@ struct jb__pages;
 
 /* What differs in the SQL that select.c, bulk.c and params.c write. Everything else is one text for both databases. */
 struct jb__dialect {
-    const char *like;       /* " like ", " ilike ": ASCII letters without case */
-    const char *part_of[2]; /* around a column that is no text but is searched by a part (a date) */
-    bool says_kinds;        /* the database says which kind a parameter has, so that params.c need not read the literal */
-    bool takes_arrays;      /* an ids parameter is one array, not a list of ? */
-    bool nulls_last;        /* orders NULL after everything unless told otherwise: NULL is the smallest here, as in SQLite */
+    const char *like;             /* " like ", " ilike ": ASCII letters without case */
+    const char *part_of[2];       /* around a column that is no text but is searched by a part (a date) */
+    const char *part_of_month[2]; /* … a month: 2026-11 */
+    bool says_kinds;              /* the database says which kind a parameter has, so that params.c need not read the literal */
+    bool takes_arrays;            /* an ids parameter is one array, not a list of ? */
+    bool nulls_last;              /* orders NULL after everything unless told otherwise: NULL is the smallest here, as in SQLite */
+    bool returns_id;              /* an insert must ask for the id that it made: the first column of its one row goes to statement.id */
 };
 
 /* Every function fails in the scope with a sentence. `tx` is the open transaction on that file, NULL outside one. */

@@ -235,6 +235,8 @@ static const struct jb_field *faced(const struct facing *facing, size_t index)
         found = column_ending(facing, index - (is(tokens, index - 2, "not") ? 3 : 2)); /* not between ? */
     if (!found && index >= 3 && is(tokens, index - 1, "not"))
         found = column_ending(facing, index - 3); /* is not ? */
+    if (!found && index >= 4 && is(tokens, index - 1, "from") && is(tokens, index - 2, "distinct"))
+        found = column_ending(facing, index - (is(tokens, index - 3, "not") ? 5 : 4)); /* is not distinct from ? */
     if (!found && index >= 4 && is(tokens, index - 1, "and") && is(tokens, index - 3, "between"))
         found = column_ending(facing, index - (is(tokens, index - 4, "not") ? 5 : 4));
     if (!found && is_one_of(tokens, index + 1, operators))
@@ -277,6 +279,26 @@ static bool needs_column(const struct jb_sql *sql)
     return false;
 }
 
+static bool is_inside(const struct tokens *tokens, size_t index, const char *before, const char *after)
+{
+    return index > 0 && is(tokens, index - 1, before) && is(tokens, index + 1, after);
+}
+
+/* `in (?)` becomes `= any(?)`, of which planners know more than of a list; elsewhere the array stands as rows. */
+static void array_param(const struct tokens *tokens, size_t index, struct jb_buf *out)
+{
+    bool list = is_inside(tokens, index, "(", ")") && index >= 3 && is(tokens, index - 2, "in");
+    bool not_in = list && index >= 4 && is(tokens, index - 3, "not");
+    size_t from = index - (not_in ? 3 : 2);
+
+    if (!list) {
+        jb_buf_put_z(out, "select unnest(?::bigint[])");
+        return;
+    }
+    out->size -= (size_t)(tokens->at[index].text.data - tokens->at[from].text.data);
+    jb_buf_put_z(out, not_in ? "<> all(?" : "= any(?");
+}
+
 static bool one_param(struct jb_scope *scope, const struct jb_sql *sql, const struct jb_field *field, struct jb_value value, struct jb_value *ret_value)
 {
     if (field && (is_whole(value) || value.type == JB_DECIMAL)) {
@@ -311,6 +333,7 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
     struct tokens tokens;
     struct facing facing = { db, model, &tokens };
     struct jb_str text = jb_str_of(sql->text);
+    const struct jb__dialect *dialect = db->driver->dialect;
     size_t arg = 0, written = 0;
 
     if (sql->arg_count == 0) {
@@ -319,7 +342,7 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
     }
     if (!tokens_read(text, &tokens))
         return jb_fail(scope, JB_BROKEN, "SQL of more than %d words: %.200s", TOKENS_MAX, sql->text);
-    bool typed = needs_column(sql);
+    bool typed = !dialect->says_kinds && needs_column(sql);
     for (size_t i = 0; i < tokens.count; i++) {
         if (tokens.at[i].kind != PARAM)
             continue;
@@ -328,6 +351,12 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
         struct jb_value value = sql->args[arg++];
         jb_buf_put(out, jb_str_slice(text, written, at));
         written = at + 1;
+        if (value.type == JB_IDS && dialect->takes_arrays) {
+            array_param(&tokens, i, out);
+            JB_CHECK(*count < args_max);
+            args[(*count)++] = value;
+            continue;
+        }
         if (value.type == JB_IDS) {
             if (!ids_param(scope, value.ids, out, args, args_max, count))
                 return false;
@@ -335,7 +364,9 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
         }
         JB_CHECK(*count < args_max);
         jb_buf_put_char(out, '?');
-        if (!one_param(scope, sql, typed ? faced(&facing, i) : NULL, value, &args[(*count)++]))
+        struct jb_value *arg_at = &args[(*count)++];
+        *arg_at = value;
+        if (!dialect->says_kinds && !one_param(scope, sql, typed ? faced(&facing, i) : NULL, value, arg_at))
             return false;
     }
     JB_CHECK(arg == sql->arg_count);

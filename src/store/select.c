@@ -97,12 +97,25 @@ static struct jb_value like_value(struct query *query, struct jb_str text, bool 
     return jb_v_text((struct jb_str){ pattern, size });
 }
 
+/* A column that is no text is looked at as it is written. */
+static void put_like(struct query *query, const struct jb_field *field)
+{
+    const struct jb__dialect *dialect = query->db->driver->dialect;
+    const char *const *around = field->type == JB_MONTH ? dialect->part_of_month : dialect->part_of;
+    bool part = field->type != JB_TEXT;
+
+    put(query, part ? around[0] : "");
+    put_field(query, field);
+    put(query, part ? around[1] : "");
+    put(query, dialect->like);
+    put(query, "? escape '\\'");
+}
+
 static bool like(struct query *query, const struct jb_field *field, struct jb_value value, bool anywhere)
 {
     if (field->type == JB_DECIMAL || field->type == JB_BOOL || field->type == JB_TIME || (value.type != JB_TEXT && value.type != JB_NULL))
         return jb_fail(query->scope, JB_INVALID, JB_L(query->scope, "‘%s’은(는) 글이 아니라서 부분으로 찾을 수 없습니다.", "%s is not text: it cannot be searched by a part."), field->name);
-    put_field(query, field);
-    put(query, " like ? escape '\\'");
+    put_like(query, field);
     arg_add(query, like_value(query, value.text, anywhere));
     return true;
 }
@@ -121,17 +134,13 @@ static bool compare(struct query *query, const struct jb_field *field, const cha
 
 static bool in_list(struct query *query, const struct jb_field *field, struct jb_value value)
 {
-    struct jb_sql list = { .text = "?", .arg_count = 1, .args = { value } };
+    struct jb_sql list = { .text = " in (?)", .arg_count = 1, .args = { value } };
 
     if (value.type != JB_IDS)
         return compare(query, field, " = ?", value);
     put_field(query, field);
-    put(query, " in (");
     args_reserve(query, 2 * value.ids.count + 2);
-    if (!jb__params(query->scope, query->db, query->model, &list, &query->sql, query->args, JB_MIN(query->args_max, JB__ARGS_MAX), &query->arg_count))
-        return false;
-    put(query, ")");
-    return true;
+    return jb__params(query->scope, query->db, query->model, &list, &query->sql, query->args, JB_MIN(query->args_max, JB__ARGS_MAX), &query->arg_count);
 }
 
 static bool condition(struct query *query, const struct jb_condition *condition)
@@ -142,9 +151,14 @@ static bool condition(struct query *query, const struct jb_condition *condition)
     if (!field)
         return false;
     and_next(query);
+    if (null && (condition->op == JB_EQUAL || condition->op == JB_NOT_EQUAL)) {
+        put_field(query, field);
+        put(query, condition->op == JB_EQUAL ? " is null" : " is not null");
+        return true;
+    }
     switch (condition->op) {
-    case JB_EQUAL: return compare(query, field, null ? " is ?" : " = ?", condition->value);
-    case JB_NOT_EQUAL: return compare(query, field, " is not ?", condition->value);
+    case JB_EQUAL: return compare(query, field, " = ?", condition->value);
+    case JB_NOT_EQUAL: return compare(query, field, " is distinct from ?", condition->value);
     case JB_LESS: return compare(query, field, " < ?", condition->value);
     case JB_LESS_EQUAL: return compare(query, field, " <= ?", condition->value);
     case JB_GREATER: return compare(query, field, " > ?", condition->value);
@@ -172,8 +186,12 @@ static bool word_in_field(struct query *query, const struct jb_field *field, str
     if (!part && (!jb_decimal_parse_loose(word, &number) || !jb__value_for(field, jb_v_decimal(number), &value)))
         return false;
     put(query, first ? "" : " or ");
-    put_field(query, field);
-    put(query, part ? " like ? escape '\\'" : " = ?");
+    if (part) {
+        put_like(query, field);
+    } else {
+        put_field(query, field);
+        put(query, " = ?");
+    }
     arg_add(query, part ? like_value(query, word, true) : value);
     return true;
 }
@@ -200,7 +218,7 @@ static bool search(struct query *query, struct jb_str words, const char *fields)
                 return false;
             first = !word_in_field(query, field, word, first) && first;
         }
-        put(query, first ? "0)" : ")");
+        put(query, first ? "false)" : ")");
     }
     return true;
 }
@@ -231,6 +249,15 @@ static bool where(struct query *query, const struct jb_select *what)
 
 /* ---- order and page ------------------------------------------------------------------------------------------------------------------ */
 
+/* NULL is the smallest, whatever the database thinks. */
+static void put_ordered(struct query *query, const struct jb_field *field, bool descending)
+{
+    put_field(query, field);
+    put(query, descending ? " desc" : "");
+    if (query->db->driver->dialect->nulls_last && jb__field_nullable(query->model, field))
+        put(query, descending ? " nulls last" : " nulls first");
+}
+
 static bool order(struct query *query, const struct jb_select *what)
 {
     const char *usual = query->model->order ? query->model->order : "-id";
@@ -243,17 +270,15 @@ static bool order(struct query *query, const struct jb_select *what)
         const struct jb_field *field = jb__model_field(query->scope, query->model, word, "order");
         if (!field)
             return false;
-        put_field(query, field);
-        put(query, descending ? " desc, " : ", ");
+        put_ordered(query, field, descending);
+        put(query, ", ");
         last = descending;
         keyed = field == primary;
     }
     if (keyed)
         query->sql.size -= 2;
     else
-        put_field(query, primary); /* in the direction of the last one, so that an index can be walked backwards */
-    if (!keyed && last)
-        put(query, " desc");
+        put_ordered(query, primary, last); /* in the direction of the last one, so that an index can be walked backwards */
     return true;
 }
 

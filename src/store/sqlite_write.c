@@ -252,10 +252,8 @@ void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth, void *handle
 
 static bool batch_row(struct jb__connection *writer, struct jb_scope *scope, sqlite3_stmt *statement, struct jb__batch *batch, const void *row)
 {
-    int index = 0;
-
-    for (const struct jb_field *field = batch->model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field) && !jb__bind(statement, ++index, jb__column_value(batch->model, row, field)))
+    for (size_t i = 0; i < batch->field_count; i++)
+        if (!jb__bind(statement, (int)i + 1, jb__column_value(batch->model, row, batch->fields[i])))
             return jb__sqlite_fail(scope, writer->handle, sqlite3_errcode(writer->handle), "binding a row");
     sqlite3_set_last_insert_rowid(writer->handle, 0);
     int64_t before = sqlite3_total_changes64(writer->handle);
@@ -264,7 +262,7 @@ static bool batch_row(struct jb__connection *writer, struct jb_scope *scope, sql
         return jb__statement_fail(scope, writer->handle, code, &(struct jb__statement){ .sql = batch->sql, .model = batch->model, .row = row });
     if (sqlite3_total_changes64(writer->handle) == before)
         batch->ignored++;
-    else if (sqlite3_last_insert_rowid(writer->handle) != 0)
+    else if (!batch->update && sqlite3_last_insert_rowid(writer->handle) != 0)
         batch->inserted++;
     else
         batch->updated++;

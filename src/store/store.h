@@ -170,13 +170,14 @@ enum jb_on_conflict {
 struct jb_bulk {
     const char *match_on;
     enum jb_on_conflict on_conflict;
-    int64_t *ret_inserted, *ret_updated, *ret_ignored; /* each may be NULL */
+    int64_t *ret_inserted, *ret_updated, *ret_ignored; /* each may be NULL; ignored: left as they were, also because nothing in them would change */
 };
 bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how);
 
 /* ---- transactions ------------------------------------------------------------------------------------------------------------ */
 
-/* BEGIN IMMEDIATE on the main (or the live) file; a live one may be begun inside a main one, not the other way round. Until commit or rollback every store call of this scope and its children runs inside; only store calls may wait. Rolled back with
+/* A statement that fails inside a transaction ends it: nothing in it goes on, and its commit fails UNAVAILABLE having saved nothing. What may fail stands in a transaction of its own inside.
+ * BEGIN IMMEDIATE on the main (or the live) file; a live one may be begun inside a main one, not the other way round. Until commit or rollback every store call of this scope and its children runs inside; only store calls may wait. Rolled back with
  * its scope unless committed. Inside another transaction it is a savepoint. NULL on failure (TIMEOUT when the writer is busy past the deadline). */
 struct jb_tx;
 struct jb_tx *jb_begin(struct jb_scope *scope);

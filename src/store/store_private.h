@@ -78,6 +78,9 @@ static inline void jb__wait_allow(bool allow)
 struct jb__use *jb__use_of(struct jb_scope *scope);
 /* The innermost transaction that this scope is in, on that file; NULL outside. */
 struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live);
+/* A failed statement has ended its transaction: nothing but a rollback goes on, to where this transaction began. tx NULL: always fine. */
+bool jb__tx_sound(struct jb_tx *tx, struct jb_scope *scope);
+void jb__tx_note(struct jb_tx *tx, bool ok); /* a statement of it went well, or not */
 /* Sends the statement down and counts it. */
 bool jb__run(struct jb_scope *scope, struct jb__statement *statement);
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch);

@@ -38,6 +38,33 @@ JB_FIBER_TEST("each operator finds what it says")
     CHECK_INT(found(scope, "id", JB_IN, jb_v(((struct jb_ids){ NULL, 0 }))), 0);
 }
 
+JB_FIBER_TEST("NULL is the smallest value of every order")
+{
+    test_database(scope, sample_models);
+    sample_entries(scope, 3);
+    CHECK_OK(jb_update(scope, &sample_entry, .set = JB_SQL("memo = ?", JB_STR("")), .where = JB_SQL("id = ?", 2)));
+    struct jb_rows *up = jb_select(scope, &sample_entry, .order = JB_STR("memo id")), *down = jb_select(scope, &sample_entry, .order = JB_STR("-memo -id"));
+    CHECK_OK(up && down);
+    for (size_t i = 0; i < 3; i++) {
+        static const int64_t ids[] = { 1, 3, 2 };
+        CHECK_INT(((struct sample_entry *)jb_rows_at(up, i))->id, ids[i]);
+        CHECK_INT(((struct sample_entry *)jb_rows_at(down, 2 - i))->id, ids[i]);
+    }
+}
+
+JB_FIBER_TEST("a literal that takes NULL for a value is one text for both databases")
+{
+    test_database(scope, sample_models);
+    sample_entries(scope, 4);
+    CHECK_OK(jb_update(scope, &sample_entry, .set = JB_SQL("memo = ?", JB_STR("x")), .where = JB_SQL("id = ?", 2)));
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("memo is not distinct from ?", JB_STR_NULL)), 3);
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("memo is distinct from ?", JB_STR_NULL)), 1);
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("income is distinct from ?", 3)), 3); /* of won, not of cents */
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("income is not distinct from ?", 3)), 1);
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("id not in (?)", ((struct jb_ids){ (int64_t[]){ 1, 9 }, 2 }))), 3);
+    CHECK_INT(jb_count(scope, &sample_entry, .where = JB_SQL("id in (?) and pages >= ?", ((struct jb_ids){ (int64_t[]){ 1, 2, 3 }, 3 }), 1)), 2);
+}
+
 JB_FIBER_TEST("signs that LIKE knows are only signs")
 {
     test_database(scope, sample_models);

@@ -135,16 +135,52 @@ JB_FIBER_TEST("as many things as one likes may wait for one commit")
     CHECK_INT(calls, 100000);
 }
 
-JB_FIBER_TEST("a broken rule inside a transaction undoes that statement only")
+JB_FIBER_TEST("a broken rule ends its transaction: nothing in it goes on, and nothing of it is saved")
 {
     test_database(scope, sample_models);
     struct jb_tx *tx = jb_begin(scope);
     add(scope, "a");
-    struct sample_entry again = sample_entry_of("a", 2);
+    struct sample_entry again = sample_entry_of("a", 2), other = sample_entry_of("b", 2);
     CHECK_FAILS(jb_insert(scope, &sample_entry, &again), JB_CONFLICT);
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &other), JB_UNAVAILABLE);
+    CHECK_FAILS(jb_bulk_insert(scope, &sample_entry, &other, 1, NULL), JB_UNAVAILABLE);
+    CHECK_FAILS(jb_count(scope, &sample_entry, .offset = 0) >= 0, JB_UNAVAILABLE);
+    CHECK_FAILS(jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 }) != NULL, JB_UNAVAILABLE);
+    CHECK_FAILS(jb_begin(scope) != NULL, JB_UNAVAILABLE);
+    CHECK_FAILS(jb_commit(tx), JB_UNAVAILABLE);
+    CHECK(!jb_in_transaction(scope));
+    CHECK_INT(entries(scope), 0);
+}
+
+JB_FIBER_TEST("what was begun inside takes the broken rule with it, and the rest is saved")
+{
+    test_database(scope, sample_models);
+    struct jb_tx *tx = jb_begin(scope), *inner;
+    add(scope, "a");
+    struct sample_entry again = sample_entry_of("a", 2);
+    inner = jb_begin(scope);
     add(scope, "b");
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &again), JB_CONFLICT);
+    jb_rollback(inner);
+    add(scope, "c");
+    inner = jb_begin(scope);
+    add(scope, "d");
+    CHECK_FAILS(jb_bulk_insert(scope, &sample_entry, &again, 1, NULL), JB_CONFLICT);
+    CHECK_FAILS(jb_commit(inner), JB_UNAVAILABLE); /* undoes it too */
+    CHECK_INT(entries(scope), 2);
     CHECK_OK(jb_commit(tx));
     CHECK_INT(entries(scope), 2);
+}
+
+JB_FIBER_TEST("a value that never reached the database ends nothing")
+{
+    test_database(scope, sample_models);
+    struct jb_tx *tx = jb_begin(scope);
+    struct sample_entry nameless = sample_entry_of("", 2);
+    CHECK_FAILS(jb_insert(scope, &sample_entry, &nameless), JB_INVALID);
+    add(scope, "a");
+    CHECK_OK(jb_commit(tx));
+    CHECK_INT(entries(scope), 1);
 }
 
 JB_FIBER_TEST("the live file is written while a transaction on the main file is open")
