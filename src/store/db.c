@@ -134,6 +134,12 @@ bool jb_live_version(struct jb_scope *scope, int64_t *ret_version)
     return db->driver->live_version(db, scope, ret_version);
 }
 
+bool jb_live_tell(struct jb_scope *scope)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return !db->driver->live_tell || db->driver->live_tell(db, scope);
+}
+
 bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count)
 {
     struct jb_db *db = jb_db_of(scope);

@@ -80,6 +80,7 @@ struct jb_driver {
     bool (*pages_next)(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
     void (*pages_close)(struct jb__pages *pages);
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
+    bool (*live_tell)(struct jb_db *db, struct jb_scope *scope); /* NULL: the database tells by itself */
     /* Compares the tables with the models; `apply` also does what is not destructive. */
     bool (*migrate)(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 };

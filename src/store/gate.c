@@ -72,6 +72,15 @@ static void pass_on(struct jb__gate *gate)
         pthread_cond_broadcast(&gate->passed);
 }
 
+bool jb__gate_try(struct jb__gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    bool taken = gate->free > 0;
+    gate->free -= taken;
+    pthread_mutex_unlock(&gate->mutex);
+    return taken;
+}
+
 bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope)
 {
     bool ok = true;

@@ -1,7 +1,8 @@
 /* postgres_private.h — what the files of the PostgreSQL driver share.
  *
  *   postgres.c             the driver: opening, which server, transactions
- *   postgres_server.c      one server: its connections in two pools, the keeper that looks after them
+ *   postgres_server.c      one server: its connections in two pools
+ *   postgres_keeper.c      the thread that looks after them, listens, and asks replicas how far they are
  *   postgres_connection.c  one connection: opening, waiting, prepared statements, running one statement
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
@@ -58,11 +59,21 @@ struct jb__pg_prepared {
     Oid *params; /* owned */
 };
 
+/* Connections that are alike: those for work of one's own, and those for live statements. */
+struct jb__pg_pool {
+    struct jb__pg_server *server;
+    bool live;                      /* synchronous_commit = off */
+    struct jb__gate gate;           /* permits: connections at most */
+    pthread_mutex_t mutex;          /* of the rest */
+    struct jb__pg_connection *idle; /* used last first */
+    int idle_count, open_count;
+};
+
 struct jb__pg_connection {
     struct jb__pg_connection *next; /* idle ones */
     PGconn *handle;
     struct jb__pg_server *server;
-    struct jb__gate *gate;      /* whose permit it holds; NULL: counted apart (keeper, shared) */
+    struct jb__pg_pool *pool;   /* whose permit it holds; NULL: counted apart (keeper, shared) */
     int64_t opened_us, idle_us; /* monotonic */
     struct jb_map by_sql;
     struct jb_list recent;
@@ -74,16 +85,12 @@ struct jb__pg_connection {
 /* One database server that we know under one URL. */
 struct jb__pg_server {
     struct jb__pg *pg;
-    const char *name; /* "primary", "replica 1", "analytics": for people */
-    char *conninfo;   /* for libpq */
-    struct jb__gate own, live;
-    pthread_mutex_t mutex; /* of idle and the counts */
-    struct jb__pg_connection *idle;
-    int open_count, idle_count;
-    int pool_min, pool_max;
+    const char *name; /* "primary", "replica", "analytics": for people */
+    char *url;        /* for libpq */
+    struct jb__pg_pool own, live;
+    int pool_min;
     _Atomic int64_t connection_errors;
-    _Atomic bool reachable;    /* the keeper's or anybody's last word */
-    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable */
+    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable now */
 };
 
 #define JB__PG_REPLICAS_MAX 16
@@ -92,6 +99,7 @@ struct jb__pg {
     struct jb_db *db;
     struct jb__pg_server primary, analytics, replicas[JB__PG_REPLICAS_MAX];
     int replica_count;
+    struct jb__gate cursors; /* how many connections may be kept by cursors */
     bool has_analytics;
     int64_t age_max_us;
     int connect_timeout_s, shared_read_ms;
@@ -99,7 +107,7 @@ struct jb__pg {
     _Atomic int server_version;   /* 150018; of the primary */
     pthread_t keeper;
     bool keeper_runs;
-    _Atomic bool stop;
+    int stop_pipe[2]; /* closed at its end: the keeper stops */
 };
 
 static inline struct jb__pg *jb__pg_of(struct jb_db *db)
@@ -110,11 +118,13 @@ static inline struct jb__pg *jb__pg_of(struct jb_db *db)
 /* ---- postgres_connection.c ------------------------------------------------------------------------------------------- */
 
 /* NULL fails UNAVAILABLE (or DENIED) with the server's name and its reason. Waits off the loop. */
-struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope);
+struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope, bool live);
 void jb__pg_close(struct jb__pg_connection *connection); /* NULL is fine */
 /* Prepares when needed, sends, waits, reads the rows. When the scope ends meanwhile the statement is cancelled on the server. `may_retry`: outside a transaction, so that a statement whose table
  * has changed may be prepared anew. */
 bool jb__pg_run_on(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool may_retry);
+/* The same for a text without parameters that is not worth preparing. */
+bool jb__pg_run_once(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement);
 /* One or several commands without parameters or rows. */
 bool jb__pg_exec_on(struct jb__pg_connection *connection, struct jb_scope *scope, const char *sql);
 /* The prepared statement; NULL on failure. */
@@ -126,18 +136,19 @@ bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, e
 bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope);
 /* The next result; NULL in *ret_result at the end of the command. false: the scope ended (the command is cancelled and drained) or the connection broke. */
 bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope, PGresult **ret_result);
-/* Reads and drops results to the end of the command. */
-void jb__pg_drain(struct jb__pg_connection *connection);
 
 /* ---- postgres_server.c ------------------------------------------------------------------------------------------------- */
 
-bool jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, struct jb_scope *scope, const char *name, struct jb_str url, const struct jb_db_options *options);
+void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *name, struct jb_str url, const struct jb_db_options *options);
 void jb__pg_server_done(struct jb__pg_server *server);
-/* A connection of one's own, until given back; waits in order for a free place until the scope's deadline. `live`: from the small pool for what may be needed inside another transaction. */
+/* A connection of one's own, until given back; waits in order for a free place until the scope's deadline. Live statements have their own pool, because they may be needed inside a transaction. */
 struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_scope *scope, bool live);
-/* `broken` ones, old ones and more than enough are closed. */
+/* Broken and old ones are closed. NULL is fine. */
 void jb__pg_give(struct jb__pg_connection *connection);
-bool jb__pg_keeper_start(struct jb__pg *pg);
+/* Closes idle ones that are too old or more than enough; opens some when there are fewer than DB_POOL_MIN. Blocks: for the keeper. */
+void jb__pg_server_tidy(struct jb__pg_server *server, struct jb_scope *scope);
+/* postgres_keeper.c */
+bool jb__pg_keeper_start(struct jb__pg *pg, struct jb_scope *scope);
 void jb__pg_keeper_stop(struct jb__pg *pg);
 
 /* ---- postgres_type.c, postgres_row.c ------------------------------------------------------------------------------------- */

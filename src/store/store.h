@@ -221,6 +221,8 @@ bool jb_db_ping(struct jb_scope *scope);
 const char *jb_db_kind(const struct jb_db *db); /* "sqlite", "postgresql" */
 /* Changes whenever another connection committed to the live file; for progress (decisions.md F). Cheap; runs on the calling loop. */
 bool jb_live_version(struct jb_scope *scope, int64_t *ret_version);
+/* For whoever has written what others watch by it: PostgreSQL has to be told (NOTIFY), SQLite sees it by itself. */
+bool jb_live_tell(struct jb_scope *scope);
 
 /* ---- migrations ------------------------------------------------------------------------------------------------------------------ */
 

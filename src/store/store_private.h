@@ -62,6 +62,8 @@ void jb__gate_init(struct jb__gate *gate, int permits);
 void jb__gate_done(struct jb__gate *gate);
 /* Waits on a fiber or a plain thread; false (TIMEOUT, CANCELLED) when the scope ends first. */
 bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope);
+/* Without waiting; false when nothing is free. */
+bool jb__gate_try(struct jb__gate *gate);
 void jb__gate_leave(struct jb__gate *gate);
 /* Nobody holds it. */
 bool jb__gate_idle(struct jb__gate *gate);

@@ -1,0 +1,203 @@
+/* postgres.c — PostgreSQL as a driver: its servers, which connection a statement gets, transactions. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/postgres_private.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define END_US (10 * JB_SECOND_US) /* a commit is waited for this long whatever its scope says: half a word would leave its fate unknown */
+#define ROLLBACK_US (2 * JB_SECOND_US)
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------- */
+
+static void postgres_close(struct jb_db *db)
+{
+    struct jb__pg *pg = jb__pg_of(db);
+
+    jb__pg_keeper_stop(pg);
+    jb__gate_done(&pg->cursors);
+    jb__pg_server_done(&pg->primary);
+    jb__pg_server_done(&pg->analytics);
+    for (int i = 0; i < pg->replica_count; i++)
+        jb__pg_server_done(&pg->replicas[i]);
+    free(pg);
+    db->driver_state = NULL;
+}
+
+static void open_replicas(struct jb__pg *pg, const struct jb_db_options *options)
+{
+    struct jb_str rest = options->replica_urls;
+
+    while (rest.size > 0 && pg->replica_count < JB__PG_REPLICAS_MAX) {
+        struct jb_str url = jb_str_trim(jb_str_cut(&rest, ','));
+        if (url.size > 0)
+            jb__pg_server_init(&pg->replicas[pg->replica_count++], pg, "replica", url, options);
+    }
+    if (options->analytics_url.size > 0) {
+        jb__pg_server_init(&pg->analytics, pg, "analytics", options->analytics_url, options);
+        pg->has_analytics = true;
+    }
+}
+
+static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct jb_db_options *options)
+{
+    struct jb__pg *pg = calloc(1, sizeof *pg);
+
+    JB_CHECK(pg);
+    db->driver_state = pg;
+    pg->db = db;
+    pg->age_max_us = (options->connection_age_max_s > 0 ? options->connection_age_max_s : 600) * JB_SECOND_US;
+    pg->connect_timeout_s = options->connect_timeout_s > 0 ? options->connect_timeout_s : 10;
+    pg->shared_read_ms = options->shared_read_ms > 0 ? options->shared_read_ms : 100;
+    jb__pg_server_init(&pg->primary, pg, "primary", options->url, options);
+    jb__gate_init(&pg->cursors, JB_MAX(pg->primary.own.gate.permits / 2, 1));
+    open_replicas(pg, options);
+    struct jb__pg_connection *first = jb__pg_take(&pg->primary, scope, false);
+    if (first)
+        atomic_store(&pg->server_version, PQserverVersion(first->handle));
+    jb__pg_give(first);
+    if (first && jb__pg_keeper_start(pg, scope))
+        return true;
+    postgres_close(db);
+    return false;
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------------------------------ */
+
+static bool run_once(struct jb_db *db, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
+{
+    struct jb__pg_connection *connection = jb__pg_take(&jb__pg_of(db)->primary, scope, statement->live);
+
+    if (!connection)
+        return false;
+    bool ok = jb__pg_run_on(connection, scope, statement, true);
+    *ret_broken = connection->broken;
+    jb__pg_give(connection);
+    return ok;
+}
+
+static bool postgres_run(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement)
+{
+    bool broken = false;
+
+    if (tx)
+        return jb__pg_run_on(jb__tx_handle(tx), scope, statement, false);
+    if (run_once(db, scope, statement, &broken))
+        return true;
+    if (!broken || statement->write || jb_error(scope) != JB_UNAVAILABLE)
+        return false;
+    jb_failure_clear(scope); /* the connection was lost under a read: once more on a new one */
+    if (statement->sink)
+        statement->sink->count = 0;
+    return run_once(db, scope, statement, &broken);
+}
+
+static bool postgres_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version)
+{
+    (void)scope;
+    *ret_version = atomic_load(&jb__pg_of(db)->live_version);
+    return true;
+}
+
+static bool postgres_live_tell(struct jb_db *db, struct jb_scope *scope)
+{
+    struct jb__statement tell = { .sql = JB_STR("select pg_notify('jb_live', '')"), .live = true, .write = true };
+    return postgres_run(db, scope, jb__tx_of(scope, true), &tell);
+}
+
+/* ---- transactions ------------------------------------------------------------------------------------------------------------------ */
+
+static bool savepoint(struct jb__pg_connection *connection, struct jb_scope *scope, const char *pattern, int depth)
+{
+    return jb__pg_exec_on(connection, scope, jb_format(scope, pattern, depth, depth).data);
+}
+
+static bool postgres_begin(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void **handle)
+{
+    if (!jb_continue(scope))
+        return false;
+    if (depth > 0)
+        return savepoint(*handle, scope, "savepoint s%d", depth);
+    struct jb__pg_connection *connection = jb__pg_take(&jb__pg_of(db)->primary, scope, live);
+    if (!connection)
+        return false;
+    if (!jb__pg_exec_on(connection, scope, "begin")) {
+        jb__pg_give(connection);
+        return false;
+    }
+    *handle = connection;
+    return true;
+}
+
+/* What must be waited for whatever the scope of the work says. */
+static bool exec_patiently(struct jb__pg_connection *connection, struct jb_scope *scope, const char *sql, int64_t patience_us)
+{
+    struct jb_scope *patient = jb_scope_new("end of a transaction");
+
+    jb_deadline_set(patient, jb_monotonic_us() + patience_us);
+    bool ok = jb__pg_exec_on(connection, patient, sql);
+    if (!ok && scope)
+        jb_failure_pass(patient, scope);
+    jb_scope_end(patient);
+    return ok;
+}
+
+/* Committed or not: at depth 0 the transaction is over. */
+static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void *handle)
+{
+    struct jb__pg_connection *connection = handle;
+    bool ok;
+
+    (void)db, (void)live;
+    if (depth > 0)
+        return savepoint(connection, scope, "release savepoint s%d", depth);
+    if (PQtransactionStatus(connection->handle) == PQTRANS_INERROR) {
+        exec_patiently(connection, NULL, "rollback", ROLLBACK_US);
+        ok = jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
+    } else {
+        ok = exec_patiently(connection, scope, "commit", END_US);
+    }
+    jb__pg_give(connection);
+    return ok;
+}
+
+static void postgres_rollback(struct jb_db *db, bool live, int depth, void *handle)
+{
+    struct jb__pg_connection *connection = handle;
+    char back[64] = "rollback";
+
+    (void)db, (void)live;
+    if (depth > 0)
+        snprintf(back, sizeof back, "rollback to savepoint s%d; release savepoint s%d", depth, depth);
+    if (!connection->broken && PQstatus(connection->handle) == CONNECTION_OK && !exec_patiently(connection, NULL, back, ROLLBACK_US))
+        connection->broken = true;
+    if (depth == 0)
+        jb__pg_give(connection);
+}
+
+static const struct jb__dialect postgres_dialect = {
+    .like = " ilike ",
+    .part_of = { "cast(", " as text)" },
+    .says_kinds = true,
+    .takes_arrays = true,
+    .nulls_last = true,
+};
+
+const struct jb_driver jb__postgres_driver = {
+    .kind = "postgresql",
+    .url = "postgresql:",
+    .dialect = &postgres_dialect,
+    .open = postgres_open,
+    .close = postgres_close,
+    .run = postgres_run,
+    .batch = jb__pg_batch,
+    .begin = postgres_begin,
+    .commit = postgres_commit,
+    .rollback = postgres_rollback,
+    .pages_open = jb__pg_pages_open,
+    .pages_next = jb__pg_pages_next,
+    .pages_close = jb__pg_pages_close,
+    .live_version = postgres_live_version,
+    .live_tell = postgres_live_tell,
+    .migrate = jb__pg_migrate,
+};

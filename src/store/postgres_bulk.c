@@ -1,0 +1,411 @@
+/* postgres_bulk.c — many rows by COPY BINARY.
+ *
+ * Without conflicts the rows go straight into the table. Otherwise they go into a temporary table first, and one statement brings them over. Rows without an id get theirs from the table; when a row
+ * brings one, those without take the next numbers, and the sequence is moved past what came. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/postgres_private.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_BYTES ((size_t)64 << 10)
+#define CHUNK_BYTES_MAX ((size_t)256 << 20) /* one row's texts may be long */
+#define STAGED "pg_temp.jb_bulk"
+
+struct copy {
+    struct jb__pg_connection *connection;
+    struct jb_scope *scope;
+    const struct jb__batch *batch;
+    const struct jb_model *model;
+    bool with_ids;
+    bool numbered; /* a last column with the row's number: the temporary table's */
+    const int64_t *free_ids;
+    struct jb_buf chunk;
+};
+
+static const void *row_at(const struct jb__batch *batch, size_t index)
+{
+    return batch->rows + index * batch->model->record.size;
+}
+
+/* ---- sending rows -------------------------------------------------------------------------------------------------------------- */
+
+static void put_columns(struct jb_buf *sql, const struct copy *copy, const char *before)
+{
+    bool first = true;
+
+    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
+        if (!jb__field_is_stored(field) || (field->primary && !copy->with_ids))
+            continue;
+        jb_buf_put_z(sql, first ? "" : ", ");
+        jb_buf_put_z(sql, before);
+        jb__put_name(sql, jb_str_of(field->name));
+        first = false;
+    }
+}
+
+static bool fail_value(const struct copy *copy, const struct jb_field *field)
+{
+    struct jb_str label = jb_field_label(copy->scope, field, jb_language(copy->scope));
+    return jb_fail(copy->scope, JB_INVALID, JB_L(copy->scope, "‘%.*s’에 담을 수 없는 값입니다.", "%.*s cannot hold this value."), JB_FMT(label));
+}
+
+static void put_be16(struct jb_buf *out, uint16_t number)
+{
+    number = htobe16(number);
+    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
+}
+
+static void put_be32(struct jb_buf *out, uint32_t number)
+{
+    number = htobe32(number);
+    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
+}
+
+static void put_be64(struct jb_buf *out, uint64_t number)
+{
+    number = htobe64(number);
+    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
+}
+
+static bool put_row(struct copy *copy, size_t index, uint16_t columns)
+{
+    const void *row = row_at(copy->batch, index);
+
+    put_be16(&copy->chunk, columns);
+    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
+        if (!jb__field_is_stored(field) || (field->primary && !copy->with_ids))
+            continue;
+        struct jb_value value = jb__column_value(copy->model, row, field);
+        if (field->primary && value.type == JB_NULL)
+            value = jb_v_int(*copy->free_ids++);
+        if (!jb__pg_put_field(&copy->chunk, field, value))
+            return fail_value(copy, field);
+    }
+    if (copy->numbered) {
+        put_be32(&copy->chunk, sizeof(int64_t));
+        put_be64(&copy->chunk, index);
+    }
+    JB_CHECK(!copy->chunk.full);
+    return true;
+}
+
+/* Others run between two chunks. */
+static bool send_chunk(struct copy *copy)
+{
+    struct jb__pg_connection *connection = copy->connection;
+
+    if (PQputCopyData(connection->handle, copy->chunk.data, (int)copy->chunk.size) != 1) {
+        connection->broken = true;
+        return jb__pg_fail(copy->scope, connection->handle, NULL, NULL);
+    }
+    copy->chunk.size = 0;
+    if (!jb__pg_flush(connection, copy->scope) || !jb_continue(copy->scope))
+        return false;
+    if (jb_on_fiber()) {
+        jb__wait_allow(true);
+        jb_yield();
+        jb__wait_allow(false);
+    }
+    return true;
+}
+
+static bool send_rows(struct copy *copy)
+{
+    static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+    uint16_t columns = (uint16_t)(jb_record_count(&copy->model->record) - !copy->with_ids + copy->numbered);
+    bool ok = true;
+
+    jb_buf_put(&copy->chunk, (struct jb_str){ head, 19 });
+    for (size_t i = 0; ok && i < copy->batch->count; i++)
+        ok = put_row(copy, i, columns) && (copy->chunk.size < CHUNK_BYTES || send_chunk(copy));
+    put_be16(&copy->chunk, UINT16_MAX);
+    return ok && send_chunk(copy);
+}
+
+/* "COPY cashbook, line 3, column …": which row it was; NULL when it is not said. */
+static const void *row_of_context(const struct copy *copy, const PGresult *result)
+{
+    const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT), *line = context ? strstr(context, ", line ") : NULL;
+    long long number = line ? atoll(line + 7) : 0;
+
+    return number >= 1 && (size_t)number <= copy->batch->count ? row_at(copy->batch, (size_t)number - 1) : NULL;
+}
+
+/* Ends the COPY, well or not, and reads what the server says to it. */
+static bool copy_end(struct copy *copy, bool ok)
+{
+    struct jb__pg_connection *connection = copy->connection;
+    PGresult *result;
+    bool came;
+
+    if (connection->broken)
+        return false;
+    if (PQputCopyEnd(connection->handle, ok ? NULL : "given up") != 1) {
+        connection->broken = true;
+        return ok ? jb__pg_fail(copy->scope, connection->handle, NULL, NULL) : false;
+    }
+    struct jb_scope *ending = ok ? copy->scope : jb_scope_new("end of a copy");
+    if (!ok)
+        jb_deadline_set(ending, jb_monotonic_us() + 2 * JB_SECOND_US);
+    bool good = ok && jb__pg_flush(connection, ending);
+    if (!ok)
+        connection->broken |= !jb__pg_flush(connection, ending);
+    while (!connection->broken && (came = jb__pg_result(connection, ending, &result)) && result) {
+        struct jb__statement what = { .model = copy->model, .row = row_of_context(copy, result) };
+        if (good && PQresultStatus(result) != PGRES_COMMAND_OK)
+            good = jb__pg_fail(copy->scope, connection->handle, result, &what);
+        PQclear(result);
+    }
+    if (!ok)
+        jb_scope_end(ending);
+    return good && !jb_failure(copy->scope);
+}
+
+static bool copy_rows(struct copy *copy, const char *table)
+{
+    struct jb__pg_connection *connection = copy->connection;
+    struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
+    PGresult *result = NULL;
+
+    jb_buf_put_z(&sql, "copy ");
+    if (table)
+        jb_buf_put_z(&sql, table);
+    else
+        jb__put_name(&sql, jb_model_table(copy->model));
+    jb_buf_put_z(&sql, " (");
+    put_columns(&sql, copy, "");
+    jb_buf_put_z(&sql, copy->numbered ? ", jb_number) from stdin (format binary)" : ") from stdin (format binary)");
+    struct jb__statement what = { .sql = jb_buf_str(&sql), .model = copy->model };
+    bool ok = PQsendQuery(connection->handle, jb_cstr(copy->scope, what.sql)) && jb__pg_flush(connection, copy->scope) && jb__pg_result(connection, copy->scope, &result);
+    if (ok && PQresultStatus(result) != PGRES_COPY_IN) {
+        ok = jb__pg_fail(copy->scope, connection->handle, result, &what);
+        for (PGresult *rest; jb__pg_result(connection, copy->scope, &rest) && rest;)
+            PQclear(rest);
+    } else if (ok) {
+        ok = copy_end(copy, send_rows(copy));
+    } else if (!jb_failure(copy->scope)) {
+        connection->broken = true;
+        ok = jb__pg_fail(copy->scope, connection->handle, NULL, NULL);
+    }
+    PQclear(result);
+    jb_buf_done(&sql);
+    return ok;
+}
+
+/* ---- ids -------------------------------------------------------------------------------------------------------------------------- */
+
+struct id_row {
+    int64_t id;
+};
+static const struct jb_record id_record = JB_RECORD(id_row, JB_FIELD(id_row, id));
+
+/* Numbers for rows that bring none while others bring theirs. */
+static bool ids_take(struct copy *copy, size_t count)
+{
+    struct jb__sink sink;
+    struct jb_str table = jb_model_table(copy->model);
+    struct jb__statement next = {
+        .sql = jb_format(copy->scope, "select nextval(pg_get_serial_sequence('\"%.*s\"', 'id')) from generate_series(1, %zu)", JB_FMT(table), count),
+        .in_order = true,
+        .sink = &sink,
+    };
+
+    jb__sink_init(&sink, copy->scope, &id_record, count);
+    if (!jb__pg_run_once(copy->connection, copy->scope, &next))
+        return false;
+    copy->free_ids = (const int64_t *)(const void *)sink.data;
+    return sink.count == count;
+}
+
+static bool ids_plan(struct copy *copy)
+{
+    size_t without = 0;
+
+    for (size_t i = 0; i < copy->batch->count; i++)
+        without += jb_row_id(copy->model, row_at(copy->batch, i)) == 0;
+    copy->with_ids = without < copy->batch->count;
+    return !copy->with_ids || without == 0 || ids_take(copy, without);
+}
+
+/* The next number is past every row that is there. */
+static bool ids_pass(struct copy *copy)
+{
+    struct jb_str table = jb_model_table(copy->model);
+
+    if (!copy->with_ids)
+        return true;
+    struct jb__statement pass = {
+        .sql = jb_format(copy->scope, "select setval(pg_get_serial_sequence('\"%.*s\"', 'id'), greatest((select max(id) from \"%.*s\"), nextval(pg_get_serial_sequence('\"%.*s\"', 'id'))))", JB_FMT(table), JB_FMT(table), JB_FMT(table)),
+        .write = true,
+    };
+    return jb__pg_run_once(copy->connection, copy->scope, &pass);
+}
+
+/* ---- conflicts ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool in_list(const char *list, const char *name)
+{
+    struct jb_str rest = jb_str_of(list), word;
+    bool descending;
+
+    while ((word = jb__list_word(&rest, &descending)).data)
+        if (jb_str_is(word, name))
+            return true;
+    return false;
+}
+
+static void put_list(struct jb_buf *sql, const char *list, const char *pattern)
+{
+    struct jb_str rest = jb_str_of(list), word;
+    bool descending, first = true;
+
+    while ((word = jb__list_word(&rest, &descending)).data) {
+        jb_buf_put_z(sql, first ? "" : ", ");
+        for (const char *at = pattern; *at; at++)
+            if (*at == '@')
+                jb__put_name(sql, word);
+            else
+                jb_buf_put_char(sql, *at);
+        first = false;
+    }
+}
+
+/* set "a" = excluded."a", … where ("t"."a", …) is distinct from (excluded."a", …): rows that stay as they are are not written. */
+static void put_update(struct jb_buf *sql, const struct copy *copy)
+{
+    struct jb_buf old = JB_BUF_INIT(JB__PG_SQL_MAX), new = JB_BUF_INIT(JB__PG_SQL_MAX);
+    struct jb_str table = jb_model_table(copy->model);
+    bool first = true;
+
+    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
+        struct jb_str name = jb_str_of(field->name);
+        if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(copy->batch->how->match_on, field->name))
+            continue;
+        jb_buf_put_z(sql, first ? " do update set " : ", ");
+        jb__put_name(sql, name);
+        jb_buf_put_z(sql, " = excluded.");
+        jb__put_name(sql, name);
+        first = false;
+        if (field->auto_now)
+            continue;
+        jb_buf_put_z(&old, old.size ? ", " : "");
+        jb__put_name(&old, table);
+        jb_buf_put_char(&old, '.');
+        jb__put_name(&old, name);
+        jb_buf_put_z(&new, new.size ? ", excluded." : "excluded.");
+        jb__put_name(&new, name);
+    }
+    if (first)
+        jb_buf_put_z(sql, " do nothing");
+    else if (old.size)
+        jb_buf_printf(sql, " where (%.*s) is distinct from (%.*s)", JB_FMT(jb_buf_str(&old)), JB_FMT(jb_buf_str(&new)));
+    jb_buf_done(&old);
+    jb_buf_done(&new);
+}
+
+/* Of rows with the same key the last one counts (the first one, where conflicts are ignored); a key with a NULL conflicts with nothing. */
+static void put_merge(struct jb_buf *sql, const struct copy *copy)
+{
+    const struct jb_bulk *how = copy->batch->how;
+    bool update = how->on_conflict == JB_CONFLICT_UPDATE;
+
+    jb_buf_put_z(sql, "with done as (insert into ");
+    jb__put_name(sql, jb_model_table(copy->model));
+    jb_buf_put_z(sql, " (");
+    put_columns(sql, copy, "");
+    jb_buf_put_z(sql, ") select ");
+    put_columns(sql, copy, "");
+    jb_buf_put_z(sql, " from (select distinct on (");
+    put_list(sql, how->match_on, "@");
+    jb_buf_put_z(sql, ", case when (");
+    put_list(sql, how->match_on, "@");
+    jb_buf_put_z(sql, ") is not null then 0 else jb_number end) * from " STAGED " order by ");
+    put_list(sql, how->match_on, "@");
+    jb_buf_put_z(sql, ", case when (");
+    put_list(sql, how->match_on, "@");
+    jb_buf_put_z(sql, update ? ") is not null then 0 else jb_number end, jb_number desc) as one order by jb_number on conflict (" : ") is not null then 0 else jb_number end, jb_number) as one order by jb_number on conflict (");
+    put_list(sql, how->match_on, "@");
+    jb_buf_put_z(sql, ")");
+    if (update)
+        put_update(sql, copy);
+    else
+        jb_buf_put_z(sql, " do nothing");
+    jb_buf_put_z(sql, " returning (xmax = 0) as fresh) select count(*) filter (where fresh) from done");
+}
+
+static bool create_staged(const struct copy *copy)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
+
+    jb_buf_put_z(&sql, "create temporary table jb_bulk on commit drop as select ");
+    put_columns(&sql, copy, "");
+    jb_buf_put_z(&sql, ", 0::bigint as jb_number from ");
+    jb__put_name(&sql, jb_model_table(copy->model));
+    jb_buf_put_z(&sql, " with no data");
+    bool ok = jb__pg_exec_on(copy->connection, copy->scope, jb_cstr(copy->scope, jb_buf_str(&sql)));
+    jb_buf_done(&sql);
+    return ok;
+}
+
+static bool merge(struct copy *copy, int64_t *ret_inserted)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
+    struct jb__sink sink;
+
+    put_merge(&sql, copy);
+    jb__sink_init(&sink, copy->scope, &id_record, 1);
+    struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
+    bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement);
+    jb_buf_done(&sql);
+    if (ok)
+        *ret_inserted = ((const struct id_row *)(const void *)sink.data)->id;
+    return ok && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);
+}
+
+static bool insert_plain(struct copy *copy, struct jb__batch *batch)
+{
+    if (!copy_rows(copy, NULL) || !ids_pass(copy))
+        return false;
+    batch->inserted = (int64_t)batch->count;
+    return true;
+}
+
+static bool insert_merged(struct copy *copy, struct jb__batch *batch)
+{
+    copy->numbered = true;
+    if (!create_staged(copy) || !copy_rows(copy, STAGED) || !merge(copy, &batch->inserted) || !ids_pass(copy))
+        return false;
+    *(batch->how->on_conflict == JB_CONFLICT_UPDATE ? &batch->updated : &batch->ignored) = (int64_t)batch->count - batch->inserted;
+    return true;
+}
+
+/* ---- the driver's door ---------------------------------------------------------------------------------------------------------------- */
+
+static bool run_batch(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__batch *batch)
+{
+    struct copy copy = { .connection = connection, .scope = scope, .batch = batch, .model = batch->model, .chunk = JB_BUF_INIT(CHUNK_BYTES_MAX) };
+    bool merged = batch->how->on_conflict != JB_CONFLICT_FAIL;
+
+    bool ok = ids_plan(&copy) && (merged ? insert_merged(&copy, batch) : insert_plain(&copy, batch));
+    jb_buf_done(&copy.chunk);
+    return ok;
+}
+
+bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch)
+{
+    struct jb__pg_connection *connection = jb__tx_handle(tx);
+
+    if (batch->count == 0)
+        return true;
+    if (tx)
+        return run_batch(connection, scope, batch);
+    connection = jb__pg_take(&jb__pg_of(db)->primary, scope, batch->model->live);
+    if (!connection)
+        return false;
+    bool ok = jb__pg_exec_on(connection, scope, "begin") && run_batch(connection, scope, batch) && jb__pg_exec_on(connection, scope, "commit");
+    if (!ok && !connection->broken && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
+        connection->broken = true; /* closing it rolls back */
+    jb__pg_give(connection);
+    return ok;
+}

@@ -1,0 +1,427 @@
+/* postgres_connection.c — one connection: opened, waited for, its prepared statements, one statement run on it.
+ *
+ * libpq's non-blocking calls in straight lines: send, flush, wait until the socket is ready, read. When the scope ends while a statement runs, the server is told to give it up, and what still comes
+ * is read and dropped, so that the connection can be used again; one that stays silent is closed. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/postgres_private.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATEMENTS_MAX ((size_t)200)
+#define LOOK_MS 10              /* a plain thread looks at its scope this often while it waits */
+#define CONNECT_LOOK_MS 50      /* an opening connection likewise */
+#define CANCEL_US 2000000       /* after a cancel the server has this long to end the statement */
+#define BUFFERED_ROWS_MAX 20000 /* more than these come row by row */
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
+
+struct opening {
+    struct jb__pg_server *server;
+    struct jb_scope *scope;
+    int64_t deadline_us;
+    PGconn *handle;
+    bool late; /* or given up */
+};
+
+static PGconn *start(const struct jb__pg_server *server)
+{
+    /* The URL stands first, so that what it says wins nothing over what the driver needs. */
+    static const char *const names[] = { "dbname", "client_encoding", "fallback_application_name", "keepalives_idle", "tcp_user_timeout", NULL };
+    const char *values[] = { server->url, "UTF8", "jangbu", "30", "30000", NULL };
+
+    return PQconnectStartParams(names, values, 1);
+}
+
+/* On an offload thread or a plain one: looks names up, connects and signs in. */
+static void open_blocking(void *arg)
+{
+    struct opening *opening = arg;
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+
+    opening->handle = start(opening->server);
+    JB_CHECK(opening->handle);
+    if (PQstatus(opening->handle) == CONNECTION_BAD)
+        return;
+    while (wants == PGRES_POLLING_READING || wants == PGRES_POLLING_WRITING) {
+        struct pollfd fd = { PQsocket(opening->handle), wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
+        int ready = poll(&fd, 1, CONNECT_LOOK_MS);
+        if (jb_cancelled(opening->scope) || jb_monotonic_us() >= opening->deadline_us) {
+            opening->late = true;
+            return;
+        }
+        if (ready > 0)
+            wants = PQconnectPoll(opening->handle);
+    }
+    if (PQstatus(opening->handle) == CONNECTION_OK)
+        PQsetnonblocking(opening->handle, 1);
+}
+
+static void ignore_notice(void *arg, const PGresult *result)
+{
+    (void)arg, (void)result;
+}
+
+static bool fail_opening(struct jb_scope *scope, const struct opening *opening, int64_t timeout_s)
+{
+    atomic_fetch_add(&opening->server->connection_errors, 1);
+    if (!jb_continue(scope))
+        return false;
+    if (opening->late)
+        jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "%lld초 안에 대답이 없습니다.", "no answer within %lld seconds."), (long long)timeout_s);
+    else
+        jb__pg_fail(scope, opening->handle, NULL, NULL);
+    return jb_wrap(scope, JB_L(scope, "PostgreSQL 서버(%s)에 연결하지 못했습니다", "cannot connect to the PostgreSQL server (%s)"), opening->server->name);
+}
+
+struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope, bool live)
+{
+    int timeout_s = server->pg->connect_timeout_s;
+    struct opening opening = { .server = server, .scope = scope, .deadline_us = JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + timeout_s * JB_SECOND_US) };
+
+    jb__wait_allow(true);
+    jb_offload(open_blocking, &opening);
+    jb__wait_allow(false);
+    if (opening.late || PQstatus(opening.handle) != CONNECTION_OK) {
+        fail_opening(scope, &opening, timeout_s);
+        PQfinish(opening.handle);
+        return NULL;
+    }
+    struct jb__pg_connection *connection = calloc(1, sizeof *connection);
+    JB_CHECK(connection);
+    *connection = (struct jb__pg_connection){ .handle = opening.handle, .server = server, .opened_us = jb_monotonic_us() };
+    jb_map_init(&connection->by_sql);
+    jb_list_init(&connection->recent);
+    PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
+    bool ok = jb__pg_exec_on(connection, scope, "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set default_transaction_isolation = 'read committed'");
+    if (ok && live)
+        ok = jb__pg_exec_on(connection, scope, "set synchronous_commit = off");
+    if (!ok) {
+        jb__pg_close(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+static void forget(struct jb__pg_connection *connection, struct jb__pg_prepared *prepared)
+{
+    jb_map_remove(&connection->by_sql, prepared->sql);
+    jb_list_remove(&prepared->link);
+    connection->statement_count--;
+    free(prepared->params);
+    free(prepared);
+}
+
+static void forget_all(struct jb__pg_connection *connection)
+{
+    while (!jb_list_empty(&connection->recent))
+        forget(connection, JB_CONTAINER(connection->recent.next, struct jb__pg_prepared, link));
+}
+
+void jb__pg_close(struct jb__pg_connection *connection)
+{
+    if (!connection)
+        return;
+    forget_all(connection);
+    jb_map_done(&connection->by_sql);
+    PQfinish(connection->handle);
+    free(connection);
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------------------ */
+
+/* Until the deadline even when the scope (NULL: none) is over. */
+static bool wait_until(struct jb__pg_connection *connection, struct jb_scope *scope, enum jb_wait what, int64_t deadline_us)
+{
+    int fd = PQsocket(connection->handle);
+
+    if (jb_on_fiber()) {
+        jb__wait_allow(true);
+        bool ok = jb_wait_fd(scope, fd, what, deadline_us);
+        jb__wait_allow(false);
+        return ok;
+    }
+    struct pollfd poll_fd = { fd, what == JB_WAIT_READ ? POLLIN : POLLOUT, 0 };
+    for (;;) {
+        if (scope && !jb_continue(scope))
+            return false;
+        int ready = poll(&poll_fd, 1, LOOK_MS);
+        if (ready != 0)
+            return ready > 0 || errno == EINTR;
+        if (jb_monotonic_us() >= deadline_us)
+            return false;
+    }
+}
+
+bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, enum jb_wait what)
+{
+    return wait_until(connection, scope, what, JB_NEVER);
+}
+
+static bool fail_broken(struct jb__pg_connection *connection, struct jb_scope *scope)
+{
+    connection->broken = true;
+    return jb__pg_fail(scope, connection->handle, NULL, NULL);
+}
+
+bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope)
+{
+    int left;
+
+    while ((left = PQflush(connection->handle)) == 1)
+        if (!jb__pg_wait(connection, scope, JB_WAIT_WRITE)) {
+            connection->broken = true; /* half a message is out */
+            return false;
+        }
+    return left == 0 || fail_broken(connection, scope);
+}
+
+static void cancel_blocking(void *arg)
+{
+    char ignored[256];
+    PQcancel(arg, ignored, sizeof ignored);
+}
+
+/* Tells the server to give the statement up, and reads what still comes. */
+static void cancel(struct jb__pg_connection *connection)
+{
+    PGcancel *cancelling = PQgetCancel(connection->handle);
+    int64_t deadline_us = jb_monotonic_us() + CANCEL_US;
+    PGresult *result;
+
+    if (cancelling) {
+        jb__wait_allow(true);
+        jb_offload(cancel_blocking, cancelling);
+        jb__wait_allow(false);
+        PQfreeCancel(cancelling);
+    }
+    for (;;) {
+        while (PQisBusy(connection->handle))
+            if (!wait_until(connection, NULL, JB_WAIT_READ, deadline_us) || !PQconsumeInput(connection->handle)) {
+                connection->broken = true;
+                return;
+            }
+        result = PQgetResult(connection->handle);
+        if (!result)
+            return;
+        ExecStatusType status = PQresultStatus(result);
+        PQclear(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            connection->broken = true;
+            return;
+        }
+    }
+}
+
+bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope, PGresult **ret_result)
+{
+    while (PQisBusy(connection->handle)) {
+        if (!jb__pg_wait(connection, scope, JB_WAIT_READ)) {
+            cancel(connection);
+            return false;
+        }
+        if (!PQconsumeInput(connection->handle))
+            return fail_broken(connection, scope);
+    }
+    *ret_result = PQgetResult(connection->handle);
+    return true;
+}
+
+/* ---- commands without rows ------------------------------------------------------------------------------------------------------ */
+
+static bool is_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || status == PGRES_EMPTY_QUERY;
+}
+
+/* Reads the command to its end; the first failure stays. `ret_first` takes the first good result over; may be NULL. */
+static bool finish(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *what, PGresult **ret_first)
+{
+    PGresult *result, *first = NULL;
+    bool ok = true, came;
+
+    while ((came = jb__pg_result(connection, scope, &result)) && result) {
+        if (ok && !is_good(result)) {
+            ok = jb__pg_fail(scope, connection->handle, result, what);
+            connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
+        }
+        if (ok && ret_first && !first)
+            first = result;
+        else
+            PQclear(result);
+    }
+    ok = ok && came;
+    if (!ok)
+        PQclear(first);
+    else if (ret_first)
+        *ret_first = first;
+    return ok;
+}
+
+bool jb__pg_exec_on(struct jb__pg_connection *connection, struct jb_scope *scope, const char *sql)
+{
+    struct jb__statement what = { .sql = jb_str_of(sql) };
+
+    if (!PQsendQuery(connection->handle, sql))
+        return fail_broken(connection, scope);
+    return jb__pg_flush(connection, scope) && finish(connection, scope, &what, NULL);
+}
+
+/* ---- prepared statements ---------------------------------------------------------------------------------------------------------- */
+
+static bool make_room(struct jb__pg_connection *connection, struct jb_scope *scope)
+{
+    char command[64];
+
+    if (connection->statement_count < STATEMENTS_MAX)
+        return true;
+    struct jb__pg_prepared *oldest = JB_CONTAINER(connection->recent.previous, struct jb__pg_prepared, link);
+    snprintf(command, sizeof command, "deallocate %s", oldest->name);
+    forget(connection, oldest);
+    return jb__pg_exec_on(connection, scope, command);
+}
+
+/* The types of its parameters, as the server understands them. */
+static bool describe(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__pg_prepared *prepared, const struct jb__statement *statement)
+{
+    PGresult *result = NULL;
+
+    if (!PQsendDescribePrepared(connection->handle, prepared->name))
+        return fail_broken(connection, scope);
+    if (!jb__pg_flush(connection, scope) || !finish(connection, scope, statement, &result))
+        return false;
+    prepared->param_count = PQnparams(result);
+    prepared->params = calloc((size_t)prepared->param_count + 1, sizeof *prepared->params);
+    JB_CHECK(prepared->params);
+    for (int i = 0; i < prepared->param_count; i++)
+        prepared->params[i] = PQparamtype(result, i);
+    PQclear(result);
+    return true;
+}
+
+struct jb__pg_prepared *jb__pg_prepare(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *statement)
+{
+    struct jb__pg_prepared *prepared = jb_map_get(&connection->by_sql, statement->sql);
+
+    if (prepared) {
+        jb_list_remove(&prepared->link);
+        jb_list_prepend(&connection->recent, &prepared->link);
+        return prepared;
+    }
+    if (!make_room(connection, scope))
+        return NULL;
+    prepared = calloc(1, sizeof *prepared + statement->sql.size + 1);
+    JB_CHECK(prepared);
+    char *copy = (char *)(prepared + 1);
+    memcpy(copy, statement->sql.data, statement->sql.size);
+    prepared->sql = (struct jb_str){ copy, statement->sql.size };
+    snprintf(prepared->name, sizeof prepared->name, "s%d", connection->serial++);
+    bool ok = PQsendPrepare(connection->handle, prepared->name, jb__pg_text(scope, statement->sql), 0, NULL) || fail_broken(connection, scope);
+    ok = ok && jb__pg_flush(connection, scope) && finish(connection, scope, statement, NULL) && describe(connection, scope, prepared, statement);
+    if (!ok) {
+        free(prepared->params);
+        free(prepared);
+        return NULL;
+    }
+    jb_list_init(&prepared->link);
+    jb_list_prepend(&connection->recent, &prepared->link);
+    jb_map_put(&connection->by_sql, prepared->sql, prepared);
+    connection->statement_count++;
+    return prepared;
+}
+
+void jb__pg_forget_statements(struct jb__pg_connection *connection)
+{
+    forget_all(connection); /* names are never used again, so that what the server still holds is harmless */
+}
+
+/* ---- one statement ------------------------------------------------------------------------------------------------------------------ */
+
+static void note_effect(struct jb__statement *statement, const PGresult *result)
+{
+    if (!statement->write)
+        return;
+    statement->changes = strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
+    if (!statement->sink && PQntuples(result) == 1 && PQnfields(result) == 1 && PQftype(result, 0) == JB__PG_INT8 && PQgetlength(result, 0, 0) == 8) {
+        uint64_t id;
+        memcpy(&id, PQgetvalue(result, 0, 0), sizeof id);
+        statement->id = (int64_t)be64toh(id);
+    }
+}
+
+/* Reads the answer into the statement's sink. *ret_stale: the statement must be prepared anew. */
+static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool *ret_stale)
+{
+    PGresult *result;
+    bool ok = true, came;
+
+    *ret_stale = false;
+    while ((came = jb__pg_result(connection, scope, &result)) && result) {
+        if (ok && !is_good(result)) {
+            *ret_stale = jb__pg_state_is(result, "26000") || (jb__pg_state_is(result, "0A000") && strstr(PQresultErrorMessage(result), "cached plan"));
+            ok = !*ret_stale && jb__pg_fail(scope, connection->handle, result, statement);
+            connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
+        }
+        if (ok && statement->sink)
+            ok = jb__pg_rows_read(scope, result, statement);
+        if (ok && PQresultStatus(result) != PGRES_SINGLE_TUPLE)
+            note_effect(statement, result);
+        bool full = !statement->write && statement->sink && statement->sink->count == statement->sink->max;
+        bool by_row = PQresultStatus(result) == PGRES_SINGLE_TUPLE;
+        PQclear(result);
+        if (by_row && (full || !ok)) { /* nobody wants the rest */
+            cancel(connection);
+            return ok;
+        }
+    }
+    return ok && came;
+}
+
+/* Few rows come in one piece, many one by one. */
+static bool sent(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *statement, int good)
+{
+    if (!good)
+        return fail_broken(connection, scope);
+    if (statement->sink && (statement->row_limit == 0 || statement->row_limit > BUFFERED_ROWS_MAX))
+        PQsetSingleRowMode(connection->handle);
+    return jb__pg_flush(connection, scope);
+}
+
+static bool send(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement)
+{
+    const struct jb__pg_prepared *prepared = jb__pg_prepare(connection, scope, statement);
+    struct jb__pg_params params;
+
+    if (!prepared)
+        return false;
+    if ((size_t)prepared->param_count != statement->arg_count)
+        return jb_fail(scope, JB_BROKEN, "%zu arguments for %d parameters: %.*s", statement->arg_count, prepared->param_count, JB_FMT(statement->sql));
+    if (!jb__pg_encode(scope, statement->sql, prepared->params, statement->args, statement->arg_count, &params))
+        return false;
+    return sent(connection, scope, statement, PQsendQueryPrepared(connection->handle, prepared->name, params.count, params.values, params.lengths, params.formats, 1));
+}
+
+bool jb__pg_run_once(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement)
+{
+    bool stale = false;
+
+    if (!sent(connection, scope, statement, PQsendQueryParams(connection->handle, jb_cstr(scope, statement->sql), 0, NULL, NULL, NULL, NULL, 1)))
+        return false;
+    return take_answer(connection, scope, statement, &stale) || (stale && jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "표의 구조가 바뀌고 있습니다. 다시 하세요.", "The table's structure has just changed. Try again.")));
+}
+
+bool jb__pg_run_on(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool may_retry)
+{
+    bool stale = false, ok = send(connection, scope, statement) && take_answer(connection, scope, statement, &stale);
+
+    if (!stale)
+        return ok;
+    jb__pg_forget_statements(connection); /* a table was altered under its statements */
+    stale = false;
+    if (may_retry && send(connection, scope, statement) && take_answer(connection, scope, statement, &stale))
+        return true;
+    return may_retry && !stale ? false : jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "표의 구조가 바뀌고 있습니다. 다시 하세요.", "The table's structure has just changed. Try again."));
+}
