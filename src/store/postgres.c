@@ -164,7 +164,7 @@ static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live,
 static void postgres_rollback(struct jb_db *db, bool live, int depth, void *handle)
 {
     struct jb__pg_connection *connection = handle;
-    char back[64] = "rollback";
+    char back[80] = "rollback";
 
     (void)db, (void)live;
     if (depth > 0)
