@@ -178,9 +178,11 @@ static void postgres_rollback(struct jb_db *db, bool live, int depth, void *hand
 static const struct jb__dialect postgres_dialect = {
     .like = " ilike ",
     .part_of = { "cast(", " as text)" },
+    .part_of_month = { "to_char(", ", 'YYYY-MM')" },
     .says_kinds = true,
     .takes_arrays = true,
     .nulls_last = true,
+    .returns_id = true,
 };
 
 const struct jb_driver jb__postgres_driver = {
