@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""pg_server.py run [--replica] [--max-connections N] [--durable] -- COMMAND… — real PostgreSQL servers for tests and benches.
+"""pg_server.py run [--share] [--replica] [--max-connections N] [--durable] -- COMMAND… — real PostgreSQL servers for tests and benches.
 
 Starts a primary, with --replica also a streaming replica of it, on 127.0.0.1 and free ports in a fresh folder; runs COMMAND with JB_TEST_POSTGRES (and JB_TEST_POSTGRES_REPLICA) set to their URLs; stops and removes everything; exits
-with COMMAND's status. Without --durable nothing is ever synced: fast, and as good as gone after a power cut. As root the servers run as the user postgres. They end with this program, however that ends.
+with COMMAND's status. Without --durable nothing is ever synced: fast, and as good as gone after a power cut. With --share, COMMAND gets the servers that the environment already names, if it does. As root the servers run as the user postgres. They end with this program, however that ends.
 
 From Python:
     with Cluster(replica=True) as cluster:
@@ -303,11 +303,14 @@ def run(command, **how):
 def main():
     parser = argparse.ArgumentParser(prog="pg_server.py")
     words = parser.add_subparsers(required=True).add_parser("run")
+    words.add_argument("--share", action="store_true")
     words.add_argument("--replica", action="store_true")
     words.add_argument("--max-connections", type=int, default=200)
     words.add_argument("--durable", action="store_true")
     words.add_argument("command", nargs="+")
     given = parser.parse_args()
+    if given.share and "JB_TEST_POSTGRES" in os.environ:
+        os.execvp(given.command[0], given.command)
     return run(given.command, replica=given.replica, max_connections=given.max_connections, durable=given.durable)
 
 

@@ -7,11 +7,12 @@
  *         CHECK_OK(jb_insert(scope, &sample_entry, &entry));
  *     }
  *
- * The database stands in a folder of its own that goes with the scope; the models' tables are made. */
+ * The database stands in a folder of its own that goes with the scope; the models' tables are made. On PostgreSQL (database.h) it has the folder's name and goes with it. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_TEST_H
 #define JB_STORE_TEST_H
 
+#include "database.h"
 #include "jb_test.h"
 #include "store/store.h"
 #include <ftw.h>
@@ -32,6 +33,7 @@ TEST_HELPER int test_remove_one(const char *path, const struct stat *info, int f
 
 TEST_HELPER void test_remove_folder(void *path)
 {
+    test_database_drop(path);
     nftw(path, test_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -54,7 +56,7 @@ TEST_HELPER void test_close_database(void *db)
 /* Opens the database in `folder` (also one that another process has open) and ties it to the scope; closed with it. */
 TEST_HELPER struct jb_db *test_database_open(struct jb_scope *scope, const struct jb_model *const *models, const char *folder, struct jb_db_options options)
 {
-    options.url = jb_format(scope, "sqlite:///%s/test.db", folder);
+    options.url = test_database_url(scope, folder);
     options.models = models;
     struct jb_db *db = jb_db_open(scope, &options);
     CHECK_OK(db != NULL);

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store_test.h"
 #include "run/run.h"
-#include "store/store_private.h"
 #include <sys/wait.h>
 
 /* The same table as it changes over time: each version is a struct of its own. */
@@ -82,6 +81,13 @@ static int64_t asked(struct jb_scope *scope, struct jb_sql sql)
     return number;
 }
 
+/* Is there a table or an index of that name? */
+static bool made(struct jb_scope *scope, const char *name)
+{
+    struct jb_str text = jb_str_of(name);
+    return asked(scope, test_is_sqlite() ? JB_SQL("select count(*) from sqlite_schema where name = ?", text) : JB_SQL("select count(*) from pg_class where relname = ? and relnamespace = 'public'::regnamespace", text)) == 1;
+}
+
 JB_FIBER_TEST("a plan says what would be done and does nothing; done once, nothing is left to do")
 {
     struct jb_migration_step *steps;
@@ -90,26 +96,17 @@ JB_FIBER_TEST("a plan says what would be done and does nothing; done once, nothi
     size_t count = planned(scope, &steps);
     CHECK(count > 4);
     CHECK_STR(steps[0].reason, JB_STR("새 표 projects"));
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where name <> 'jb_generation'")), 0);
+    CHECK(!made(scope, "projects") && !made(scope, "sample_entry") && !made(scope, "jb_migrations"));
     CHECK_OK(jb_migrate(scope, &done));
     CHECK_INT(done, count);
     CHECK_INT(planned(scope, &steps), 0);
     CHECK_OK(jb_migrate(scope, &done));
     CHECK_INT(done, 0);
     CHECK_INT(asked(scope, JB_SQL("select count(*) from jb_migrations")), 1);
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where name = 'sample_lease'")), 0);
+    CHECK(made(scope, "projects") && made(scope, "sample_entry"));
+    CHECK(made(scope, "sample_lease") != test_is_sqlite()); /* there in the live file */
     int64_t live;
-    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from sqlite_schema where name = 'sample_lease'"), &live));
-    CHECK_INT(live, 1);
-}
-
-JB_FIBER_TEST("declared types, indexes and references stand in the table")
-{
-    test_database(scope, sample_models);
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_table_info('sample_entry') where (name, type) in (values ('id', 'INTEGER'), ('external_ref', 'VARCHAR(40)'), ('memo', 'TEXT'), ('date', 'DATE'), ('month', 'MONTH'), ('income', 'DECIMAL(15,2)'), ('closed', 'BOOLEAN'), ('created_at', 'TIMESTAMP'))")), 8);
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where name in ('sample_entry_external_ref_key', 'sample_entry_date_idx', 'sample_entry_kind_date_idx', 'sample_entry_project_id_idx')")), 4);
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_foreign_key_list('sample_entry') where \"table\" = 'projects' and on_delete = 'RESTRICT'")), 1);
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from pragma_index_list('sample_entry') where \"unique\"")), 1);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select count(*) from sample_lease"), &live));
 }
 
 JB_FIBER_TEST("new columns get their default and new indexes come, rows stay")
@@ -142,7 +139,7 @@ JB_FIBER_TEST("a new choice rebuilds the table with its rows, indexes and the ro
     CHECK_INT(migrated(scope, lost_models, folder), 3); /* the table, one index gone, one new */
     CHECK_INT(jb_count(scope, &item_lost, .where = JB_SQL("state = 'done' and project_id = id")), 2);
     CHECK_OK(jb_update(scope, &item_lost, .set = JB_SQL("state = 'lost'")));
-    CHECK_INT(asked(scope, JB_SQL("select count(*) from sqlite_schema where tbl_name = 'items' and name in ('items_name_key', 'mine', 'items_state_name_idx', 'items_project_id_idx')")), 4);
+    CHECK(made(scope, "items_name_key") && made(scope, "mine") && made(scope, "items_state_name_idx") && made(scope, "items_project_id_idx"));
     CHECK_FAILS(jb_delete(scope, &sample_project, 1), JB_CONFLICT); /* references hold again */
     struct jb_migration_step *steps;
     CHECK_INT(planned(scope, &steps), 0);
@@ -256,11 +253,4 @@ JB_TEST("processes that create and migrate the same files at once do it once")
             CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
         jb_loop_run(check_migrated, (void *)folder);
     }
-}
-
-JB_FIBER_TEST("a staging copy has the identical table under another name")
-{
-    struct jb_str a = jb__table_sql(scope, &item_grown, JB_STR("items")), b = jb__table_sql(scope, &item_grown, JB_STR("stage"));
-    CHECK_STR(jb_str_slice(a, strlen("CREATE TABLE \"items\""), a.size), jb_str_slice(b, strlen("CREATE TABLE \"stage\""), b.size));
-    CHECK_STR(jb__index_sql(scope, &item_first, JB_STR("x")), JB_STR("CREATE UNIQUE INDEX \"x_name_key\" ON \"x\" (\"name\");\nCREATE INDEX \"x_state_name_idx\" ON \"x\" (\"state\", \"name\");\nCREATE INDEX \"x_project_id_idx\" ON \"x\" (\"project_id\");\n"));
 }

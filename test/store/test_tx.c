@@ -1,25 +1,8 @@
 /* test_tx.c — transactions: what is kept, what is undone, who waits for whom. */
 // SPDX-License-Identifier: Apache-2.0
-#include "store_test.h"
-#include "run/run.h"
-#include "store/store_private.h"
+#include "tx_test.h"
 #include <signal.h>
-#include <sqlite3.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-
-static int64_t entries(struct jb_scope *scope)
-{
-    int64_t count = jb_count(scope, &sample_entry, .offset = 0);
-    CHECK_OK(count >= 0);
-    return count;
-}
-
-static void add(struct jb_scope *scope, const char *ref)
-{
-    struct sample_entry entry = sample_entry_of(ref, 1);
-    CHECK_OK(jb_insert(scope, &sample_entry, &entry));
-}
 
 JB_FIBER_TEST("what is written in a transaction is seen inside at once and outside after the commit")
 {
@@ -214,80 +197,6 @@ JB_FIBER_TEST("a statement that writes and returns goes to the writer by itself"
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------------------------ */
 
-static void deadline_in(struct jb_scope *scope, int64_t us)
-{
-    jb_deadline_set(scope, jb_monotonic_us() + us);
-}
-
-JB_FIBER_TEST("who waits for the writer past his deadline fails TIMEOUT and leaves the queue")
-{
-    test_database(scope, sample_models);
-    struct jb_scope *holder = jb_scope_child(scope, "holder"), *waiter = jb_scope_child(scope, "waiter");
-    struct jb_tx *tx = jb_begin(holder);
-    jb_fiber_forbid_waits(false); /* this test plays two people on one fiber */
-    struct sample_entry entry = sample_entry_of("late", 1);
-    deadline_in(waiter, 20000);
-    CHECK(!jb_insert(waiter, &sample_entry, &entry));
-    CHECK_INT(jb_error(waiter), JB_TIMEOUT);
-    jb_scope_end(waiter);
-    jb_fiber_forbid_waits(true);
-    CHECK_OK(jb_commit(tx));
-    jb_scope_end(holder);
-    add(scope, "after");
-    CHECK_INT(entries(scope), 1);
-}
-
-struct contest {
-    struct jb_db *db;
-    struct jb_channel *done;
-    int order[3], count;
-};
-static void contestant(struct contest *contest, int number)
-{
-    struct jb_scope *scope = jb_scope_new("contestant");
-    jb_db_use(scope, contest->db);
-    struct jb_tx *tx = jb_begin(scope);
-    CHECK_OK(tx != NULL);
-    contest->order[contest->count++] = number;
-    CHECK_OK(jb_commit(tx));
-    jb_scope_end(scope);
-    CHECK(jb_channel_try_send(contest->done, contest));
-}
-static void first(void *arg)
-{
-    contestant(arg, 1);
-}
-static void second(void *arg)
-{
-    contestant(arg, 2);
-}
-static void third(void *arg)
-{
-    contestant(arg, 3);
-}
-
-JB_FIBER_TEST("writers get their turn in the order they asked")
-{
-    struct contest contest = { .db = test_database(scope, sample_models), .done = jb_channel_new(3) };
-    struct jb_tx *tx = jb_begin(scope);
-    jb_fiber_start("first", first, &contest);
-    jb_fiber_start("second", second, &contest);
-    jb_fiber_start("third", third, &contest);
-    jb_fiber_allow_wait(true);
-    jb_yield();
-    jb_yield();
-    jb_fiber_allow_wait(false);
-    CHECK_INT(contest.count, 0);
-    CHECK_OK(jb_commit(tx));
-    void *item;
-    for (int i = 0; i < 3; i++)
-        CHECK_OK(jb_channel_receive(contest.done, scope, &item));
-    CHECK_INT(contest.order[0], 1);
-    CHECK_INT(contest.order[1], 2);
-    CHECK_INT(contest.order[2], 3);
-    jb_channel_free(contest.done);
-}
-
 JB_FIBER_TEST("a cancelled scope leaves a statement that works for ever")
 {
     test_database(scope, sample_models);
@@ -345,14 +254,19 @@ JB_FIBER_TEST("after an interrupted write the transaction takes no more statemen
     add(scope, "after");
 }
 
+static struct jb_str commit_fault(void)
+{
+    return test_is_sqlite() ? JB_STR("store/sqlite/commit=unavailable*1") : JB_STR("store/postgres/commit=unavailable*1");
+}
+
 JB_FIBER_TEST("a commit that fails leaves nothing, and the next one works")
 {
     test_database(scope, sample_models);
-    CHECK_OK(jb_fault_set(scope, JB_STR("store/sqlite/commit=unavailable*1")));
+    CHECK_OK(jb_fault_set(scope, commit_fault()));
     struct sample_entry entry = sample_entry_of("a", 1);
     CHECK_FAILS(jb_insert(scope, &sample_entry, &entry), JB_UNAVAILABLE);
     CHECK_INT(entries(scope), 0);
-    CHECK_OK(jb_fault_set(scope, JB_STR("store/sqlite/commit=unavailable*1")));
+    CHECK_OK(jb_fault_set(scope, commit_fault()));
     struct jb_tx *tx = jb_begin(scope);
     add(scope, "b");
     CHECK_FAILS(jb_commit(tx), JB_UNAVAILABLE);
@@ -392,21 +306,6 @@ static void count_on_loop(int index, void *arg)
     jb_scope_end(scope);
 }
 
-static void counter_row(struct jb_scope *scope)
-{
-    struct sample_project row = { .code = JB_STR("counter"), .name = JB_STR("0") };
-    CHECK_OK(jb_insert(scope, &sample_project, &row));
-}
-
-static int64_t counter(struct jb_scope *scope)
-{
-    struct sample_project row;
-    int64_t number;
-    CHECK_OK(jb_get(scope, &sample_project, 1, &row));
-    CHECK(jb_str_to_int64(row.name, &number));
-    return number;
-}
-
 JB_TEST("read and write in one transaction on several loops loses no change")
 {
     struct jb_db *db = test_database(scope, sample_models);
@@ -415,49 +314,10 @@ JB_TEST("read and write in one transaction on several loops loses no change")
     CHECK_INT(counter(scope), 3 * COUNTER_TURNS);
 }
 
-struct other {
-    const char *folder;
-    void (*run)(struct jb_scope *scope, const struct other *other);
-    int ready[2];
-};
-
-static void other_main(void *arg)
-{
-    const struct other *other = arg;
-    struct jb_scope *scope = jb_scope_new("other");
-    test_database_open(scope, sample_models, other->folder, (struct jb_db_options){ 0 });
-    other->run(scope, other);
-    jb_scope_end(scope);
-}
-
-/* Another process with the same database, before this one has opened it. */
-static pid_t fork_other(struct other *other)
-{
-    CHECK(pipe(other->ready) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test leaves nobody behind */
-        jb_loop_run(other_main, other);
-        _exit(0);
-    }
-    return child;
-}
-
 static void count_here(struct jb_scope *scope, const struct other *other)
 {
     (void)other;
     count_up(scope, COUNTER_TURNS);
-}
-
-static void make_tables(void *arg)
-{
-    struct jb_scope *scope = jb_scope_new("make");
-    size_t done;
-    test_database_open(scope, sample_models, arg, (struct jb_db_options){ 0 });
-    CHECK_OK(jb_migrate(scope, &done));
-    counter_row(scope);
-    jb_scope_end(scope);
 }
 
 static void check_counter(void *arg)
@@ -499,10 +359,10 @@ static void live_through_kill(void *arg)
     pid_t child = *(pid_t *)((void **)arg)[1];
     struct jb_scope *scope = jb_scope_new("survivor");
     test_database_open(scope, sample_models, other->folder, (struct jb_db_options){ 0 });
-    struct sample_entry entry = sample_entry_of("waiting", 1);
+    struct sample_entry entry = sample_entry_of("held", 1);
     struct jb_scope *hasty = jb_scope_child(scope, "hasty");
     deadline_in(hasty, 30000);
-    CHECK(!jb_insert(hasty, &sample_entry, &entry)); /* the other process holds the file */
+    CHECK(!jb_insert(hasty, &sample_entry, &entry)); /* the other process holds that very value, on SQLite the whole file */
     CHECK_INT(jb_error(hasty), JB_TIMEOUT);
     jb_scope_end(hasty);
     CHECK_INT(entries(scope), 0); /* and reads go on */
@@ -521,57 +381,6 @@ JB_TEST("a process killed inside a transaction leaves nothing behind and nobody 
     pid_t child = fork_other(&other);
     CHECK(read(other.ready[0], &ready, 1) == 1);
     jb_loop_run(live_through_kill, (void *[]){ &other, &child });
-    CHECK(waitpid(child, NULL, 0) == child);
-}
-
-/* Holds the writer for a while, counts, and begins again at once after each commit, as an import in small batches does. */
-static bool greedy_batches(sqlite3 *connection, void *arg)
-{
-    const struct other *other = ((void **)arg)[0];
-    struct jb_scope *scope = ((void **)arg)[1];
-
-    for (int i = 0; true; i++) {
-        CHECK_OK(jb__sqlite_begin(jb_db_of(scope), false, scope));
-        CHECK_OK(jb__sqlite_exec(scope, connection, "update projects set name = name + 1 where (with recursive n(i) as (select 1 union all select i + 1 from n where i < 50000) select count(*) from n) > 0"));
-        CHECK_OK(jb__sqlite_end(jb_db_of(scope), false, scope, true));
-        if (i == 10)
-            CHECK(write(other->ready[1], "x", 1) == 1);
-    }
-    return true;
-}
-
-static void greedy(struct jb_scope *scope, const struct other *other)
-{
-    CHECK_OK(jb__writer_call(jb_db_of(scope), false, greedy_batches, (const void *[]){ other, scope }, scope));
-}
-
-#define MODEST_TURNS 50
-
-static void take_turns(void *arg)
-{
-    struct other *other = arg;
-    struct jb_scope *scope = jb_scope_new("modest");
-    test_database_open(scope, sample_models, other->folder, (struct jb_db_options){ 0 });
-    int64_t before = counter(scope);
-    deadline_in(scope, 60 * JB_SECOND_US);
-    for (int i = 0; i < MODEST_TURNS; i++)
-        CHECK_OK(jb_exec(scope, JB_SQL("update projects set code = code"), NULL));
-    int64_t others_turns = counter(scope) - before;
-    CHECK(others_turns > 0);
-    CHECK(others_turns <= 3 * MODEST_TURNS); /* turn and turn about, not whoever is quicker */
-    jb_scope_end(scope);
-}
-
-JB_TEST("a process that writes without pause does not starve another")
-{
-    const char *folder = test_folder(scope);
-    struct other other = { .folder = folder, .run = greedy };
-    char ready;
-    jb_loop_run(make_tables, (void *)folder);
-    pid_t child = fork_other(&other);
-    CHECK(read(other.ready[0], &ready, 1) == 1);
-    jb_loop_run(take_turns, &other);
-    CHECK(kill(child, SIGKILL) == 0);
     CHECK(waitpid(child, NULL, 0) == child);
 }
 

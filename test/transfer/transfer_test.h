@@ -119,7 +119,7 @@ TEST_HELPER struct site *site_open(struct jb_scope *scope, const char *folder)
     site->folder = folder;
     site->spool = jb_format(scope, "%s/spool", folder).data;
     site->media = jb_format(scope, "%s/media", folder).data;
-    site->db = jb_db_open(scope, &(struct jb_db_options){ .url = jb_format(scope, "sqlite:///%s/test.db", folder), .models = models });
+    site->db = jb_db_open(scope, &(struct jb_db_options){ .url = test_database_url(scope, folder), .models = models });
     CHECK_OK(site->db != NULL);
     jb_db_use(scope, site->db);
     CHECK_OK(jb_migrate(scope, &done));

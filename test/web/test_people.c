@@ -78,7 +78,7 @@ JB_FIBER_TEST("a session ends with its age, with another password, and with the 
     CHECK_INT(talk_get(talk, "/me/").status, 303);
     sign_in(talk, "kim", "another+horse", NULL);
     CHECK_INT(talk_get(talk, "/me/").status, 200);
-    CHECK_OK(jb_exec(scope, JB_SQL("update auth_user set active = 0 where id = ?", id), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update auth_user set active = false where id = ?", id), NULL));
     CHECK_INT(talk_get(talk, "/me/").status, 303);
 }
 
