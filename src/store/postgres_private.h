@@ -201,6 +201,13 @@ const char *jb__pg_text(struct jb_scope *scope, struct jb_str sql);
 
 /* The server's answer as a failure with a sentence; always returns false. `result` NULL: the connection itself failed. `what` names model and row for broken rules; may be NULL. */
 bool jb__pg_fail(struct jb_scope *scope, PGconn *handle, const PGresult *result, const struct jb__statement *what);
+/* The same from what the server says apart from its words, which come in its language. */
+struct jb__pg_diagnosis {
+    struct jb_str state, message, detail, table, column, constraint;
+};
+bool jb__pg_fail_as(struct jb_scope *scope, const struct jb__pg_diagnosis *diagnosis, const struct jb__statement *what);
+/* The first line of libpq's message without the password, in the scope. */
+struct jb_str jb__pg_message(struct jb_scope *scope, struct jb_str message, struct jb_str password);
 /* Was it this SQLSTATE? */
 bool jb__pg_state_is(const PGresult *result, const char *state);
 
