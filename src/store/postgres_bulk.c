@@ -17,6 +17,8 @@ struct copy {
     struct jb_scope *scope;
     const struct jb__batch *batch;
     const struct jb_model *model;
+    const struct jb_field **fields; /* the columns that travel */
+    size_t field_count;
     bool with_ids;
     bool numbered; /* a last column with the row's number: the temporary table's */
     const int64_t *free_ids;
@@ -30,17 +32,11 @@ static const void *row_at(const struct jb__batch *batch, size_t index)
 
 /* ---- sending rows -------------------------------------------------------------------------------------------------------------- */
 
-static void put_columns(struct jb_buf *sql, const struct copy *copy, const char *before)
+static void put_columns(struct jb_buf *sql, const struct copy *copy)
 {
-    bool first = true;
-
-    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || (field->primary && !copy->with_ids))
-            continue;
-        jb_buf_put_z(sql, first ? "" : ", ");
-        jb_buf_put_z(sql, before);
-        jb__put_name(sql, jb_str_of(field->name));
-        first = false;
+    for (size_t i = 0; i < copy->field_count; i++) {
+        jb_buf_put_z(sql, i ? ", " : "");
+        jb__put_name(sql, jb_str_of(copy->fields[i]->name));
     }
 }
 
@@ -73,9 +69,8 @@ static bool put_row(struct copy *copy, size_t index, uint16_t columns)
     const void *row = row_at(copy->batch, index);
 
     put_be16(&copy->chunk, columns);
-    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || (field->primary && !copy->with_ids))
-            continue;
+    for (size_t i = 0; i < copy->field_count; i++) {
+        const struct jb_field *field = copy->fields[i];
         struct jb_value value = jb__column_value(copy->model, row, field);
         if (field->primary && value.type == JB_NULL)
             value = jb_v_int(*copy->free_ids++);
@@ -113,7 +108,7 @@ static bool send_chunk(struct copy *copy)
 static bool send_rows(struct copy *copy)
 {
     static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
-    uint16_t columns = (uint16_t)(jb_record_count(&copy->model->record) - !copy->with_ids + copy->numbered);
+    uint16_t columns = (uint16_t)(copy->field_count + copy->numbered);
     bool ok = true;
 
     jb_buf_put(&copy->chunk, (struct jb_str){ head, 19 });
@@ -174,7 +169,7 @@ static bool copy_rows(struct copy *copy, const char *table)
     else
         jb__put_name(&sql, jb_model_table(copy->model));
     jb_buf_put_z(&sql, " (");
-    put_columns(&sql, copy, "");
+    put_columns(&sql, copy);
     jb_buf_put_z(&sql, copy->numbered ? ", jb_number) from stdin (format binary)" : ") from stdin (format binary)");
     struct jb__statement what = { .sql = jb_buf_str(&sql), .model = copy->model };
     bool ok = PQsendQuery(connection->handle, jb_cstr(copy->scope, what.sql)) && jb__pg_flush(connection, copy->scope) && jb__pg_result(connection, copy->scope, &result);
@@ -225,6 +220,10 @@ static bool ids_plan(struct copy *copy)
     for (size_t i = 0; i < copy->batch->count; i++)
         without += jb_row_id(copy->model, row_at(copy->batch, i)) == 0;
     copy->with_ids = without < copy->batch->count;
+    copy->fields = JB_NEW_ARRAY(copy->scope, const struct jb_field *, copy->batch->field_count);
+    for (size_t i = 0; i < copy->batch->field_count; i++)
+        if (!copy->batch->fields[i]->primary || copy->with_ids)
+            copy->fields[copy->field_count++] = copy->batch->fields[i];
     return !copy->with_ids || without == 0 || ids_take(copy, without);
 }
 
@@ -271,51 +270,70 @@ static void put_list(struct jb_buf *sql, const char *list, const char *pattern)
     }
 }
 
-/* set "a" = excluded."a", … where ("t"."a", …) is distinct from (excluded."a", …): rows that stay as they are are not written. */
-static void put_update(struct jb_buf *sql, const struct copy *copy)
+/* An upsert leaves these alone. */
+static bool is_kept(const struct copy *copy, const struct jb_field *field)
 {
-    struct jb_buf old = JB_BUF_INIT(JB__PG_SQL_MAX), new = JB_BUF_INIT(JB__PG_SQL_MAX);
+    return field->primary || field->auto_now_add || (copy->batch->how->match_on && in_list(copy->batch->how->match_on, field->name));
+}
+
+static bool has_updates(const struct copy *copy)
+{
+    for (size_t i = 0; i < copy->field_count; i++)
+        if (!is_kept(copy, copy->fields[i]))
+            return true;
+    return false;
+}
+
+/* "a" = NEW."a", … where ("t"."a", …) is distinct from (NEW."a", …): rows that stay as they are are not written. */
+static void put_sets(struct jb_buf *sql, struct jb_buf *where, const struct copy *copy, const char *new)
+{
+    struct jb_buf after = JB_BUF_INIT(JB__PG_SQL_MAX);
     struct jb_str table = jb_model_table(copy->model);
     bool first = true;
 
-    for (const struct jb_field *field = copy->model->record.fields; field->type != JB_END; field++) {
+    for (size_t i = 0; i < copy->field_count; i++) {
+        const struct jb_field *field = copy->fields[i];
         struct jb_str name = jb_str_of(field->name);
-        if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(copy->batch->how->match_on, field->name))
+        if (is_kept(copy, field))
             continue;
-        jb_buf_put_z(sql, first ? " do update set " : ", ");
+        jb_buf_put_z(sql, first ? "" : ", ");
         jb__put_name(sql, name);
-        jb_buf_put_z(sql, " = excluded.");
+        jb_buf_printf(sql, " = %s.", new);
         jb__put_name(sql, name);
         first = false;
         if (field->auto_now)
             continue;
-        jb_buf_put_z(&old, old.size ? ", " : "");
-        jb__put_name(&old, table);
-        jb_buf_put_char(&old, '.');
-        jb__put_name(&old, name);
-        jb_buf_put_z(&new, new.size ? ", excluded." : "excluded.");
-        jb__put_name(&new, name);
+        jb_buf_put_z(where, after.size ? ", " : "(");
+        jb__put_name(where, table);
+        jb_buf_put_char(where, '.');
+        jb__put_name(where, name);
+        jb_buf_printf(&after, "%s%s.", after.size ? ", " : "(", new);
+        jb__put_name(&after, name);
     }
-    if (first)
-        jb_buf_put_z(sql, " do nothing");
-    else if (old.size)
-        jb_buf_printf(sql, " where (%.*s) is distinct from (%.*s)", JB_FMT(jb_buf_str(&old)), JB_FMT(jb_buf_str(&new)));
-    jb_buf_done(&old);
-    jb_buf_done(&new);
+    if (after.size)
+        jb_buf_printf(where, ") is distinct from %.*s)", JB_FMT(jb_buf_str(&after)));
+    else
+        jb_buf_put_z(where, "true");
+    jb_buf_done(&after);
+}
+
+static bool is_update(const struct copy *copy)
+{
+    return copy->batch->how->on_conflict == JB_CONFLICT_UPDATE && has_updates(copy);
 }
 
 /* Of rows with the same key the last one counts (the first one, where conflicts are ignored); a key with a NULL conflicts with nothing. */
 static void put_merge(struct jb_buf *sql, const struct copy *copy)
 {
     const struct jb_bulk *how = copy->batch->how;
-    bool update = how->on_conflict == JB_CONFLICT_UPDATE;
+    bool update = is_update(copy);
 
     jb_buf_put_z(sql, "with done as (insert into ");
     jb__put_name(sql, jb_model_table(copy->model));
     jb_buf_put_z(sql, " (");
-    put_columns(sql, copy, "");
+    put_columns(sql, copy);
     jb_buf_put_z(sql, ") select ");
-    put_columns(sql, copy, "");
+    put_columns(sql, copy);
     jb_buf_put_z(sql, " from (select distinct on (");
     put_list(sql, how->match_on, "@");
     jb_buf_put_z(sql, ", case when (");
@@ -327,10 +345,15 @@ static void put_merge(struct jb_buf *sql, const struct copy *copy)
     jb_buf_put_z(sql, update ? ") is not null then 0 else jb_number end, jb_number desc) as one order by jb_number on conflict (" : ") is not null then 0 else jb_number end, jb_number) as one order by jb_number on conflict (");
     put_list(sql, how->match_on, "@");
     jb_buf_put_z(sql, ")");
-    if (update)
-        put_update(sql, copy);
-    else
+    if (update) {
+        struct jb_buf where = JB_BUF_INIT(JB__PG_SQL_MAX);
+        jb_buf_put_z(sql, " do update set ");
+        put_sets(sql, &where, copy, "excluded");
+        jb_buf_printf(sql, " where %.*s", JB_FMT(jb_buf_str(&where)));
+        jb_buf_done(&where);
+    } else {
         jb_buf_put_z(sql, " do nothing");
+    }
     jb_buf_put_z(sql, " returning (xmax = 0) as fresh) select count(*) filter (where fresh) from done");
 }
 
@@ -339,7 +362,7 @@ static bool create_staged(const struct copy *copy)
     struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
 
     jb_buf_put_z(&sql, "create temporary table jb_bulk on commit drop as select ");
-    put_columns(&sql, copy, "");
+    put_columns(&sql, copy);
     jb_buf_put_z(&sql, ", 0::bigint as jb_number from ");
     jb__put_name(&sql, jb_model_table(copy->model));
     jb_buf_put_z(&sql, " with no data");
@@ -376,8 +399,33 @@ static bool insert_merged(struct copy *copy, struct jb__batch *batch)
     copy->numbered = true;
     if (!create_staged(copy) || !copy_rows(copy, STAGED) || !merge(copy, &batch->inserted) || !ids_pass(copy))
         return false;
-    *(batch->how->on_conflict == JB_CONFLICT_UPDATE ? &batch->updated : &batch->ignored) = (int64_t)batch->count - batch->inserted;
+    *(is_update(copy) ? &batch->updated : &batch->ignored) = (int64_t)batch->count - batch->inserted;
     return true;
+}
+
+/* Rows that are there already get new values. */
+static bool update_rows(struct copy *copy, struct jb__batch *batch)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX), where = JB_BUF_INIT(JB__PG_SQL_MAX);
+    struct jb_str table = jb_model_table(copy->model);
+    struct jb__sink sink;
+
+    copy->numbered = true;
+    if (!create_staged(copy) || !copy_rows(copy, STAGED))
+        return false;
+    jb_buf_printf(&sql, "with one as (select distinct on (id) * from " STAGED " order by id, jb_number desc), done as (update \"%.*s\" set ", JB_FMT(table));
+    put_sets(&sql, &where, copy, "one");
+    jb_buf_printf(&sql, " from one where \"%.*s\".id = one.id and %.*s) select count(*) from " STAGED " join \"%.*s\" as there using (id)", JB_FMT(table), JB_FMT(jb_buf_str(&where)), JB_FMT(table));
+    jb__sink_init(&sink, copy->scope, &id_record, 1);
+    struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
+    bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement) && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);
+    if (ok) {
+        batch->updated = ((const struct id_row *)(const void *)sink.data)->id;
+        batch->ignored = (int64_t)batch->count - batch->updated;
+    }
+    jb_buf_done(&sql);
+    jb_buf_done(&where);
+    return ok;
 }
 
 /* ---- the driver's door ---------------------------------------------------------------------------------------------------------------- */
@@ -387,7 +435,8 @@ static bool run_batch(struct jb__pg_connection *connection, struct jb_scope *sco
     struct copy copy = { .connection = connection, .scope = scope, .batch = batch, .model = batch->model, .chunk = JB_BUF_INIT(CHUNK_BYTES_MAX) };
     bool merged = batch->how->on_conflict != JB_CONFLICT_FAIL;
 
-    bool ok = ids_plan(&copy) && (merged ? insert_merged(&copy, batch) : insert_plain(&copy, batch));
+    bool ok = ids_plan(&copy) && (batch->update ? update_rows(&copy, batch) : merged ? insert_merged(&copy, batch)
+                                                                                     : insert_plain(&copy, batch));
     jb_buf_done(&copy.chunk);
     return ok;
 }
