@@ -6,7 +6,7 @@
 
 const struct jb_option jb__global_options[] = {
     { "config", 0, "FILE", { "설정 파일 (없으면 jangbu.conf)", "settings file (otherwise jangbu.conf)" } },
-    { "database", 0, "URL", { "데이터베이스: sqlite:///jangbu.db", "database: sqlite:///jangbu.db" } },
+    { "database", 0, "URL", { "데이터베이스: sqlite:///jangbu.db 또는 postgresql://…", "database: sqlite:///jangbu.db or postgresql://…" } },
     { "cache", 0, "URL", { "캐시: memory://", "cache: memory://" } },
     { "broker", 0, "URL", { "할 일 대기열: database://", "task queue: database://" } },
     { "json", 0, NULL, { "결과를 JSON으로 (표준 출력에 그것만)", "results as JSON (nothing else on stdout)" } },

@@ -150,6 +150,8 @@ bool jb_config_from(struct jb_scope *scope, const struct jb_config_source *sourc
     config.environment = environment_of(config.environment_text);
     if (config.environment == JB_ENV_PRODUCTION && config.debug)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "설정 DEBUG=true는 production에서 쓸 수 없습니다. DEBUG를 빼세요.", "setting DEBUG=true is not allowed in production. Remove DEBUG."));
+    if (!jb__config_database(scope, &config))
+        return false;
     *ret_config = config;
     return true;
 }

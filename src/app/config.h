@@ -19,7 +19,10 @@ struct jb_config {
     enum jb_environment environment;
     struct jb_str environment_text; /* as given: "config.settings.production" */
     struct jb_str database_url, cache_url, broker_url, result_url;
-    int64_t db_slow_ms, db_pool_min, db_pool_max;
+    struct jb_str replica_urls, analytics_url;                                                                                          /* PostgreSQL's, complete; NULL: none */
+    struct jb_str db_name, db_user, db_password, db_host, db_readonly_user, db_readonly_password, db_readonly_host, analytics_password; /* as given; the URLs say it all */
+    int64_t db_port;
+    int64_t db_slow_ms, db_pool_min, db_pool_max, db_connection_age_s, db_connect_timeout_s, db_shared_read_ms;
     struct jb_str db_reads;
     int64_t chunk_size, import_async_bytes, upload_bytes_max, data_upload_bytes_max, file_upload_memory_bytes;
     struct jb_str spool_dir, media_dir;

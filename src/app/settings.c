@@ -10,9 +10,9 @@
     {                                                                                                \
         name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), text, 0, 0, allowed, false \
     }
-#define SECRET(name, older, member)                                                              \
-    {                                                                                            \
-        name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), NULL, 0, 0, NULL, true \
+#define SECRET(name, older, member, allowed)                                                        \
+    {                                                                                               \
+        name, older, JB_SETTING_TEXT, offsetof(struct jb_config, member), NULL, 0, 0, allowed, true \
     }
 #define BOOL(name, older, member, text)                                                           \
     {                                                                                             \
@@ -40,9 +40,23 @@
 #define GIB ((int64_t)1 << 30)
 
 const struct jb_setting jb__settings[] = {
-    TEXT("DATABASE_URL", NULL, database_url, "sqlite:///jangbu.db", "sqlite:"),
+    SECRET("DATABASE_URL", NULL, database_url, "sqlite:|postgresql:|postgres:"), /* its default: config_database.c */
+    TEXT("DB_NAME", NULL, db_name, NULL, NULL),
+    TEXT("DB_USER", NULL, db_user, NULL, NULL),
+    SECRET("DB_PASSWORD", NULL, db_password, NULL),
+    TEXT("DB_HOST", NULL, db_host, NULL, NULL),
+    INT("DB_PORT", NULL, db_port, "5432", 1, 65535),
+    SECRET("DATABASE_REPLICA_URLS", NULL, replica_urls, NULL),
+    TEXT("DB_READONLY_USER", NULL, db_readonly_user, NULL, NULL),
+    SECRET("DB_READONLY_PASSWORD", NULL, db_readonly_password, NULL),
+    TEXT("DB_READONLY_HOST", NULL, db_readonly_host, NULL, NULL),
+    SECRET("ANALYTICS_DATABASE_URL", NULL, analytics_url, NULL),
+    SECRET("ANALYTICS_DB_PASSWORD", NULL, analytics_password, NULL),
     INT("DB_POOL_MIN", NULL, db_pool_min, "5", 0, 1000),
     INT("DB_POOL_MAX", NULL, db_pool_max, "20", 1, 1000),
+    INT("DB_CONN_MAX_AGE", NULL, db_connection_age_s, "600", 0, 365 * 86400LL),
+    INT("DB_CONNECT_TIMEOUT", NULL, db_connect_timeout_s, "10", 1, 3600),
+    INT("DB_SHARED_READ_MS", NULL, db_shared_read_ms, "100", 1, 60000),
     SECONDS("DB_SLOW_QUERY_SECONDS", NULL, db_slow_ms, "1.0", 3600),
     TEXT("DB_READS", NULL, db_reads, "auto", "auto|threads"),
     TEXT("CACHE_URL", NULL, cache_url, "memory://", "memory:"),
@@ -60,7 +74,7 @@ const struct jb_setting jb__settings[] = {
     BYTES("DATA_UPLOAD_MAX_MEMORY_SIZE", NULL, data_upload_bytes_max, "10MiB", 1024, 512 * MIB),
     TEXT("SPOOL_DIR", NULL, spool_dir, "./spool", NULL),
     TEXT("MEDIA_DIR", NULL, media_dir, "./media", NULL),
-    SECRET("SECRET_KEY", NULL, secret_key),
+    SECRET("SECRET_KEY", NULL, secret_key, NULL),
     BOOL("DEBUG", NULL, debug, "false"),
     TEXT("ALLOWED_HOSTS", NULL, allowed_hosts, "localhost,127.0.0.1,[::1]", NULL),
     TEXT("TRUSTED_PROXIES", NULL, trusted_proxies, NULL, NULL),
@@ -71,7 +85,7 @@ const struct jb_setting jb__settings[] = {
     TEXT("EMAIL_HOST", NULL, email_host, NULL, NULL),
     INT("EMAIL_PORT", NULL, email_port, "0", 0, 65535),
     TEXT("EMAIL_HOST_USER", NULL, email_user, NULL, NULL),
-    SECRET("EMAIL_HOST_PASSWORD", NULL, email_password),
+    SECRET("EMAIL_HOST_PASSWORD", NULL, email_password, NULL),
     BOOL("EMAIL_USE_TLS", NULL, email_tls, "false"),
     TEXT("DEFAULT_FROM_EMAIL", NULL, email_from, "jangbu@localhost", NULL),
     TEXT("LOG_DIR", NULL, log_dir, NULL, NULL),
@@ -81,26 +95,12 @@ const struct jb_setting jb__settings[] = {
     TEXT("JANGBU_ENV", "DJANGO_SETTINGS_MODULE", environment_text, "development", NULL),
     LATER("ALERT_EMAIL_CONFIG"),
     LATER("ALERT_EMAIL_RECIPIENTS"),
-    LATER("ANALYTICS_DATABASE_URL"),
-    LATER("ANALYTICS_DB_PASSWORD"),
     LATER("CACHE_DEFAULT_SECONDS"),
     LATER("CACHE_KEY_PREFIX"),
     LATER("CACHE_LOCAL_BYTES"),
     LATER("CACHE_VERSION"),
     LATER("CELERY_TASK_DEFAULT_QUEUE"),
     LATER("CELERY_TASK_ROUTES"),
-    LATER("DATABASE_REPLICA_URLS"),
-    LATER("DB_CONNECT_TIMEOUT"),
-    LATER("DB_CONN_MAX_AGE"),
-    LATER("DB_HOST"),
-    LATER("DB_NAME"),
-    LATER("DB_PASSWORD"),
-    LATER("DB_PORT"),
-    LATER("DB_READONLY_HOST"),
-    LATER("DB_READONLY_PASSWORD"),
-    LATER("DB_READONLY_USER"),
-    LATER("DB_SHARED_READ_MS"),
-    LATER("DB_USER"),
     LATER("DISCORD_WEBHOOK_URL"),
     LATER("ELASTICSEARCH_URL"),
     LATER("IMPORT_MAX_DB_LATENCY_MS"),
@@ -186,18 +186,20 @@ static bool read_ms(struct jb_str text, int64_t max_s, int64_t *ret_ms)
     return true;
 }
 
-/* `allowed`: words separated by |, in any case (`INFO`), or a URL scheme that ends with a colon. *ret_text: as the table writes it. */
+/* `allowed`: words separated by |, in any case (`INFO`), or URL schemes, which end with a colon. *ret_text: as the table writes it. */
 static bool text_allowed(const char *allowed, struct jb_str text, struct jb_str *ret_text)
 {
     *ret_text = text;
     if (!allowed)
         return true;
     struct jb_str words = jb_str_of(allowed);
-    if (jb_str_ends(words, JB_STR(":")))
-        return jb_str_starts(text, words);
-    while (words.data)
-        if (jb_str_equal_nocase(*ret_text = jb_str_cut(&words, '|'), text))
+    while (words.data) {
+        struct jb_str word = jb_str_cut(&words, '|');
+        bool scheme = jb_str_ends(word, JB_STR(":"));
+        *ret_text = scheme ? text : word;
+        if (scheme ? jb_str_starts(text, word) : jb_str_equal_nocase(word, text))
             return true;
+    }
     return false;
 }
 
@@ -212,11 +214,13 @@ static bool fail_setting(struct jb_scope *scope, const struct jb_setting *settin
 /* A service that a later stage brings: one sentence that says what works today. */
 static bool fail_later(struct jb_scope *scope, struct jb_str name, struct jb_str text, const char *works)
 {
-    struct jb_str rest = text, scheme = jb_str_cut(&rest, ':');
+    struct jb_str rest = text, scheme = jb_str_cut(&rest, ':'), first = jb_str_of(works);
+
+    first = jb_str_cut(&first, '|');
     return jb_fail(scope, JB_INVALID,
-        JB_L(scope, "설정 %.*s: 이 판은 ‘%.*s://’ 주소를 아직 쓰지 못합니다. 이 줄을 빼거나 %s//로 적으세요.",
-            "setting %.*s: this version cannot use a %.*s:// address yet. Remove the line or set it to %s//."),
-        JB_FMT(name), JB_FMT(scheme), works);
+        JB_L(scope, "설정 %.*s: 이 판은 ‘%.*s://’ 주소를 아직 쓰지 못합니다. 이 줄을 빼거나 %.*s//로 적으세요.",
+            "setting %.*s: this version cannot use a %.*s:// address yet. Remove the line or set it to %.*s//."),
+        JB_FMT(name), JB_FMT(scheme), JB_FMT(first));
 }
 
 bool jb__setting_put(struct jb_scope *scope, const struct jb_setting *setting, struct jb_str name, struct jb_str text, struct jb_str place, struct jb_config *config)

@@ -22,7 +22,7 @@ struct jb_setting {
     size_t offset;            /* in struct jb_config */
     const char *default_text; /* NULL: unset */
     int64_t min, max;
-    const char *allowed; /* TEXT: "a|b", or "scheme:"; NULL: anything */
+    const char *allowed; /* TEXT: "a|b", or "scheme:|other:"; NULL: anything */
     bool secret;         /* never printed */
 };
 
@@ -31,5 +31,8 @@ extern const struct jb_setting jb__settings[]; /* ends with a NULL name */
 const struct jb_setting *jb__setting_find(struct jb_str name);
 /* Reads text into the setting's member. `place` says where it stood, for the sentence. */
 bool jb__setting_put(struct jb_scope *scope, const struct jb_setting *setting, struct jb_str name, struct jb_str text, struct jb_str place, struct jb_config *config);
+
+/* Completes database_url, replica_urls and analytics_url from all that was said about them (config_database.c). INVALID names the setting and shows no value that may hold a password. */
+bool jb__config_database(struct jb_scope *scope, struct jb_config *config);
 
 #endif

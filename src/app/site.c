@@ -65,6 +65,13 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
                                         .models = runtime->models,
                                         .reads_on_threads = jb_str_is(config->db_reads, "threads"),
                                         .slow_query_s = (double)config->db_slow_ms / 1000,
+                                        .pool_min = (int)JB_MAX(config->db_pool_min, 1), /* there 0 is the default */
+                                        .pool_max = (int)config->db_pool_max,
+                                        .connection_age_max_s = (int)JB_MAX(config->db_connection_age_s, 1),
+                                        .connect_timeout_s = (int)config->db_connect_timeout_s,
+                                        .shared_read_ms = (int)config->db_shared_read_ms,
+                                        .replica_urls = config->replica_urls,
+                                        .analytics_url = config->analytics_url,
                                     });
     if (!runtime->db)
         return false;

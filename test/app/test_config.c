@@ -143,3 +143,125 @@ JB_TEST("production does not start with DEBUG or without SECRET_KEY")
     CHECK_OK(read(scope, "JANGBU_ENV=production\n", NULL, NULL, &config));
     CHECK_FAILS(jb_config_secret(scope, &config), JB_INVALID);
 }
+
+/* ---- databases ---------------------------------------------------------------------------------------------------------- */
+
+static void database(struct jb_scope *scope, const char *env_file, struct jb_config *config)
+{
+    CHECK_OK(read(scope, env_file, NULL, NULL, config));
+}
+
+JB_TEST("the DB_ names of an existing deployment become one address, its parts percent-encoded")
+{
+    struct jb_config config;
+
+    database(scope, "DB_NAME=shop\nDB_USER=me\nDB_PASSWORD='p@ss:w/o?r#d% 암'\nDB_HOST=db.example.com\nDB_PORT=5433\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://me:p%40ss%3Aw%2Fo%3Fr%23d%25%20%EC%95%94@db.example.com:5433/shop");
+    CHECK(!config.replica_urls.data && !config.analytics_url.data);
+    database(scope, "DB_NAME=shop\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://localhost:5432/shop");
+    database(scope, "DB_NAME=shop\nDB_USER=me\nDB_HOST=/var/run/postgresql\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://me@%2Fvar%2Frun%2Fpostgresql:5432/shop");
+    database(scope, "DB_NAME=shop\nDB_HOST=::1\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://[::1]:5432/shop");
+}
+
+JB_TEST("of several hosts the one that takes writes is asked for")
+{
+    struct jb_config config;
+
+    database(scope, "DB_NAME=shop\nDB_HOST='db1, db2:5433,[::1]:5434'\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://db1:5432,db2:5433,[::1]:5434/shop?target_session_attrs=read-write");
+    database(scope, "DATABASE_URL=postgres://me:a,b@db1,db2/shop?sslmode=require\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://me:a,b@db1,db2/shop?sslmode=require&target_session_attrs=read-write");
+    database(scope, "DATABASE_URL=postgresql://db1,db2/shop?target_session_attrs=any\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://db1,db2/shop?target_session_attrs=any");
+    database(scope, "DATABASE_URL=postgresql://me:a,b@db1:5433/shop\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://me:a,b@db1:5433/shop");
+}
+
+JB_TEST("DATABASE_URL wins over DB_NAME, wherever it stands")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, NULL, "DATABASE_URL = sqlite:///a.db\n", (const char *const[]){ "DB_NAME=shop", "DB_READONLY_HOST=replica", NULL }, &config));
+    CHECK_TEXT(config.database_url, "sqlite:///a.db");
+    CHECK(!config.replica_urls.data); /* a file has no replica */
+    database(scope, "DB_NAME=shop\nDATABASE_URL=postgresql://db/book\n", &config);
+    CHECK_TEXT(config.database_url, "postgresql://db/book");
+}
+
+JB_TEST("a replica has the primary's database, port, parameters, user and password unless it has its own")
+{
+    struct jb_config config;
+
+    database(scope, "DB_NAME=shop\nDB_USER=me\nDB_PASSWORD=secret\nDB_PORT=5433\nDB_READONLY_HOST=r1,r2:6000\nDB_READONLY_USER=reader\nDB_READONLY_PASSWORD=a/b\n", &config);
+    CHECK_TEXT(config.replica_urls, "postgresql://reader:a%2Fb@r1:5433/shop,postgresql://reader:a%2Fb@r2:6000/shop");
+    database(scope, "DATABASE_URL=postgresql://me:s%40@db1:7000,db2/shop?sslmode=require&target_session_attrs=primary&connect_timeout=3\nDB_READONLY_HOST=r1\n", &config);
+    CHECK_TEXT(config.replica_urls, "postgresql://me:s%40@r1:7000/shop?sslmode=require&connect_timeout=3");
+    database(scope, "DB_NAME=shop\nDATABASE_REPLICA_URLS=postgresql://a@r1/shop, postgresql://a@r2/shop\nDB_READONLY_HOST=r3\n", &config);
+    CHECK_TEXT(config.replica_urls, "postgresql://a@r1/shop, postgresql://a@r2/shop");
+}
+
+JB_TEST("ANALYTICS_DB_PASSWORD completes an address without a password")
+{
+    struct jb_config config;
+
+    database(scope, "DB_NAME=shop\nANALYTICS_DATABASE_URL=postgresql://reports@dw:5432/reports\nANALYTICS_DB_PASSWORD=x:y\n", &config);
+    CHECK_TEXT(config.analytics_url, "postgresql://reports:x%3Ay@dw:5432/reports");
+    database(scope, "DB_NAME=shop\nANALYTICS_DATABASE_URL=postgresql://reports:own@dw/reports\nANALYTICS_DB_PASSWORD=x\n", &config);
+    CHECK_TEXT(config.analytics_url, "postgresql://reports:own@dw/reports");
+    database(scope, "DB_NAME=shop\nANALYTICS_DB_PASSWORD=x\n", &config);
+    CHECK(!config.analytics_url.data);
+}
+
+JB_TEST("an address that cannot be read is refused by its name, without a letter of its password")
+{
+    static const struct {
+        const char *text, *name;
+    } bad[] = {
+        { "DATABASE_URL=mysql://me:hunter2@db/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL=me:hunter2@db/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql:me:hunter2@db/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:hunter2@db:5432\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:hunter2@db:port/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:hunter2@db:5432/\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:p/hunter2@db:5432/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:hunter2?@db:5432/shop\n", "DATABASE_URL" },
+        { "DATABASE_URL='postgresql://me:hunter2#@db:5432/shop'\n", "DATABASE_URL" },
+        { "DATABASE_URL=postgresql://me:100%hunter2@db:5432/shop\n", "DATABASE_URL" },
+        { "DB_NAME=shop\nDATABASE_REPLICA_URLS=postgresql://a@r1/shop,r2:hunter2\n", "DATABASE_REPLICA_URLS" },
+        { "DB_NAME=shop\nANALYTICS_DATABASE_URL=sqlite:///hunter2.db\n", "ANALYTICS_DATABASE_URL" },
+        { "DB_NAME=shop\nDB_PASSWORD=hunter2\nDB_HOST=a,,b\n", "DB_HOST" },
+        { "DB_NAME=shop\nDB_PASSWORD=hunter2\nDB_READONLY_HOST=a:b\n", "DB_READONLY_HOST" },
+        { "DB_NAME=shop\nDB_PASSWORD=hunter2\nDB_PORT=0\n", "DB_PORT" },
+        { "DB_PASSWORD=hunter2\n", "DB_NAME" },
+        { "DB_CONNECT_TIMEOUT=0\n", "DB_CONNECT_TIMEOUT" },
+        { "DB_SHARED_READ_MS=soon\n", "DB_SHARED_READ_MS" },
+        { "DB_CONN_MAX_AGE=-1\n", "DB_CONN_MAX_AGE" },
+        { "DB_POOL_MAX=0\n", "DB_POOL_MAX" },
+    };
+    struct jb_config config;
+
+    for (size_t i = 0; i < 2 * JB_COUNT(bad); i++) {
+        jb_language_set(scope, i % 2 ? JB_KO : JB_EN);
+        if (read(scope, bad[i / 2].text, NULL, NULL, &config))
+            CHECK_TEXT(JB_STR("was read"), bad[i / 2].text);
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        if (jb_str_find(jb_failure_text(scope), jb_str_of(bad[i / 2].name), 0) == SIZE_MAX || jb_str_find(jb_failure_text(scope), JB_STR("hunter"), 0) != SIZE_MAX)
+            CHECK_TEXT(jb_failure_text(scope), bad[i / 2].name);
+        jb_failure_clear(scope);
+    }
+}
+
+JB_TEST("pools and patience have the defaults of the interface")
+{
+    struct jb_config config;
+
+    database(scope, NULL, &config);
+    CHECK_INT(config.db_pool_min, 5);
+    CHECK_INT(config.db_pool_max, 20);
+    CHECK_INT(config.db_connection_age_s, 600);
+    CHECK_INT(config.db_connect_timeout_s, 10);
+    CHECK_INT(config.db_shared_read_ms, 100);
+}
