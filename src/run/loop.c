@@ -230,6 +230,7 @@ static struct jb__loop *loop_new(int index)
     jb_list_init(&loop->pool[false]);
     jb_list_init(&loop->pool[true]);
     jb_list_init(&loop->inbound);
+    jb_list_init(&loop->ends);
     jb__wheel_init(&loop->wheel, jb_monotonic_us());
     pthread_mutex_init(&loop->mutex, NULL);
     jb__sanitizer_open_thread(&loop->sanitizer);
@@ -243,6 +244,10 @@ static void loop_free(struct jb__loop *loop)
 {
     struct jb_list *link;
 
+    while ((link = jb_list_pop(&loop->ends))) {
+        struct jb_loop_end *end = JB_CONTAINER(link, struct jb_loop_end, link);
+        end->run(end->arg);
+    }
     registry_set(loop->index, NULL);
     jb__loop_self = NULL;
     uv_close((uv_handle_t *)&loop->async, NULL);
@@ -301,6 +306,18 @@ void jb__loop_run(int index, void (*main)(void *arg), void *arg)
     else
         loop_abandon(loop);
     jb__signal_stack_close(signal_stack);
+}
+
+void jb_loop_end_add(struct jb_loop_end *end)
+{
+    JB_CHECK(jb__loop_self);
+    jb_list_init(&end->link);
+    jb_list_prepend(&jb__loop_self->ends, &end->link);
+}
+
+void jb_loop_end_remove(struct jb_loop_end *end)
+{
+    jb_list_remove(&end->link);
 }
 
 int jb_loop_index(void)

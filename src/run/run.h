@@ -6,6 +6,7 @@
 #ifndef JB_RUN_RUN_H
 #define JB_RUN_RUN_H
 
+#include "base/list.h"
 #include "base/scope.h"
 
 /* ---- loops ------------------------------------------------------------------------------------------------------ */
@@ -22,6 +23,16 @@ bool jb_on_fiber(void);
 
 /* Number of the loop within this process, 0…; -1 outside. */
 int jb_loop_index(void);
+
+/* For what belongs to this loop without a fiber (a watched connection that its fibers share): `run(arg)` is called on the loop's thread once all fibers have ended, newest first, unless taken back on
+ * that thread before. The caller's memory. */
+struct jb_loop_end {
+    struct jb_list link;
+    void (*run)(void *arg);
+    void *arg;
+};
+void jb_loop_end_add(struct jb_loop_end *end);
+void jb_loop_end_remove(struct jb_loop_end *end);
 
 /* ---- fibers ------------------------------------------------------------------------------------------------------- */
 

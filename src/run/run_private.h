@@ -95,6 +95,7 @@ struct jb__loop {
     struct jb__wheel wheel;
     int64_t armed_us; /* when the timer comes; JB_NEVER */
     bool ending, out_of_patience;
+    struct jb_list ends; /* who wants to be told of the end */
     struct jb_list abandoned_link;
     struct jb_watch **watches; /* by descriptor */
     size_t watch_capacity;

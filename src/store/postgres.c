@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define END_US (10 * JB_SECOND_US) /* a commit is waited for this long whatever its scope says: half a word would leave its fate unknown */
+#define SHARED_ROWS_MAX 1000
 #define ROLLBACK_US (2 * JB_SECOND_US)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------------- */
@@ -82,6 +83,11 @@ static bool postgres_run(struct jb_db *db, struct jb_scope *scope, struct jb_tx 
 
     if (tx)
         return jb__pg_run_on(jb__tx_handle(tx), scope, statement, false);
+    if (!statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX) {
+        bool served, ok = jb__pg_shared_run(&jb__pg_of(db)->primary, scope, statement, &served);
+        if (served)
+            return ok;
+    }
     if (run_once(db, scope, statement, &broken))
         return true;
     if (!broken || statement->write || jb_error(scope) != JB_UNAVAILABLE)

@@ -105,7 +105,7 @@ struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb
     return connection;
 }
 
-static void forget(struct jb__pg_connection *connection, struct jb__pg_prepared *prepared)
+void jb__pg_prepared_forget(struct jb__pg_connection *connection, struct jb__pg_prepared *prepared)
 {
     jb_map_remove(&connection->by_sql, prepared->sql);
     jb_list_remove(&prepared->link);
@@ -117,7 +117,7 @@ static void forget(struct jb__pg_connection *connection, struct jb__pg_prepared 
 static void forget_all(struct jb__pg_connection *connection)
 {
     while (!jb_list_empty(&connection->recent))
-        forget(connection, JB_CONTAINER(connection->recent.next, struct jb__pg_prepared, link));
+        jb__pg_prepared_forget(connection, JB_CONTAINER(connection->recent.next, struct jb__pg_prepared, link));
 }
 
 void jb__pg_close(struct jb__pg_connection *connection)
@@ -231,7 +231,7 @@ bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope,
 
 /* ---- commands without rows ------------------------------------------------------------------------------------------------------ */
 
-static bool is_good(const PGresult *result)
+bool jb__pg_is_good(const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || status == PGRES_EMPTY_QUERY;
@@ -244,7 +244,7 @@ static bool finish(struct jb__pg_connection *connection, struct jb_scope *scope,
     bool ok = true, came;
 
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
-        if (ok && !is_good(result)) {
+        if (ok && !jb__pg_is_good(result)) {
             ok = jb__pg_fail(scope, connection->handle, result, what);
             connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
         }
@@ -280,8 +280,34 @@ static bool make_room(struct jb__pg_connection *connection, struct jb_scope *sco
         return true;
     struct jb__pg_prepared *oldest = JB_CONTAINER(connection->recent.previous, struct jb__pg_prepared, link);
     snprintf(command, sizeof command, "deallocate %s", oldest->name);
-    forget(connection, oldest);
+    jb__pg_prepared_forget(connection, oldest);
     return jb__pg_exec_on(connection, scope, command);
+}
+
+void jb__pg_prepared_describe(struct jb__pg_prepared *prepared, const PGresult *description)
+{
+    prepared->param_count = PQnparams(description);
+    prepared->params = calloc((size_t)prepared->param_count + 1, sizeof *prepared->params);
+    JB_CHECK(prepared->params);
+    for (int i = 0; i < prepared->param_count; i++)
+        prepared->params[i] = PQparamtype(description, i);
+    prepared->ready = true;
+}
+
+struct jb__pg_prepared *jb__pg_prepared_new(struct jb__pg_connection *connection, struct jb_str sql)
+{
+    struct jb__pg_prepared *prepared = calloc(1, sizeof *prepared + sql.size + 1);
+
+    JB_CHECK(prepared);
+    char *copy = (char *)(prepared + 1);
+    memcpy(copy, sql.data, sql.size);
+    prepared->sql = (struct jb_str){ copy, sql.size };
+    snprintf(prepared->name, sizeof prepared->name, "s%d", connection->serial++);
+    jb_list_init(&prepared->link);
+    jb_list_prepend(&connection->recent, &prepared->link);
+    jb_map_put(&connection->by_sql, prepared->sql, prepared);
+    connection->statement_count++;
+    return prepared;
 }
 
 /* The types of its parameters, as the server understands them. */
@@ -293,11 +319,7 @@ static bool describe(struct jb__pg_connection *connection, struct jb_scope *scop
         return fail_broken(connection, scope);
     if (!jb__pg_flush(connection, scope) || !finish(connection, scope, statement, &result))
         return false;
-    prepared->param_count = PQnparams(result);
-    prepared->params = calloc((size_t)prepared->param_count + 1, sizeof *prepared->params);
-    JB_CHECK(prepared->params);
-    for (int i = 0; i < prepared->param_count; i++)
-        prepared->params[i] = PQparamtype(result, i);
+    jb__pg_prepared_describe(prepared, result);
     PQclear(result);
     return true;
 }
@@ -313,24 +335,13 @@ struct jb__pg_prepared *jb__pg_prepare(struct jb__pg_connection *connection, str
     }
     if (!make_room(connection, scope))
         return NULL;
-    prepared = calloc(1, sizeof *prepared + statement->sql.size + 1);
-    JB_CHECK(prepared);
-    char *copy = (char *)(prepared + 1);
-    memcpy(copy, statement->sql.data, statement->sql.size);
-    prepared->sql = (struct jb_str){ copy, statement->sql.size };
-    snprintf(prepared->name, sizeof prepared->name, "s%d", connection->serial++);
+    prepared = jb__pg_prepared_new(connection, statement->sql);
     bool ok = PQsendPrepare(connection->handle, prepared->name, jb__pg_text(scope, statement->sql), 0, NULL) || fail_broken(connection, scope);
     ok = ok && jb__pg_flush(connection, scope) && finish(connection, scope, statement, NULL) && describe(connection, scope, prepared, statement);
-    if (!ok) {
-        free(prepared->params);
-        free(prepared);
-        return NULL;
-    }
-    jb_list_init(&prepared->link);
-    jb_list_prepend(&connection->recent, &prepared->link);
-    jb_map_put(&connection->by_sql, prepared->sql, prepared);
-    connection->statement_count++;
-    return prepared;
+    if (ok)
+        return prepared;
+    jb__pg_prepared_forget(connection, prepared);
+    return NULL;
 }
 
 void jb__pg_forget_statements(struct jb__pg_connection *connection)
@@ -360,7 +371,7 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
 
     *ret_stale = false;
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
-        if (ok && !is_good(result)) {
+        if (ok && !jb__pg_is_good(result)) {
             *ret_stale = jb__pg_state_is(result, "26000") || (jb__pg_state_is(result, "0A000") && strstr(PQresultErrorMessage(result), "cached plan"));
             ok = !*ret_stale && jb__pg_fail(scope, connection->handle, result, statement);
             connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;

@@ -57,7 +57,14 @@ struct jb__pg_prepared {
     char name[24];
     int param_count;
     Oid *params; /* owned */
+    /* On a shared connection: */
+    bool ready;  /* the server has answered */
+    bool alone;  /* it failed before: gets a sync of its own */
+    bool direct; /* too slow or no plain read: not here */
 };
+
+#define JB__PG_SHARED_MAX 16
+struct jb__pg_shared;
 
 /* Connections that are alike: those for work of one's own, and those for live statements. */
 struct jb__pg_pool {
@@ -88,6 +95,8 @@ struct jb__pg_server {
     const char *name; /* "primary", "replica", "analytics": for people */
     char *url;        /* for libpq */
     struct jb__pg_pool own, live;
+    struct jb__pg_shared *shared[JB__PG_SHARED_MAX]; /* by loop; each is its loop's alone */
+    int shared_max;                                  /* how many of them may be used */
     int pool_min;
     _Atomic int64_t connection_errors;
     _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable now */
@@ -130,6 +139,11 @@ bool jb__pg_exec_on(struct jb__pg_connection *connection, struct jb_scope *scope
 /* The prepared statement; NULL on failure. */
 struct jb__pg_prepared *jb__pg_prepare(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *statement);
 void jb__pg_forget_statements(struct jb__pg_connection *connection);
+/* For postgres_shared.c: a statement under its text, newest; and out again. */
+struct jb__pg_prepared *jb__pg_prepared_new(struct jb__pg_connection *connection, struct jb_str sql);
+void jb__pg_prepared_forget(struct jb__pg_connection *connection, struct jb__pg_prepared *prepared);
+void jb__pg_prepared_describe(struct jb__pg_prepared *prepared, const PGresult *description);
+bool jb__pg_is_good(const PGresult *result);
 /* Waits until the socket is ready; a plain thread looks at its scope every 10 ms. */
 bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, enum jb_wait what);
 /* Sends what libpq holds. */
@@ -150,6 +164,14 @@ void jb__pg_server_tidy(struct jb__pg_server *server, struct jb_scope *scope);
 /* postgres_keeper.c */
 bool jb__pg_keeper_start(struct jb__pg *pg, struct jb_scope *scope);
 void jb__pg_keeper_stop(struct jb__pg *pg);
+
+/* ---- postgres_shared.c -------------------------------------------------------------------------------------------------- */
+
+/* A short read on the shared connection of this loop. *ret_served false: not here (there is none, the statement does not belong there, the connection was lost); nothing has happened, take one of your
+ * own. */
+bool jb__pg_shared_run(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_served);
+/* On its own loop. */
+void jb__pg_shared_close(struct jb__pg_server *server);
 
 /* ---- postgres_type.c, postgres_row.c ------------------------------------------------------------------------------------- */
 

@@ -27,6 +27,7 @@ void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const c
     server->name = name;
     server->url = strndup(url.data, url.size);
     JB_CHECK(server->url);
+    server->shared_max = JB_MIN(fifth, JB__PG_SHARED_MAX);
     server->pool_min = options->pool_min > 0 ? options->pool_min : 5;
     pool_init(&server->live, server, true, fifth);
     pool_init(&server->own, server, false, max - 2 * fifth - 1); /* a fifth is for the loops' shared connections, one for the keeper */
@@ -52,6 +53,7 @@ void jb__pg_server_done(struct jb__pg_server *server)
 {
     if (!server->pg)
         return;
+    jb__pg_shared_close(server);
     pool_done(&server->own);
     pool_done(&server->live);
     free(server->url);

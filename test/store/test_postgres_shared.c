@@ -1,0 +1,172 @@
+/* test_postgres_shared.c — the pipelined connection that the short reads of a loop share. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store_test.h"
+#include "run/run.h"
+#include "store/postgres_private.h"
+
+#define FIBERS 40
+
+struct reader {
+    struct jb_scope *scope;
+    int number, *running;
+    void (*read)(struct reader *reader);
+    int64_t got;
+    enum jb_error error;
+};
+
+static void read_on_fiber(void *arg)
+{
+    struct reader *reader = arg;
+    reader->read(reader);
+    reader->error = jb_error(reader->scope);
+    --*reader->running;
+}
+
+/* Each reader on a fiber of its own; returns when all have ended. */
+static struct reader *read_all(struct jb_scope *scope, void (*read)(struct reader *reader))
+{
+    struct reader *readers = JB_NEW_ARRAY(scope, struct reader, FIBERS);
+    int running = FIBERS;
+
+    for (int i = 0; i < FIBERS; i++) {
+        readers[i] = (struct reader){ .scope = jb_scope_child(scope, "reader"), .number = i, .running = &running, .read = read };
+        jb_fiber_start("reader", read_on_fiber, &readers[i]);
+    }
+    while (running > 0)
+        CHECK(jb_sleep(scope, 1000));
+    return readers;
+}
+
+static struct jb__pg_server *primary(struct jb_scope *scope)
+{
+    return &jb__pg_of(jb_db_of(scope))->primary;
+}
+
+static int64_t connections(struct jb_scope *scope)
+{
+    int64_t count;
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from pg_stat_activity where datname = current_database()"), &count));
+    return count;
+}
+
+static void open_entries(struct jb_scope *scope, struct jb_db_options options)
+{
+    size_t done;
+    test_database_open(scope, sample_models, test_folder(scope), options);
+    CHECK_OK(jb_migrate(scope, &done));
+    sample_entries(scope, 100);
+}
+
+static void read_one(struct reader *reader)
+{
+    for (int round = 0; round < 20; round++) {
+        struct sample_entry entry;
+        int64_t id = 1 + (reader->number + round) % 100;
+        if (!jb_get(reader->scope, &sample_entry, id, &entry))
+            return;
+        reader->got += entry.id == id;
+    }
+}
+
+JB_FIBER_TEST("short reads of many fibers share one connection")
+{
+    open_entries(scope, (struct jb_db_options){ 0 });
+    struct reader *readers = read_all(scope, read_one);
+    for (int i = 0; i < FIBERS; i++) {
+        CHECK_INT(readers[i].error, JB_OK);
+        CHECK_INT(readers[i].got, 20);
+    }
+    CHECK(primary(scope)->shared[0] != NULL);
+    CHECK(connections(scope) <= 20);
+    readers = read_all(scope, read_one); /* all of them on it now */
+    for (int i = 0; i < FIBERS; i++)
+        CHECK_INT(readers[i].got, 20);
+}
+
+static void read_or_fail(struct reader *reader)
+{
+    for (int round = 0; round < 20; round++) {
+        int64_t number;
+        bool wrong = reader->number % 4 == 0;
+        bool ok = wrong ? jb_query_int(reader->scope, JB_SQL("select 1 / ?", 0), &number) : jb_query_int(reader->scope, JB_SQL("select id from sample_entry where id = ?", reader->number), &number);
+        if (ok == wrong || (ok && number != reader->number))
+            return;
+        if (wrong)
+            jb_failure_clear(reader->scope);
+        reader->got++;
+    }
+}
+
+JB_FIBER_TEST("a read that fails fails alone")
+{
+    open_entries(scope, (struct jb_db_options){ 0 });
+    read_all(scope, read_one);
+    struct reader *readers = read_all(scope, read_or_fail);
+    for (int i = 0; i < FIBERS; i++)
+        CHECK_INT(readers[i].got, 20);
+}
+
+static void read_slowly(struct reader *reader)
+{
+    int64_t number;
+    if (reader->number == 0)
+        reader->got = jb_query_int(reader->scope, JB_SQL("select count(*) from pg_sleep(0.3)"), &number) && number == 1;
+    else
+        read_one(reader);
+}
+
+JB_FIBER_TEST("a read that takes too long for the shared connection is asked again on one of its own")
+{
+    open_entries(scope, (struct jb_db_options){ .shared_read_ms = 20 });
+    read_all(scope, read_one);
+    struct reader *readers = read_all(scope, read_slowly);
+    for (int i = 0; i < FIBERS; i++) {
+        CHECK_INT(readers[i].error, JB_OK);
+        CHECK_INT(readers[i].got, i == 0 ? 1 : 20);
+    }
+}
+
+static void read_impatiently(struct reader *reader)
+{
+    int64_t number;
+    if (reader->number % 2) {
+        jb_deadline_set(reader->scope, jb_monotonic_us() + 20000);
+        reader->got = !jb_query_int(reader->scope, JB_SQL("select count(*) from pg_sleep(0.2)"), &number);
+    } else {
+        read_one(reader);
+    }
+}
+
+JB_FIBER_TEST("a reader whose time is over leaves, and the others get their own answers")
+{
+    open_entries(scope, (struct jb_db_options){ .shared_read_ms = 10000 });
+    read_all(scope, read_one);
+    struct reader *readers = read_all(scope, read_impatiently);
+    for (int i = 0; i < FIBERS; i++) {
+        CHECK_INT(readers[i].error, i % 2 ? JB_TIMEOUT : JB_OK);
+        CHECK_INT(readers[i].got, i % 2 ? 1 : 20);
+    }
+}
+
+static void read_or_kill(struct reader *reader)
+{
+    int64_t killed;
+    if (reader->number == 20)
+        reader->got = 20 * jb_query_int(reader->scope, JB_SQL("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"), &killed);
+    else
+        read_one(reader);
+}
+
+JB_FIBER_TEST("reads go on when the server ends their connections")
+{
+    open_entries(scope, (struct jb_db_options){ 0 });
+    read_all(scope, read_one);
+    for (int times = 0; times < 3; times++) {
+        struct reader *readers = read_all(scope, read_or_kill);
+        for (int i = 0; i < FIBERS; i++)
+            if (i != 20 || readers[i].error != JB_UNAVAILABLE) { /* the killer may be on the list of another's */
+                CHECK_INT(readers[i].error, JB_OK);
+                CHECK_INT(readers[i].got, 20);
+            }
+    }
+}
