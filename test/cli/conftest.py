@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A site in its own folder: the real binary, its own database, a free port."""
+"""A site in its own folder: the real binary, its own database (JB_TEST_DATABASE: sqlite or postgresql), a free port."""
 import json
 import os
 import re
+import secrets
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -15,6 +17,13 @@ SANITIZER_STATUS = 99  # test/run.py's *SAN_OPTIONS
 SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: )", re.MULTILINE)
 
 
+ON_POSTGRESQL = os.environ.get("JB_TEST_DATABASE") == "postgresql"
+
+
+def psql(url, text):
+    subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.DEVNULL, timeout=HANG_SECONDS)
+
+
 class Site:
     def __init__(self, folder):
         self.folder = str(folder)
@@ -23,6 +32,10 @@ class Site:
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 self.environment[name] = os.environ[name]
+        if ON_POSTGRESQL:
+            self.database = f"jb-site-{secrets.token_hex(6)}"
+            psql(os.environ["JB_TEST_POSTGRES"], f'create database "{self.database}"')
+            self.environment["DATABASE_URL"] = os.environ["JB_TEST_POSTGRES"].rsplit("/", 1)[0] + "/" + self.database
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -39,6 +52,16 @@ class Site:
     def json(self, *words, status=0, **environment):
         out, _ = self.run(*words, "--json", status=status, **environment)
         return json.loads(out)
+
+    def sql(self, text):
+        """Changes something behind the program's back."""
+        if ON_POSTGRESQL:
+            psql(self.environment["DATABASE_URL"], text)
+            return
+        database = sqlite3.connect(self.path("jangbu.db"), timeout=HANG_SECONDS)
+        with database:
+            database.execute(text)
+        database.close()
 
     def start(self, *words, stdin=None, **environment):
         """Starts a command that stays; ended after the test."""
@@ -72,7 +95,14 @@ class Site:
         assert process.wait(HANG_SECONDS) == status
 
     def close(self):
-        """Ends what is still running; a sanitizer's report in any log fails the test."""
+        """Ends what is still running and drops its database; a sanitizer's report in any log fails the test."""
+        try:
+            self.end_processes()
+        finally:
+            if ON_POSTGRESQL:
+                psql(os.environ["JB_TEST_POSTGRES"], f'drop database "{self.database}" with (force)')
+
+    def end_processes(self):
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

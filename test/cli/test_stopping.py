@@ -2,7 +2,6 @@
 """Stopping, waiting and going on in the background, as a person at a terminal does it."""
 import os
 import signal
-import sqlite3
 import time
 
 import openpyxl
@@ -143,9 +142,7 @@ def test_a_run_that_was_given_up_meanwhile_writes_nothing_any_more(site, on_erro
     site.csv("a.csv", HEAD, *(line(n) for n in range(3000)))
     process = site.start("import", "cash.cashbook", "a.csv", "--on-error", on_error, JANGBU_FAULTS="transfer/import/batch=sleep:500")
     wait_until(lambda: "RUNNING" in site.run("jobs", "list")[0])
-    with sqlite3.connect(site.path("jangbu.db"), timeout=60) as main:
-        main.execute("update import_jobs set status = 'failed'")
-    main.close()
+    site.sql("update import_jobs set status = 'failed'")
     assert process.wait(HANG_SECONDS) != 0
     assert "FAILED" in site.run("jobs", "list")[0]
     assert len(site.run("export", "cash.cashbook", "-o", "-", "--format", "csv")[0].splitlines()) == 1
