@@ -71,6 +71,7 @@ struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *opt
     db->driver = driver;
     db->reader_threads = options->reader_threads > 0 ? options->reader_threads : 2;
     db->reads_on_threads = options->reads_on_threads;
+    db->routes = options->routes;
     db->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : 32 << 20;
     db->slow_query_us = (int64_t)((options->slow_query_s > 0 ? options->slow_query_s : 1.0) * JB_SECOND_US);
     if (db->driver->open(db, scope, options))
@@ -92,6 +93,7 @@ void jb_db_use(struct jb_scope *scope, struct jb_db *db)
     struct jb__use *use = JB_NEW(scope, struct jb__use);
     use->db = db;
     use->scope = scope;
+    use->seen = (_Atomic uint64_t *)JB_NEW(scope, _Atomic uint64_t);
     jb_service_set(scope, JB_SERVICE_DB, use);
 }
 

@@ -25,6 +25,7 @@ struct jb__statement {
     size_t arg_count;
     bool live;             /* which file */
     bool write;            /* may change something */
+    enum jb_reads reads;   /* what the query itself says */
     bool in_order;         /* result columns are the record's fields in order; otherwise they are found by name */
     int64_t row_limit;     /* how many rows it can give at most; 0: not stated */
     struct jb__sink *sink; /* NULL: rows are not wanted */

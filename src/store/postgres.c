@@ -49,6 +49,7 @@ static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct
     pg->db = db;
     pg->age_max_us = (options->connection_age_max_s > 0 ? options->connection_age_max_s : 600) * JB_SECOND_US;
     pg->connect_timeout_s = options->connect_timeout_s > 0 ? options->connect_timeout_s : 10;
+    pg->lag_max_us = (options->replica_lag_ms > 0 ? options->replica_lag_ms : 5000) * (JB_SECOND_US / 1000);
     pg->shared_read_ms = options->shared_read_ms > 0 ? options->shared_read_ms : 100;
     jb__pg_server_init(&pg->primary, pg, "primary", options->url, options);
     jb__gate_init(&pg->cursors, JB_MAX(pg->primary.own.gate.permits / 2, 1));
@@ -63,15 +64,50 @@ static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct
     return false;
 }
 
+struct position {
+    int64_t position;
+};
+static const struct jb_record position_record = JB_RECORD(position, JB_FIELD(position, position));
+
+/* What has just been committed on this connection is what the session's reads must see. Not knowing it, they go to the primary. */
+void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope)
+{
+    const struct jb__pg *pg = connection->server->pg;
+    struct number {
+        int64_t number;
+    } * row;
+    static const struct jb_record record = JB_RECORD(number, JB_FIELD(number, number));
+    struct jb__sink sink;
+    struct jb__statement statement = { .sql = JB_STR("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"), .in_order = true, .row_limit = 1, .sink = &sink };
+
+    if (pg->replica_count == 0 && !pg->has_analytics)
+        return;
+    struct jb_scope *asking = jb_scope_new("position");
+    jb_deadline_set(asking, jb_monotonic_us() + END_US);
+    jb__sink_init(&sink, asking, &position_record, 1);
+    bool known = jb__pg_run_on(connection, asking, &statement, true) && sink.count == 1;
+    jb__session_note(scope, known ? (uint64_t)((const struct position *)(const void *)sink.data)->position : UINT64_MAX);
+    jb_scope_end(asking);
+}
+
 /* ---- statements ------------------------------------------------------------------------------------------------------------------ */
 
-static bool run_once(struct jb_db *db, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
+static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
 {
-    struct jb__pg_connection *connection = jb__pg_take(&jb__pg_of(db)->primary, scope, statement->live);
+    bool served, ok;
 
+    *ret_broken = false;
+    if (!statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX) {
+        ok = jb__pg_shared_run(server, scope, statement, &served);
+        if (served)
+            return ok;
+    }
+    struct jb__pg_connection *connection = jb__pg_take(server, scope, statement->live);
     if (!connection)
         return false;
-    bool ok = jb__pg_run_on(connection, scope, statement, true);
+    ok = jb__pg_run_on(connection, scope, statement, true);
+    if (ok && statement->write)
+        jb__pg_note_position(connection, scope);
     *ret_broken = connection->broken;
     jb__pg_give(connection);
     return ok;
@@ -79,23 +115,20 @@ static bool run_once(struct jb_db *db, struct jb_scope *scope, struct jb__statem
 
 static bool postgres_run(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement)
 {
-    bool broken = false;
+    struct jb__pg *pg = jb__pg_of(db);
+    bool broken;
 
     if (tx)
         return jb__pg_run_on(jb__tx_handle(tx), scope, statement, false);
-    if (!statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX) {
-        bool served, ok = jb__pg_shared_run(&jb__pg_of(db)->primary, scope, statement, &served);
-        if (served)
-            return ok;
-    }
-    if (run_once(db, scope, statement, &broken))
+    struct jb__pg_server *server = jb__pg_server_for(pg, scope, statement);
+    if (run_once(server, scope, statement, &broken))
         return true;
-    if (!broken || statement->write || jb_error(scope) != JB_UNAVAILABLE)
+    if (statement->write || jb_error(scope) != JB_UNAVAILABLE || (!broken && server == &pg->primary))
         return false;
-    jb_failure_clear(scope); /* the connection was lost under a read: once more on a new one */
+    jb_failure_clear(scope); /* the connection was lost under a read, or its replica is away: once more */
     if (statement->sink)
         statement->sink->count = 0;
-    return run_once(db, scope, statement, &broken);
+    return run_once(&pg->primary, scope, statement, &broken);
 }
 
 static bool postgres_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version)
@@ -154,7 +187,7 @@ static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live,
     struct jb__pg_connection *connection = handle;
     bool ok;
 
-    (void)db, (void)live;
+    (void)db;
     if (depth > 0)
         return savepoint(connection, scope, "release savepoint s%d", depth);
     if (PQtransactionStatus(connection->handle) == PQTRANS_INERROR) {
@@ -162,6 +195,8 @@ static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live,
         ok = jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
     } else {
         ok = exec_patiently(connection, scope, "commit", END_US);
+        if (ok && !live)
+            jb__pg_note_position(connection, scope);
     }
     jb__pg_give(connection);
     return ok;

@@ -453,6 +453,8 @@ bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, st
     if (!connection)
         return false;
     bool ok = jb__pg_exec_on(connection, scope, "begin") && run_batch(connection, scope, batch) && jb__pg_exec_on(connection, scope, "commit");
+    if (ok)
+        jb__pg_note_position(connection, scope);
     if (!ok && !connection->broken && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
         connection->broken = true; /* closing it rolls back */
     jb__pg_give(connection);

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define STATEMENTS_MAX ((size_t)200)
-#define LOOK_MS 10              /* a plain thread looks at its scope this often while it waits */
-#define CONNECT_LOOK_MS 50      /* an opening connection likewise */
+#define LOOK_MS 10         /* a plain thread looks at its scope this often while it waits */
+#define CONNECT_LOOK_MS 50 /* an opening connection likewise */
+#define SLICE_US 200000
 #define CANCEL_US 2000000       /* after a cancel the server has this long to end the statement */
 #define BUFFERED_ROWS_MAX 20000 /* more than these come row by row */
 
@@ -155,9 +156,22 @@ static bool wait_until(struct jb__pg_connection *connection, struct jb_scope *sc
     }
 }
 
+/* For a replica in slices: nobody waits for one that has gone away until his own end. */
 bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, enum jb_wait what)
 {
-    return wait_until(connection, scope, what, JB_NEVER);
+    const struct jb__pg_server *server = connection->server;
+
+    if (server == &server->pg->primary || connection == server->looker || !jb__pg_is_there(server))
+        return wait_until(connection, scope, what, JB_NEVER);
+    while (!wait_until(connection, NULL, what, JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + SLICE_US))) {
+        if (!jb_continue(scope))
+            return false;
+        if (!jb__pg_is_there(server)) {
+            connection->broken = true;
+            return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "서버(%s)가 대답하지 않습니다.", "the server (%s) does not answer."), server->name);
+        }
+    }
+    return true;
 }
 
 static bool fail_broken(struct jb__pg_connection *connection, struct jb_scope *scope)
@@ -187,10 +201,12 @@ static void cancel_blocking(void *arg)
 /* Tells the server to give the statement up, and reads what still comes. */
 static void cancel(struct jb__pg_connection *connection)
 {
-    PGcancel *cancelling = PQgetCancel(connection->handle);
     int64_t deadline_us = jb_monotonic_us() + CANCEL_US;
     PGresult *result;
 
+    if (connection->broken)
+        return;
+    PGcancel *cancelling = PQgetCancel(connection->handle);
     if (cancelling) {
         jb__wait_allow(true);
         jb_offload(cancel_blocking, cancelling);

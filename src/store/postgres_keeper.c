@@ -86,9 +86,11 @@ static void *keeper_main(void *arg)
             break;
         if (fds[1].revents)
             listener_read(&keeper);
+        jb__pg_replicas_look(keeper.pg);
         if (jb_monotonic_us() >= keeper.tidy_us)
             tidy(&keeper);
     }
+    jb__pg_replicas_leave(keeper.pg);
     jb__pg_close(keeper.listener);
     return NULL;
 }

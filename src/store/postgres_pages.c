@@ -33,7 +33,7 @@ struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, st
     *pages = (struct jb__pages){ .pg = jb__pg_of(db), .connection = jb__tx_handle(tx), .sink = statement->sink, .own = !tx };
     bool ok = tx || (pages->counted = jb__gate_take(&pages->pg->cursors, scope));
     if (ok && !tx) {
-        pages->connection = jb__pg_take(&pages->pg->primary, scope, false);
+        pages->connection = jb__pg_take(jb__pg_server_for(pages->pg, scope, statement), scope, false);
         ok = pages->connection && jb__pg_exec_on(pages->connection, scope, "begin read only");
     }
     if (ok && declare(pages, scope, statement))

@@ -4,6 +4,7 @@
  *   postgres_server.c      one server: its connections in two pools
  *   postgres_keeper.c      the thread that looks after them, listens, and asks replicas how far they are
  *   postgres_connection.c  one connection: opening, waiting, prepared statements, running one statement
+ *   postgres_route.c       which server a read goes to
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
  *   postgres_pages.c       statements that stay open (cursors)
@@ -99,6 +100,9 @@ struct jb__pg_server {
     int shared_max;                                  /* how many of them may be used */
     int pool_min;
     _Atomic int64_t connection_errors;
+    /* The keeper's: its own connection, when the server last had all that was written, and the position of the primary that it was last asked to reach. */
+    struct jb__pg_connection *looker;
+    int64_t fresh_us, target, target_us;
     _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable now */
 };
 
@@ -110,7 +114,8 @@ struct jb__pg {
     int replica_count;
     struct jb__gate cursors; /* how many connections may be kept by cursors */
     bool has_analytics;
-    int64_t age_max_us;
+    int64_t age_max_us, lag_max_us;
+    _Atomic unsigned turn; /* among replicas */
     int connect_timeout_s, shared_read_ms;
     _Atomic int64_t live_version; /* counts notifications */
     _Atomic int server_version;   /* 150018; of the primary */
@@ -123,6 +128,9 @@ static inline struct jb__pg *jb__pg_of(struct jb_db *db)
 {
     return db->driver_state;
 }
+
+/* postgres.c: after a commit on this connection. */
+void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope);
 
 /* ---- postgres_connection.c ------------------------------------------------------------------------------------------- */
 
@@ -164,6 +172,19 @@ void jb__pg_server_tidy(struct jb__pg_server *server, struct jb_scope *scope);
 /* postgres_keeper.c */
 bool jb__pg_keeper_start(struct jb__pg *pg, struct jb_scope *scope);
 void jb__pg_keeper_stop(struct jb__pg *pg);
+
+/* ---- postgres_route.c ------------------------------------------------------------------------------------------------------ */
+
+#define JB__PG_REPLICA_PATIENCE_US (JB_SECOND_US / 2) /* a replica that does not answer within this is left out */
+struct jb__pg_server *jb__pg_server_for(struct jb__pg *pg, struct jb_scope *scope, const struct jb__statement *statement);
+/* On the keeper's thread. */
+void jb__pg_replicas_look(struct jb__pg *pg);
+void jb__pg_replicas_leave(struct jb__pg *pg);
+/* false once a replica has been found away: whoever waits for it gives up and asks the primary. */
+static inline bool jb__pg_is_there(const struct jb__pg_server *server)
+{
+    return server == &server->pg->primary || atomic_load(&server->replayed) != 0;
+}
 
 /* ---- postgres_shared.c -------------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #define STATEMENTS_MAX ((size_t)400)
 #define ABORTS_MAX 2 /* then alone */
 #define FLUSH_US (5 * JB_SECOND_US)
+#define SLICE_US 200000
 #define FULL_US 1000
 #define RETRY_US JB_SECOND_US /* after it could not be opened */
 
@@ -238,6 +239,17 @@ static void flush_turn(struct jb__pg_shared *shared)
     shared->flushing = false;
 }
 
+/* For a replica in slices: nobody waits for one that has gone away until his own end. false with a failure: the scope ended; without: the replica is away. */
+static bool park(const struct jb__pg_server *server, struct jb_scope *scope)
+{
+    if (server == &server->pg->primary)
+        return jb_park(scope, JB_NEVER);
+    while (!jb_park(NULL, JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + SLICE_US)))
+        if (!jb_continue(scope) || !jb__pg_is_there(server))
+            return false;
+    return true;
+}
+
 /* Waits for the answer to what was just put into the buffer. false with a failure: the scope ended; without: the connection was lost. */
 static bool ask(struct jb__pg_shared *shared, struct jb_scope *scope, int sent, bool alone, PGresult **ret_result)
 {
@@ -252,12 +264,12 @@ static bool ask(struct jb__pg_shared *shared, struct jb_scope *scope, int sent, 
     flush_turn(shared);
     while (!slot->done) {
         slot->parked = true;
-        bool woken = jb_park(scope, JB_NEVER);
+        bool woken = park(shared->server, scope);
         slot->parked = false;
-        if (!woken && !slot->done) {
-            slot->left = true;
-            return false;
-        }
+        if (woken || slot->done)
+            continue;
+        slot->left = true;
+        return false;
     }
     *ret_result = slot->result;
     free(slot);

@@ -20,6 +20,7 @@ struct query {
     struct jb_value *args;
     size_t arg_count, args_max;
     bool any; /* a condition stands already */
+    enum jb_reads reads;
 };
 
 static void query_init(struct query *query, struct jb_scope *scope, const struct jb_model *model)
@@ -231,6 +232,7 @@ static bool literal(struct query *query, const struct jb_sql *sql)
 
 static bool where(struct query *query, const struct jb_select *what)
 {
+    query->reads = what->fresh ? JB_READS_PRIMARY : what->reads;
     if (what->where.text) {
         and_next(query);
         put(query, "(");
@@ -323,7 +325,7 @@ static bool select_text(struct query *query, const struct jb_select *what, int64
 
 static struct jb__statement statement_of(const struct query *query, struct jb__sink *sink, int64_t row_limit)
 {
-    return (struct jb__statement){ .sql = jb_buf_str(&query->sql), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
+    return (struct jb__statement){ .sql = jb_buf_str(&query->sql), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .reads = query->reads, .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
 }
 
 bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__statement *ret_statement)

@@ -12,6 +12,14 @@
 #include "base/record.h"
 #include "base/scope.h"
 
+/* Where reads go when there are replicas. Writes, and everything inside a transaction, go to the primary. */
+enum jb_reads {
+    JB_READS_DEFAULT,   /* as the next one in this order says: the query, the model, the app, the scope; in the end JB_READS_REPLICA */
+    JB_READS_PRIMARY,   /* must not be stale: accounts, jobs */
+    JB_READS_REPLICA,   /* a replica that is reachable, lags little and has replayed what this session has written; otherwise the primary */
+    JB_READS_ANALYTICS, /* the analytics server; otherwise as JB_READS_REPLICA */
+};
+
 struct jb_model {
     struct jb_record record; /* exactly one field is .primary: int64_t id */
     const char *app;         /* "cash" */
@@ -26,6 +34,7 @@ struct jb_model {
     const char *indexes; /* "date, category date": groups separated by commas, fields by blanks, - for descending */
     const char *uniques; /* groups of fields that are unique together */
     bool live;           /* in the live file */
+    enum jb_reads reads; /* PostgreSQL with replicas */
     bool hidden;         /* no admin, no API, no import (auth secrets, queue) */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
      * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
@@ -104,7 +113,8 @@ struct jb_select {
     struct jb_str order;                   /* "-date id"; unknown names fail INVALID; NULL: the model's order. The primary key is always last. */
     int64_t limit;                         /* 0: JB_ROWS_MAX, and more rows than that fail LIMIT */
     int64_t offset;
-    bool fresh; /* from the primary (stage 2) */
+    bool fresh;          /* from the primary */
+    enum jb_reads reads; /* where from, when it is not as for the model's other queries */
 };
 
 /* Rows of the model, in the scope; NULL on failure. */
@@ -193,6 +203,12 @@ void jb_after_commit(struct jb_scope *scope, void (*run)(struct jb_scope *scope,
 
 /* ---- the database -------------------------------------------------------------------------------------------------------------- */
 
+/* Reads of all models of an app. */
+struct jb_db_route {
+    const char *app;
+    enum jb_reads reads;
+};
+
 struct jb_db;
 struct jb_db_options {
     struct jb_str url;                    /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db. Or postgresql://user:password@host:port/database */
@@ -202,18 +218,27 @@ struct jb_db_options {
     int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
     double slow_query_s;                  /* 0: 1.0; slower statements are counted */
     /* PostgreSQL; per process */
-    int pool_min, pool_max;      /* connections to one server: kept, at most; 0: 5 and 20 */
-    int connection_age_max_s;    /* older ones are not used again; 0: 600 */
-    int connect_timeout_s;       /* 0: 10 */
-    int shared_read_ms;          /* longest read on a shared connection; 0: 100 */
-    struct jb_str replica_urls;  /* separated by commas; NULL: none */
-    struct jb_str analytics_url; /* NULL: none */
+    int pool_min, pool_max;           /* connections to one server: kept, at most; 0: 5 and 20 */
+    int connection_age_max_s;         /* older ones are not used again; 0: 600 */
+    int connect_timeout_s;            /* 0: 10 */
+    int shared_read_ms;               /* longest read on a shared connection; 0: 100 */
+    struct jb_str replica_urls;       /* separated by commas; NULL: none */
+    struct jb_str analytics_url;      /* NULL: none */
+    int replica_lag_ms;               /* a replica further behind is left out; 0: 5000 */
+    const struct jb_db_route *routes; /* ends with a NULL app; NULL: none */
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);
 void jb_db_close(struct jb_db *db);
 /* Ties the database to the scope and its children. */
 void jb_db_use(struct jb_scope *scope, struct jb_db *db);
+/* For reads of this scope and its children that neither query, model nor app routes. */
+void jb_db_reads(struct jb_scope *scope, enum jb_reads reads);
+/* Read your own writes: reads of this scope and its children use a replica only once it has replayed what they committed, and `after`, a position that an earlier scope of the same session had reached (0: none). Without it the whole
+ * process counts as one session. */
+void jb_db_session(struct jb_scope *scope, uint64_t after);
+/* What must have been replayed before this session may read from a replica; 0: nothing. */
+uint64_t jb_db_session_position(struct jb_scope *scope);
 struct jb_db *jb_db_of(struct jb_scope *scope); /* asserts that there is one */
 const struct jb_model *const *jb_db_models(struct jb_scope *scope);
 /* SELECT 1 on both files. */

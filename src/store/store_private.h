@@ -23,12 +23,15 @@ struct jb_db {
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
     _Atomic int64_t slow_queries;
+    const struct jb_db_route *routes; /* may be NULL */
 };
 
 struct jb__use {
     struct jb_db *db;
     struct jb_tx *tx[2];    /* main, live: the innermost one */
     struct jb_scope *scope; /* in whose slot it stands */
+    enum jb_reads reads;    /* of this scope; JB_READS_DEFAULT: nothing said */
+    _Atomic uint64_t *seen; /* position that the session's reads must have reached */
     struct jb__use *outer;  /* what stood there before this transaction; NULL: nothing, the parents answer */
 };
 
@@ -83,6 +86,10 @@ struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live);
 /* A failed statement has ended its transaction: nothing but a rollback goes on, to where this transaction began. tx NULL: always fine. */
 bool jb__tx_sound(struct jb_tx *tx, struct jb_scope *scope);
 void jb__tx_note(struct jb_tx *tx, bool ok); /* a statement of it went well, or not */
+/* Where the statement's rows may come from. */
+enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *statement);
+/* A commit has reached this position. */
+void jb__session_note(struct jb_scope *scope, uint64_t position);
 /* Sends the statement down and counts it. */
 bool jb__run(struct jb_scope *scope, struct jb__statement *statement);
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch);
