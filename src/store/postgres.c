@@ -73,10 +73,6 @@ static const struct jb_record position_record = JB_RECORD(position, JB_FIELD(pos
 void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope)
 {
     const struct jb__pg *pg = connection->server->pg;
-    struct number {
-        int64_t number;
-    } * row;
-    static const struct jb_record record = JB_RECORD(number, JB_FIELD(number, number));
     struct jb__sink sink;
     struct jb__statement statement = { .sql = JB_STR("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"), .in_order = true, .row_limit = 1, .sink = &sink };
 
