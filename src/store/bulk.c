@@ -211,17 +211,19 @@ static bool put_conflict(struct jb_scope *scope, struct jb_buf *sql, const struc
         jb__put_name(sql, word);
         first = false;
     }
-    jb_buf_put_z(sql, how->on_conflict == JB_CONFLICT_IGNORE ? ") do nothing" : ") do update set ");
+    jb_buf_put_z(sql, ") do ");
     first = true;
     for (const struct jb_field *field = model->record.fields; how->on_conflict == JB_CONFLICT_UPDATE && field->type != JB_END; field++) {
         if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(how->match_on, field->name))
             continue;
-        jb_buf_put_z(sql, first ? "" : ", ");
+        jb_buf_put_z(sql, first ? "update set " : ", ");
         jb__put_name(sql, jb_str_of(field->name));
         jb_buf_put_z(sql, " = excluded.");
         jb__put_name(sql, jb_str_of(field->name));
         first = false;
     }
+    if (first) /* also when a row is nothing but its match */
+        jb_buf_put_z(sql, "nothing");
     return true;
 }
 
