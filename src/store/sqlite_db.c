@@ -42,11 +42,12 @@ static void close_writer(void *arg)
     jb__connection_close(file->writer);
 }
 
+/* A fiber that was abandoned (run.h) never gives back its connection or its turn to write: both are given up here. SQLite rolls a transaction back that is open in what is closed. */
 static void file_done(struct jb__file *file)
 {
-    while (file->idle) {
-        struct jb__connection *connection = file->idle;
-        file->idle = connection->next;
+    while (file->opened) {
+        struct jb__connection *connection = file->opened;
+        file->opened = connection->next_opened;
         jb__connection_close(connection);
     }
     jb__connection_close(file->version);

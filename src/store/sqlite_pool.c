@@ -14,6 +14,19 @@
 
 /* ---- connections ------------------------------------------------------------------------------------------------------------ */
 
+static struct jb__connection *reader_open(struct jb__file *file, struct jb_scope *scope)
+{
+    struct jb__connection *connection = jb__connection_open(file, scope, false);
+
+    if (!connection)
+        return NULL;
+    pthread_mutex_lock(&file->mutex);
+    connection->next_opened = file->opened;
+    file->opened = connection;
+    pthread_mutex_unlock(&file->mutex);
+    return connection;
+}
+
 struct jb__connection *jb__reader_take(struct jb__file *file, struct jb_scope *scope)
 {
     if (!jb__gate_take(&file->readers, scope))
@@ -24,7 +37,7 @@ struct jb__connection *jb__reader_take(struct jb__file *file, struct jb_scope *s
         file->idle = connection->next;
     pthread_mutex_unlock(&file->mutex);
     if (!connection)
-        connection = jb__connection_open(file, scope, false);
+        connection = reader_open(file, scope);
     if (!connection) {
         jb__gate_leave(&file->readers);
         return NULL;

@@ -32,7 +32,8 @@ struct jb__touched {
 struct jb__connection {
     sqlite3 *handle;
     struct jb__file *file;
-    struct jb__connection *next; /* idle ones */
+    struct jb__connection *next;        /* idle ones */
+    struct jb__connection *next_opened; /* all readers of the file */
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
@@ -47,8 +48,8 @@ struct jb__file {
     struct jb__sqlite *sqlite;
     struct jb__gate readers; /* permits for read connections */
     struct jb__gate cursors; /* … that are kept */
-    pthread_mutex_t mutex;   /* of idle */
-    struct jb__connection *idle;
+    pthread_mutex_t mutex;   /* of the two lists */
+    struct jb__connection *idle, *opened;
     struct jb__gate writers; /* the turn inside this process */
     struct jb_thread *thread;
     struct jb__connection *writer;  /* used on `thread` only */

@@ -203,6 +203,7 @@ struct jb_db_options {
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);
+/* After the loops that used it; what fibers that were abandoned there have left open is rolled back. NULL is fine. */
 void jb_db_close(struct jb_db *db);
 /* Ties the database to the scope and its children. */
 void jb_db_use(struct jb_scope *scope, struct jb_db *db);

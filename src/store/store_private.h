@@ -59,7 +59,7 @@ struct jb__gate {
     int free, permits;
 };
 void jb__gate_init(struct jb__gate *gate, int permits);
-void jb__gate_done(struct jb__gate *gate);
+void jb__gate_done(struct jb__gate *gate); /* also with permits out and waiters in: those of abandoned fibers */
 /* Waits on a fiber or a plain thread; false (TIMEOUT, CANCELLED) when the scope ends first. */
 bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope);
 void jb__gate_leave(struct jb__gate *gate);

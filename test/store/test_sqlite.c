@@ -201,3 +201,60 @@ JB_FIBER_TEST("work is counted: queries, time and rows, up to the parent")
     CHECK_INT(jb_counters(scope)->rows - before.rows, 30);
     CHECK_INT(jb_counters(scope)->queries - before.queries, 1);
 }
+
+/* ---- abandoned fibers -------------------------------------------------------------------------------------------------------------- */
+
+static void insert(struct jb_scope *scope, const char *ref)
+{
+    struct sample_entry entry = sample_entry_of(ref, 1);
+    CHECK_OK(jb_insert(scope, &sample_entry, &entry));
+}
+
+struct left {
+    struct jb_db *db;
+    struct jb_scope *scope;
+    bool begun;
+};
+
+/* With a transaction on each file and a cursor; waits as the store itself does, for something that never comes. */
+static void stay_inside(void *arg)
+{
+    struct left *left = arg;
+    struct jb_scope *scope = left->scope;
+    const void *row;
+    jb_db_use(scope, left->db);
+    struct jb_cursor *cursor = jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 });
+    CHECK_OK(cursor && jb_cursor_next(cursor, scope, &row));
+    CHECK_OK(jb_begin(scope) != NULL);
+    insert(scope, "given up");
+    CHECK_OK(jb_begin_live(scope) != NULL);
+    left->begun = true;
+    jb_fiber_allow_wait(true);
+    jb_park(NULL, JB_NEVER);
+}
+
+static void leave_inside(void *arg)
+{
+    struct left *left = arg;
+    jb_fiber_start("inside", stay_inside, left);
+    while (!left->begun)
+        jb_yield();
+}
+
+JB_TEST("closing gives up the transactions and cursors of fibers that were abandoned")
+{
+    const char *folder = test_folder(scope);
+    static struct left left;
+    size_t done;
+    struct jb_db *db = jb_db_open(scope, &(struct jb_db_options){ .url = jb_format(scope, "sqlite:///%s/test.db", folder), .models = sample_models });
+    CHECK_OK(db != NULL);
+    jb_db_use(scope, db);
+    CHECK_OK(jb_migrate(scope, &done));
+    insert(scope, "kept");
+    left = (struct left){ .db = db, .scope = jb_scope_new("inside") };
+    jb_loop_run(leave_inside, &left);
+    jb_db_close(db);
+    test_database_open(scope, sample_models, folder, (struct jb_db_options){ 0 });
+    CHECK_INT(jb_count(scope, &sample_entry, .offset = 0), 1);
+    insert(scope, "after");
+}
