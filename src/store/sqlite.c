@@ -37,7 +37,7 @@ static int on_progress(void *arg)
 
     if (!may_go_on(connection))
         return 1;
-    if (connection->yields) {
+    if (jb_on_fiber()) {
         jb__wait_allow(true);
         jb_yield();
         jb__wait_allow(false);
@@ -45,14 +45,14 @@ static int on_progress(void *arg)
     return 0;
 }
 
-/* Another process holds the lock: look again after 0.2 to 2 ms, until the scope ends. */
+/* Another process holds the lock: look again after 0.2 to 2 ms, until the scope ends. On a loop thread this may be any use of a connection, its opening and a prepare among them. */
 static int on_busy(void *arg, int count)
 {
     struct jb__connection *connection = arg;
 
     if (!may_go_on(connection))
         return 0;
-    if (connection->yields) {
+    if (jb_on_fiber()) {
         jb__wait_allow(true);
         bool ok = jb_sleep(connection->scope, BUSY_LOOK_US);
         jb__wait_allow(false);

@@ -32,6 +32,7 @@ static void file_init(struct jb__sqlite *sqlite, bool live)
     jb__gate_init(&file->readers, JB__READERS_MAX);
     jb__gate_init(&file->cursors, JB__CURSORS_MAX);
     jb__gate_init(&file->writers, 1);
+    jb__gate_init(&file->versions, 1);
     JB_CHECK(pthread_mutex_init(&file->mutex, NULL) == 0);
     file->thread = jb_thread_new(live ? "writer-live" : "writer");
 }
@@ -56,6 +57,7 @@ static void file_done(struct jb__file *file)
     jb__gate_done(&file->readers);
     jb__gate_done(&file->cursors);
     jb__gate_done(&file->writers);
+    jb__gate_done(&file->versions);
     pthread_mutex_destroy(&file->mutex);
     free(file->path);
 }

@@ -117,9 +117,7 @@ static bool read_on(struct jb__connection *connection, struct jb_scope *scope, s
     bool here = !prepared->heavy && what->row_limit > 0 && what->row_limit <= INLINE_ROWS_MAX && !sqlite->db->reads_on_threads;
 
     if (here) {
-        connection->yields = jb_on_fiber();
         read_now(&reading);
-        connection->yields = false;
         return reading.ok;
     }
     return jb__reader_thread_call(sqlite, scope, read_now, &reading) && reading.ok;
@@ -292,9 +290,12 @@ bool jb__sqlite_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *
     struct jb__file *file = &jb__sqlite_of(db)->files[true];
     int64_t version = 0;
 
-    pthread_mutex_lock(&file->mutex);
+    if (!jb__gate_take(&file->versions, scope))
+        return false;
     if (!file->version)
         file->version = jb__connection_open(file, scope, false);
+    if (file->version)
+        file->version->scope = scope;
     struct jb__prepared *prepared = file->version ? jb__prepare(file->version, scope, JB_STR("pragma data_version")) : NULL;
     if (prepared) {
         int code = sqlite3_step(prepared->statement);
@@ -304,7 +305,9 @@ bool jb__sqlite_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *
             jb__sqlite_fail(scope, file->version->handle, code, "data_version");
         jb__release(file->version, prepared);
     }
-    pthread_mutex_unlock(&file->mutex);
+    if (file->version)
+        file->version->scope = NULL;
+    jb__gate_leave(&file->versions);
     if (version == 0)
         return false;
     *ret_version = version;

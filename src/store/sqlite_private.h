@@ -39,7 +39,6 @@ struct jb__connection {
     size_t statement_count;
     struct jb_scope *scope;     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
     struct jb__touched touched; /* the main file's writer */
-    bool yields;                /* on the loop thread: the progress handler lets other fibers run */
 };
 
 struct jb__file {
@@ -55,7 +54,8 @@ struct jb__file {
     struct jb__connection *writer;  /* used on `thread` only */
     _Atomic int tx_serial;          /* counts ended transactions: a cursor of an ended one has nothing left to release */
     _Atomic int wal_pages;          /* after the last commit */
-    struct jb__connection *version; /* for PRAGMA data_version, under the mutex */
+    struct jb__gate versions;       /* the turn to use … */
+    struct jb__connection *version; /* … for PRAGMA data_version */
 };
 
 struct jb__sqlite {

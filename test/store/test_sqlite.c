@@ -111,6 +111,74 @@ JB_TEST("all reads go to threads when that is asked for")
     CHECK_STR(row.external_ref, JB_STR("E-000007"));
 }
 
+/* ---- the loop's other fibers -------------------------------------------------------------------------------------------------------- */
+
+struct locked {
+    struct jb_db *db;
+    sqlite3 *other;
+    bool let_go, asked;
+    int64_t version;
+};
+
+static void let_go(void *arg)
+{
+    struct locked *locked = arg;
+    locked->let_go = sqlite3_exec(locked->other, "commit", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* Another file in its place, whose lock somebody else holds: what a connection meets that is opened while another process recovers. */
+static void lock_away(struct jb_scope *scope, struct jb__file *file, struct locked *locked)
+{
+    CHECK(rename(file->path, jb_format(scope, "%s.before", file->path).data) == 0);
+    CHECK_INT(sqlite3_open(file->path, &locked->other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(locked->other, "create table found (n); insert into found values (7); begin exclusive", NULL, NULL, NULL), SQLITE_OK);
+    jb_fiber_start("let go", let_go, locked);
+}
+
+JB_FIBER_TEST("a connection that waits for a lock while it is opened lets other fibers run")
+{
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    struct locked locked = { 0 };
+    int64_t number = 0;
+    lock_away(scope, &jb__sqlite_of(db)->files[0], &locked);
+    struct jb_scope *reading = jb_scope_child(scope, "reading");
+    jb_deadline_set(reading, jb_monotonic_us() + 5 * JB_SECOND_US);
+    bool ok = jb_query_int(reading, JB_SQL("select n from found limit 1"), &number);
+    sqlite3_close(locked.other);
+    CHECK(locked.let_go);
+    CHECK(ok);
+    CHECK_INT(number, 7);
+    jb_scope_end(reading);
+}
+
+static void ask_beside(void *arg)
+{
+    struct locked *locked = arg;
+    struct jb_scope *scope = jb_scope_new("beside");
+    jb_db_use(scope, locked->db);
+    locked->asked = jb_live_version(scope, &locked->version);
+    jb_scope_end(scope);
+}
+
+JB_FIBER_TEST("asking for the live file's version waits likewise, and several fibers may ask at once")
+{
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    struct locked locked = { .db = db };
+    int64_t version = 0;
+    jb_fiber_start("beside", ask_beside, &locked);
+    lock_away(scope, &jb__sqlite_of(db)->files[1], &locked);
+    struct jb_scope *asking = jb_scope_child(scope, "asking");
+    jb_deadline_set(asking, jb_monotonic_us() + 5 * JB_SECOND_US);
+    bool ok = jb_live_version(asking, &version);
+    CHECK(locked.let_go);
+    CHECK(ok);
+    while (!locked.asked)
+        CHECK_OK(jb_sleep(asking, 1000));
+    CHECK_INT(locked.version, version);
+    sqlite3_close(locked.other);
+    jb_scope_end(asking);
+}
+
 /* ---- a broken world ---------------------------------------------------------------------------------------------------------------- */
 
 static bool opens(struct jb_scope *scope, const char *url)
