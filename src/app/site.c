@@ -3,6 +3,7 @@
 #include "app/site.h"
 #include "api/api.h"
 #include "base/json.h"
+#include "base/log.h"
 #include <string.h>
 
 /* ---- gathering ------------------------------------------------------------------------------------------------------------ */
@@ -56,6 +57,12 @@ static void close_services(void *arg)
     jb_db_close(runtime->db);
 }
 
+static void log_stall(struct jb_str sql, int64_t us, void *arg)
+{
+    (void)arg;
+    jb_log(JB_LOG_WARNING, "store", "a read held its loop for %.1f ms: %.*s", (double)us / 1000, JB_FMT(sql));
+}
+
 static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
@@ -65,6 +72,7 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
                                         .models = runtime->models,
                                         .reads_on_threads = jb_str_is(config->db_reads, "threads"),
                                         .slow_query_s = (double)config->db_slow_ms / 1000,
+                                        .stalled = log_stall,
                                     });
     if (!runtime->db)
         return false;

@@ -110,6 +110,15 @@ static void read_now(void *arg)
     reading->ok = jb__execute_prepared(reading->connection, reading->scope, reading->prepared, reading->what);
 }
 
+static void tell_of_stall(struct jb__connection *connection, const struct jb__statement *what)
+{
+    const struct jb_db *db = connection->file->sqlite->db;
+    int64_t held_us;
+
+    if (db->stalled && jb_on_fiber() && (held_us = jb__hold_longest_us(connection)) >= db->stall_us)
+        db->stalled(what->sql, held_us, db->stalled_arg);
+}
+
 static bool read_on(struct jb__connection *connection, struct jb_scope *scope, struct jb__statement *what, struct jb__prepared *prepared)
 {
     struct reading reading = { connection, scope, prepared, what, false };
@@ -118,6 +127,7 @@ static bool read_on(struct jb__connection *connection, struct jb_scope *scope, s
 
     if (here) {
         read_now(&reading);
+        tell_of_stall(connection, what);
         return reading.ok;
     }
     return jb__reader_thread_call(sqlite, scope, read_now, &reading) && reading.ok;
@@ -145,6 +155,7 @@ static bool read_one(struct jb__file *file, struct jb_scope *scope, struct jb__s
     struct jb__connection *connection = jb__reader_take(file, scope);
     if (!connection)
         return false;
+    jb__hold_start(connection);
     struct jb__prepared *prepared = jb__prepare(connection, scope, what->sql);
     bool ok = prepared != NULL;
     if (prepared) {

@@ -39,6 +39,8 @@ struct jb__connection {
     size_t statement_count;
     struct jb_scope *scope;     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
     struct jb__touched touched; /* the main file's writer */
+    int64_t held_since_us;      /* on a loop thread: since when no other fiber could run … */
+    int64_t held_us;            /* … and the longest of these times, since jb__hold_start */
 };
 
 struct jb__file {
@@ -94,6 +96,9 @@ struct jb__columns {
 };
 bool jb__columns_find(struct jb_scope *scope, sqlite3_stmt *statement, const struct jb__statement *what, struct jb__columns *ret_columns);
 bool jb__row_read(struct jb_scope *scope, sqlite3_stmt *statement, const struct jb__columns *columns, struct jb__sink *sink);
+/* How long a statement holds the loop's thread: its waits and yields begin a new time. */
+void jb__hold_start(struct jb__connection *connection);
+int64_t jb__hold_longest_us(struct jb__connection *connection);
 /* Prepares, binds, steps to the end and resets. */
 bool jb__execute(struct jb__connection *connection, struct jb_scope *scope, struct jb__statement *what);
 bool jb__execute_prepared(struct jb__connection *connection, struct jb_scope *scope, struct jb__prepared *prepared, struct jb__statement *what);

@@ -200,6 +200,10 @@ struct jb_db_options {
     bool reads_on_threads;                /* DB_READS=threads */
     int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
     double slow_query_s;                  /* 0: 1.0; slower statements are counted */
+    /* Told, on the fiber that read, when a read has held its loop's thread for stall_s (0: 0.01) in one go; `sql` is without the parameters' values. NULL: nobody. */
+    void (*stalled)(struct jb_str sql, int64_t us, void *arg);
+    void *stalled_arg;
+    double stall_s;
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);

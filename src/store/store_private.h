@@ -23,6 +23,9 @@ struct jb_db {
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
     _Atomic int64_t slow_queries;
+    void (*stalled)(struct jb_str sql, int64_t us, void *arg); /* NULL: nobody */
+    void *stalled_arg;
+    int64_t stall_us;
 };
 
 struct jb__use {

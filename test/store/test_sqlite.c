@@ -179,6 +179,74 @@ JB_FIBER_TEST("asking for the live file's version waits likewise, and several fi
     jb_scope_end(asking);
 }
 
+static void note_stall(struct jb_str sql, int64_t us, void *arg)
+{
+    char *noted = arg;
+    CHECK(us >= 0);
+    snprintf(noted + strlen(noted), 1000 - strlen(noted), "%.*s;", JB_FMT(sql));
+}
+
+static void read_here_and_there(struct jb_scope *scope, double stall_s, char *noted)
+{
+    struct jb_db_options options = { .stalled = note_stall, .stalled_arg = noted, .stall_s = stall_s };
+    int64_t number;
+    test_database_open(scope, sample_models, test_folder(scope), options);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select ? limit 1", 4711), &number));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from sqlite_schema"), &number)); /* on a reader thread */
+    CHECK_OK(jb_exec(scope, JB_SQL("create table written (n)"), NULL));                   /* on the writer's */
+}
+
+JB_FIBER_TEST("a read that holds the loop too long is told of, without its values")
+{
+    char noted[1000] = "";
+    read_here_and_there(scope, 1e-9, noted);
+    CHECK_TEXT(jb_str_of(noted), "select ? limit 1;");
+}
+
+JB_FIBER_TEST("a read that does not hold the loop too long is nothing to tell")
+{
+    char noted[1000] = "";
+    read_here_and_there(scope, 1e6, noted);
+    CHECK_TEXT(jb_str_of(noted), "");
+}
+
+static void hold_for_ms(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    jb_clock_advance_us(sqlite3_value_int64(values[0]) * 1000);
+    sqlite3_result_int(context, 1);
+}
+
+static void take_a_second(void *arg)
+{
+    bool *read = arg;
+    do {
+        jb_clock_advance_us(JB_SECOND_US);
+        jb_yield();
+    } while (!*read);
+}
+
+JB_FIBER_TEST("a hold is 10 ms in one go, and other fibers' time is none")
+{
+    char noted[1000] = "";
+    int64_t number;
+    static bool read;
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ .stalled = note_stall, .stalled_arg = noted });
+    struct jb__connection *connection = jb__reader_take(&jb__sqlite_of(db)->files[0], scope);
+    CHECK_INT(sqlite3_create_function(connection->handle, "hold", 1, SQLITE_UTF8, NULL, hold_for_ms, NULL, NULL), SQLITE_OK);
+    jb__reader_give(connection);
+    jb_clock_hold(jb_now());
+    CHECK_OK(jb_query_int(scope, JB_SQL("select hold(9) limit 1"), &number));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select hold(10) limit 1"), &number));
+    jb_fiber_start("beside", take_a_second, &read);
+    int64_t before_us = jb_monotonic_us();
+    CHECK_OK(jb_query_int(scope, JB_SQL("with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000) select i from n where i = 10000 limit 1"), &number));
+    CHECK(jb_monotonic_us() - before_us >= JB_SECOND_US);
+    read = true;
+    jb_clock_release();
+    CHECK_TEXT(jb_str_of(noted), "select hold(10) limit 1;");
+}
+
 /* ---- a broken world ---------------------------------------------------------------------------------------------------------------- */
 
 static bool opens(struct jb_scope *scope, const char *url)
