@@ -268,6 +268,7 @@ bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
         .trusted_proxies = config->trusted_proxies,
         .cdn_domain = config->cdn_domain,
         .debug = config->debug,
+        .cookie_secure = config->cookie_secure,
         .language = jb_str_is(config->language, "en") ? JB_EN : JB_KO,
         .zone = runtime->zone,
         .form_bytes_max = config->data_upload_bytes_max,

@@ -212,6 +212,7 @@ struct jb_web_options {
     struct jb_str trusted_proxies; /* CIDRs */
     struct jb_str cdn_domain;
     bool debug;
+    bool cookie_secure; /* the session cookie over https alone; false: over https it is, over http not */
     enum jb_language language;
     const struct jb_zone *zone;
     int64_t form_bytes_max;   /* DATA_UPLOAD_MAX_MEMORY_SIZE */

@@ -65,7 +65,7 @@ class Site:
     def serve(self, command="serve", *words, **environment):
         """The address of a started server, "http://127.0.0.1:43211"."""
         process = self.start(command, "--listen", "127.0.0.1:0", "--threads", "1", *words, **environment)
-        return self.wait_log(process, r"listening on (http://\S+)").group(1)
+        return self.wait_log(process, r"listening on (http://[^\s\"]+)").group(1)
 
     def stop(self, process, status=0):
         process.send_signal(signal.SIGTERM)

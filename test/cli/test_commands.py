@@ -274,9 +274,54 @@ def test_a_second_server_at_the_same_address_does_not_start(site):
     site.stop(site.processes[0])
 
 
-def test_production_does_not_start_without_a_key(site):
-    _, err = site.run("serve", status=3, JANGBU_ENV="production")
-    assert "SECRET_KEY" in err
+PRODUCTION = {"JANGBU_ENV": "production", "SECRET_KEY": "0123456789abcdef0123456789abcdef", "ALLOWED_HOSTS": "books.example.com,*.office.example"}
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("command", ["serve", "up", "check"])
+def test_production_does_not_start_without_a_key_or_a_host(site, command, missing):
+    _, err = site.run(command, status=3, **{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert err.count("\n") == 1 and missing in err
+
+
+def test_an_unknown_environment_does_not_start(site):
+    _, err = site.run("check", status=3, DJANGO_SETTINGS_MODULE="config.settings.prodution")
+    assert err.count("\n") == 1 and "production" in err
+
+
+def test_production_answers_to_its_own_names_alone(site):
+    address = site.serve(**PRODUCTION)
+    for host, status in (("books.example.com", 200), ("a.office.example", 200), ("evil.example", 400), ("127.0.0.1", 400), ("office.example", 400)):
+        assert requests.get(address + "/healthz", headers={"Host": host}, timeout=30).status_code == status, host
+
+
+def break_sessions(site):
+    """A live file without its table of sessions: whoever comes with a session gets a 500."""
+    import sqlite3
+    with sqlite3.connect(site.path("jangbu-live.db")) as book:
+        book.execute("drop table auth_session")
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_a_500_says_why_in_development_alone(site, environment):
+    address = site.serve(**{**PRODUCTION, "JANGBU_ENV": environment})
+    break_sessions(site)
+    answer = requests.get(address + "/admin/", headers={"Host": "books.example.com", "Cookie": "sessionid=" + "a" * 43}, timeout=30)
+    assert answer.status_code == 500
+    assert ("auth_session" in answer.text, ".c:" in answer.text) == ((True, True) if environment == "development" else (False, False)), answer.text
+    site.wait_log(site.processes[0], "auth_session")
+
+
+def test_production_logs_json_and_sends_cookies_over_https_alone(site):
+    import json
+    address = site.serve(**PRODUCTION)
+    cookie = requests.get(address + "/admin/login/", headers={"Host": "books.example.com"}, timeout=30).headers["Set-Cookie"]
+    assert "; Secure" in cookie and "; HttpOnly" in cookie
+    refused = requests.post(address + "/admin/login/", headers={"Host": "books.example.com"}, data={"username": "kim", "password": "x"}, timeout=30)
+    assert refused.status_code == 403 and "https" in refused.text
+    site.stop(site.processes[0])
+    with open(site.processes[0].log, encoding="utf-8") as file:
+        assert all(json.loads(text) for text in file)
 
 
 def test_a_redis_address_stops_the_start_with_one_sentence(site):
