@@ -248,6 +248,22 @@ def test_a_server_says_that_it_is_alive_and_ready_and_stops_when_asked(site):
     site.stop(site.processes[0])
 
 
+def test_why_a_server_is_not_ready_is_for_the_log_once_and_not_for_strangers(site):
+    import sqlite3
+    address = site.serve()
+    changes = [("alter table cashbook rename to gone", 503), ("alter table gone rename to cashbook", 200), ("alter table cashbook rename to gone", 503)]
+    for change, status in changes:
+        with sqlite3.connect(site.path("jangbu.db")) as book:
+            book.execute(change)
+        for language in ("ko", "en", "ko"):
+            answer = requests.get(address + "/readyz", headers={"Accept-Language": language}, timeout=30)
+            assert (answer.status_code, answer.json()) == (status, {"status": "ok" if status == 200 else "unavailable"})
+    site.stop(site.processes[0])
+    with open(site.processes[0].log, encoding="utf-8") as file:
+        said = [text for text in file if "ready" in text]
+    assert ["cashbook" in text for text in said] == [True, False, True], said
+
+
 def test_up_restarts_what_dies(site):
     import os
     import signal
