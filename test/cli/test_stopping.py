@@ -7,6 +7,7 @@ import time
 
 import openpyxl
 import pytest
+import requests
 
 from test_commands import HEAD, line
 
@@ -161,3 +162,14 @@ def test_sweeping_leaves_the_file_that_a_job_may_be_writing(site):
     site.start("worker", "-Q", "nothing")
     wait_until(lambda: not os.path.exists(site.path(orphan)))
     assert os.path.exists(site.path(being_written))
+
+
+def test_a_server_stops_while_a_small_upload_still_tells_its_last_progress(site):
+    site.run("user", "add", "kim", "--superuser", "--password-stdin", stdin=b"correct horse\n")
+    token, _ = site.run("user", "token", "kim")
+    address = site.serve(JANGBU_FAULTS="store/bulk/flush=sleep:500")
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data="\n".join([HEAD, line(1)]).encode(), headers={"Authorization": "Bearer " + token.strip()}, timeout=30)
+    assert answer.status_code in (200, 202), answer.text
+    site.stop(site.processes[0])
+    site.run("worker", "--drain")
+    assert site.json("jobs", "show", "1")["status"] == "done"
