@@ -142,12 +142,49 @@ JB_TEST("what is set wins over the environment's defaults, wherever either of th
 
 JB_TEST("a Redis address stops the start with one sentence that names the setting")
 {
+    static const struct {
+        const char *name, *works;
+    } settings[] = { { "CELERY_BROKER_URL", "database" }, { "CELERY_RESULT_BACKEND", "database" }, { "BROKER_URL", "database" }, { "RESULT_URL", "database" }, { "CACHE_URL", "memory" } };
     struct jb_config config;
 
     jb_language_set(scope, JB_EN);
-    CHECK(!read(scope, "CELERY_BROKER_URL=redis://localhost:6379/0\n", NULL, NULL, &config));
-    CHECK_INT(jb_error(scope), JB_INVALID);
-    CHECK_TEXT(jb_failure_text(scope), "setting CELERY_BROKER_URL: this version cannot use a redis:// address yet. Remove the line or set it to database://.");
+    for (size_t i = 0; i < JB_COUNT(settings); i++) {
+        CHECK(!read(scope, jb_format(scope, "%s=redis://localhost:6379/0\n", settings[i].name).data, NULL, NULL, &config));
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        CHECK_TEXT(jb_failure_text(scope), jb_format(scope, "setting %s: this version cannot use a redis:// address yet. Remove the line or set it to %s://.", settings[i].name, settings[i].works).data);
+        jb_failure_clear(scope);
+    }
+}
+
+JB_TEST("the .env of a Django and Celery deployment is read to its last name")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope,
+        "CELERY_BROKER_URL=database://\nCELERY_RESULT_BACKEND=database://\n"
+        "EMAIL_HOST=smtp.example.com\nEMAIL_HOST_USER=books\nEMAIL_HOST_PASSWORD=app password\nDEFAULT_FROM_EMAIL=장부 <books@example.com>\n",
+        NULL, NULL, &config));
+    CHECK_TEXT(config.broker_url, "database://");
+    CHECK_TEXT(config.result_url, "database://");
+    CHECK_TEXT(config.email_host, "smtp.example.com");
+    CHECK_TEXT(config.email_user, "books");
+    CHECK_TEXT(config.email_password, "app password");
+    CHECK_TEXT(config.email_from, "장부 <books@example.com>");
+}
+
+/* jangbu.conf, because an unknown name is an error there. */
+JB_TEST("every name of a larger deployment's environment is known")
+{
+    static const char *const names[] = { "SECRET_KEY", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", "DB_PORT", "DB_READONLY_USER", "DB_READONLY_PASSWORD", "DB_READONLY_HOST",
+        "ANALYTICS_DB_PASSWORD", "REDIS_HOST", "REDIS_NODE1", "REDIS_NODE2", "REDIS_NODE3", "REDIS_SESSION", "REDIS_LONGTERM", "CDN_DOMAIN" };
+    struct jb_config config;
+
+    for (size_t i = 0; i < JB_COUNT(names); i++)
+        CHECK_OK(read(scope, NULL, jb_format(scope, "%s = value\n", names[i]).data, NULL, &config));
+    CHECK_OK(read(scope, NULL, "SECRET_KEY = 0123456789abcdef\nCDN_DOMAIN = cdn.example.com\nDJANGO_SETTINGS_MODULE = myproject.settings.production\n", NULL, &config));
+    CHECK_TEXT(config.secret_key, "0123456789abcdef");
+    CHECK_TEXT(config.cdn_domain, "cdn.example.com");
+    CHECK_INT(config.environment, JB_ENV_PRODUCTION);
 }
 
 JB_TEST("an unknown name in jangbu.conf names the file, the line and the nearest setting")
