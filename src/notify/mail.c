@@ -42,7 +42,7 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct jb_str name = JB_STR_NULL, from = address_of(mail->from, &name);
 
-    if (mail->host.size > 0 && from.size > 0 && !jb__mail_address_valid(from)) {
+    if (mail->host.size > 0 && from.size > 0 && !jb_mail_address_valid(from)) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "DEFAULT_FROM_EMAIL ‘%.*s’은(는) 메일 주소가 아닙니다.", "DEFAULT_FROM_EMAIL \"%.*s\" is no mail address."), JB_FMT(mail->from));
         return NULL;
     }
@@ -149,7 +149,7 @@ static bool addresses_read(struct jb_scope *scope, struct jb_str to, struct curl
     *line = JB_STR("");
     for (struct jb_str rest = to; rest.data;) {
         struct jb_str address = jb_str_trim(jb_str_cut(&rest, ','));
-        if (!jb__mail_address_valid(address))
+        if (!jb_mail_address_valid(address))
             return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’은(는) 메일 주소가 아닙니다. name@example.com처럼 적으세요.", "\"%.*s\" is no mail address. Write it like name@example.com."), JB_FMT(address));
         if (++count > ADDRESSES_MAX)
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "받는 사람이 %d명을 넘습니다.", "There are more than %d recipients."), ADDRESSES_MAX);

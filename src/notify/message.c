@@ -118,7 +118,7 @@ struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb__message 
     return message;
 }
 
-bool jb__mail_address_valid(struct jb_str address)
+bool jb_mail_address_valid(struct jb_str address)
 {
     size_t ats = 0, at = 0;
 

@@ -27,4 +27,7 @@ struct jb_mail {
 #define jb_mail_send(scope, ...) jb_mail_send_with((scope), &(struct jb_mail){ __VA_ARGS__ })
 bool jb_mail_send_with(struct jb_scope *scope, const struct jb_mail *mail);
 
+/* One address without a name: "a@example.com", ASCII, nothing that could end a header or an SMTP command. */
+bool jb_mail_address_valid(struct jb_str address);
+
 #endif

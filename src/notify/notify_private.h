@@ -18,7 +18,5 @@ struct jb__message {
     struct jb_str id; /* of the Message-ID, before the @ */
 };
 struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb__message *mail);
-/* One address without a name: "a@example.com", ASCII, nothing that could end a header or an SMTP command. */
-bool jb__mail_address_valid(struct jb_str address);
 
 #endif

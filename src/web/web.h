@@ -170,6 +170,7 @@ bool jb_password_hash(struct jb_scope *scope, struct jb_str password, struct jb_
 bool jb_password_verify(struct jb_scope *scope, struct jb_str password, struct jb_str hash); /* false also for unknown forms */
 bool jb_user_add(struct jb_scope *scope, struct jb_str username, struct jb_str password, bool staff, bool superuser, int64_t *ret_id);
 bool jb_user_password(struct jb_scope *scope, struct jb_str username, struct jb_str password);
+bool jb_user_email(struct jb_scope *scope, struct jb_str username, struct jb_str email);      /* where mails about their jobs go */
 bool jb_user_grant(struct jb_scope *scope, struct jb_str username, struct jb_str permission); /* INVALID for a name that nobody declared, with the nearest */
 /* A new Bearer token, shown once; only its hash is stored. */
 bool jb_user_token(struct jb_scope *scope, struct jb_str username, struct jb_str *ret_token);

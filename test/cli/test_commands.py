@@ -241,6 +241,11 @@ def test_users_passwords_and_tokens(site):
     site.run("user", "grant", "kim", "cash.view_cashbook")
     _, err = site.run("user", "grant", "kim", "cash.veiw_cashbook", status=3)
     assert "cash.view_cashbook" in err
+    site.run("user", "email", "kim", "kim@example.com")
+    site.run("user", "email", "lee", "lee@example.com", status=5)
+    for wrong in (["kim"], ["kim", "kim"], ["kim", "Kim <kim@example.com>"]):
+        _, err = site.run("user", "email", *wrong, status=3)
+        assert "name@example.com" in err
     out, _ = site.run("user", "list")
     assert out == "kim staff\n"
     out, _ = site.run("user", "token", "kim")

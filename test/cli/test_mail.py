@@ -47,8 +47,7 @@ def post():
 @pytest.fixture
 def clerk(site):
     headers = person(site, "clerk", "cash.view_cashbook", "cash.add_cashbook", "cash.change_cashbook", "cash.import_cashbook")
-    with sqlite3.connect(site.path("jangbu.db")) as book:
-        book.execute("update auth_user set email = 'clerk@example.com'")
+    site.run("user", "email", "clerk", "clerk@example.com")
     return headers
 
 

@@ -83,9 +83,9 @@ JB_TEST("an address is one name at one place, and nothing else")
     static const char *const bad[] = { "", "a", "@b", "a@", "a@b@c", "a b@c", "<a@b>", "a@b\r\nRCPT TO:<c@d>", "이@b.com", "\"a\"@b", "a,b@c" };
 
     for (size_t i = 0; i < JB_COUNT(good); i++)
-        CHECK(jb__mail_address_valid(jb_str_of(good[i])));
+        CHECK(jb_mail_address_valid(jb_str_of(good[i])));
     for (size_t i = 0; i < JB_COUNT(bad); i++)
-        CHECK(!jb__mail_address_valid(jb_str_of(bad[i])));
+        CHECK(!jb_mail_address_valid(jb_str_of(bad[i])));
 }
 
 /* ---- an SMTP server that takes one mail ------------------------------------------------------------------------------------------ */
