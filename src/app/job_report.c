@@ -45,18 +45,6 @@ void jb__job_line(struct jb_program *program, const struct import_job *job)
     printf("%lld: %s (%d%%) %.*s %.*s\n", (long long)job->id, status, job->progress, JB_FMT(job->model), JB_FMT(job->file_name));
 }
 
-/* As the heading says it: `shelf_id.code` is the shelf's label. */
-static struct jb_str column_label(struct jb_scope *scope, const struct import_job *job, struct jb_str column)
-{
-    const struct jb_model *model = jb_model_find(scope, job->model);
-    struct jb_str rest = column, own = jb_str_cut(&rest, '.');
-    const struct jb_field *field = model ? jb_record_field(&model->record, own) : NULL;
-
-    if (model && !field)
-        field = jb_record_field(&model->record, jb_format(scope, "%.*s_id", JB_FMT(own)));
-    return field ? jb_field_label(scope, field, jb_language(scope)) : column;
-}
-
 /* The first refused rows, one sentence each: `19행 ‘수입’: “일십만원”은 …` */
 static void print_refused(struct jb_program *program, const struct import_job *job)
 {
@@ -65,9 +53,9 @@ static void print_refused(struct jb_program *program, const struct import_job *j
     int shown = 0;
 
     for (struct jb_json *error = errors ? errors->first : NULL; error && shown < ERRORS_SHOWN; error = error->next, shown++) {
-        struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "column"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
+        struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "heading"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
         fprintf(stderr, JB_L(scope, "%.*s행 ‘%.*s’ “%.*s”: %.*s\n", "row %.*s, %.*s “%.*s”: %.*s\n"),
-            JB_FMT(row ? row->text : JB_STR("")), JB_FMT(column ? column_label(scope, job, column->text) : JB_STR("")), JB_FMT(value ? value->text : JB_STR("")), JB_FMT(reason ? reason->text : JB_STR("")));
+            JB_FMT(row ? row->text : JB_STR("")), JB_FMT(column ? column->text : JB_STR("")), JB_FMT(value ? value->text : JB_STR("")), JB_FMT(reason ? reason->text : JB_STR("")));
     }
     if (job->errors_total > shown)
         fprintf(stderr, JB_L(scope, "… 모두 %lld가지입니다.\n", "… %lld in all.\n"), (long long)job->errors_total);

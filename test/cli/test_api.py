@@ -197,6 +197,22 @@ def test_a_preview_is_not_applied_by_who_may_no_longer_import(site, clerk):
     assert session.get(address + "/admin/cash/cashbook/1/", timeout=30).status_code == 404
 
 
+def test_a_jobs_page_names_refused_columns_as_the_sheet_does(site):
+    person(site, "clerk", "cash.view_projectcashbook", "cash.add_projectcashbook", "cash.change_projectcashbook", "cash.import_projectcashbook")
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    token = form_token(session.get(address + "/admin/cash/projectcashbook/import/", timeout=30))
+    sheet = "\n".join([HEAD + ",project", line(1) + ",P9"]).encode()
+    answer = session.post(address + "/admin/cash/projectcashbook/import/", files={"csrfmiddlewaretoken": (None, token), "on_error": (None, "skip"), "file": ("a.csv", sheet)}, timeout=60)
+    job = answer.url
+    limit = time.monotonic() + HANG_SECONDS
+    while "P9" not in answer.text:
+        assert time.monotonic() < limit, answer.text
+        answer = session.get(job, timeout=30)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", answer.text, re.S)]
+    assert cells[cells.index("P9") - 1] == "project", cells
+
+
 def test_an_export_of_an_unknown_column_says_so(site):
     person(site, "exporter", "cash.export_cashbook")
     address = site.serve()
