@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a person at a terminal sees it."""
 import re
+import socket
 import time
 
 import pytest
@@ -310,6 +311,14 @@ PRODUCTION = {"JANGBU_ENV": "production", "SECRET_KEY": "0123456789abcdef0123456
 def test_production_does_not_start_without_a_key_or_a_host(site, command, missing):
     _, err = site.run(command, status=3, **{name: value for name, value in PRODUCTION.items() if name != missing})
     assert err.count("\n") == 1 and missing in err
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_missing_setting_is_told_before_the_address_is_taken(site, processes):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        _, err = site.run("serve", "--listen", address, "--processes", processes, status=3, JANGBU_ENV="production")
+    assert err.count("\n") == 1 and "SECRET_KEY" in err
 
 
 def test_an_unknown_environment_does_not_start(site):
