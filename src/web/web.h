@@ -160,7 +160,7 @@ struct auth_user {
     struct jb_str email;
     bool active, staff, superuser;
     struct jb_str language; /* "ko", "en", NULL: by the browser */
-    struct jb_time date_joined, last_login;
+    struct jb_time date_joined;
 };
 extern const struct jb_model jb_auth_user, jb_auth_group, jb_auth_grant, jb_auth_membership, jb_auth_token, jb_auth_session, jb_auth_throttle;
 #define JB_AUTH_MODELS &jb_auth_user, &jb_auth_group, &jb_auth_grant, &jb_auth_membership, &jb_auth_token, &jb_auth_session, &jb_auth_throttle

@@ -246,3 +246,45 @@ def test_an_export_is_ordered_by_fields_that_may_be_seen(site, clerk):
     for path, status in (("cashbook/export?order=-date%20id", 202), ("cashbook/export?order=dat", 422), ("importjob/export?order=-spool", 422)):
         answer = requests.post(address + "/api/cash/" + path, headers=clerk, timeout=30)
         assert answer.status_code == status, answer.text
+
+
+def wait_until(condition):
+    limit = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def is_merging(site):
+    """The import is writing, and whoever else would write to the main file has to wait."""
+    with sqlite3.connect(site.path("jangbu-live.db")) as live:
+        if not live.execute("select 1 from import_progress where phase = 'writing'").fetchone():
+            return False
+    main = sqlite3.connect(site.path("jangbu.db"), timeout=0, isolation_level=None)
+    try:
+        main.execute("begin immediate")
+        main.execute("rollback")
+        return False
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        main.close()
+
+
+@pytest.mark.parametrize("on_error", ["abort", "skip"])
+def test_people_sign_in_and_out_while_a_merge_holds_the_writer(site, clerk, on_error):
+    site.csv("a.csv", HEAD, line(1))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve(IMPORT_ASYNC_BYTES="1")
+    worker = site.start("worker", JANGBU_FAULTS="transfer/import/merge_chunk=sleep:3600000")
+    answer = requests.post(f"{address}/api/cash/cashbook/import?file_name=a.csv&on_error={on_error}", data=rows(line(2)), headers=clerk, timeout=60)
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: is_merging(site))
+    session = sign_in(address, "clerk")
+    page = session.get(address + "/admin/", timeout=30)
+    assert page.status_code == 200
+    out = session.post(address + "/admin/logout/", data={"csrfmiddlewaretoken": form_token(page)}, timeout=30, allow_redirects=False)
+    assert out.status_code == 303
+    assert requests.get(address + answer.headers["Location"], headers=clerk, timeout=30).json()["status"] == "running"
+    assert is_merging(site)
+    worker.kill()  # the merge would go on for an hour
