@@ -105,6 +105,8 @@ struct jb_str jb__cell_text(struct jb_request *req, const struct jb__column *col
 /* A value in words: choices by label, yes and no, dates, amounts with thousands. */
 struct jb_str jb__value_words(struct jb_request *req, const struct jb_field *field, struct jb_value value);
 struct jb_str jb__label(struct jb_scope *scope, const struct jb_field *field);
+/* What the import page says that a column holds: "글자 40". */
+struct jb_str jb__type_words(struct jb_scope *scope, const struct jb_field *field);
 struct jb_str jb__column_label(struct jb_scope *scope, const struct jb__column *column);
 /* A word with its particle: by whether its last syllable is closed (전표가, 사업이); in English the word alone. */
 struct jb_str jb__with(struct jb_scope *scope, struct jb_str word, const char *closed, const char *open);

@@ -21,6 +21,14 @@ static struct jb_str heading(struct jb_request *req, const struct jb_model *mode
     return field ? jb__label(req->scope, field) : column;
 }
 
+/* A column that is no field of its own, like project.code, is called as in the sheet. */
+static struct jb_str refused_heading(struct jb_request *req, const struct jb_model *model, const struct jb_json *error)
+{
+    struct jb_str column = member(error, "column"), as_written = member(error, "heading");
+
+    return as_written.size == 0 || (model && jb_record_field(&model->record, column)) ? heading(req, model, column) : as_written;
+}
+
 bool jb__refused_vars(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars, size_t limit)
 {
     struct jb_scope *scope = req->scope;
@@ -34,7 +42,7 @@ bool jb__refused_vars(struct jb_request *req, const struct import_job *job, cons
     for (const struct jb_json *error = list ? list->first : NULL; error && shown < (int64_t)limit; error = error->next, shown++) {
         struct jb_vars *inner = jb_vars_append(vars, "refused");
         jb_vars_text(inner, "row", jb_str_to_int64(member(error, "row"), &row) && row > 0 ? jb__number(scope, row) : JB_STR_NULL);
-        jb_vars_text(inner, "column", heading(req, model, member(error, "column")));
+        jb_vars_text(inner, "column", refused_heading(req, model, error));
         jb_vars_text(inner, "value", member(error, "value"));
         jb_vars_text(inner, "reason", member(error, "reason"));
     }

@@ -33,8 +33,12 @@ static const struct jb_field *column_field(const struct jb_model *model, const c
     return NULL;
 }
 
-static struct jb_str type_words(struct jb_scope *scope, const struct jb_field *field)
+struct jb_str jb__type_words(struct jb_scope *scope, const struct jb_field *field)
 {
+    const struct jb_field *there = jb_reference_field(field);
+
+    if (there)
+        return jb_format(scope, JB_L(scope, "%.*s의 %.*s", "%.*s: its %.*s"), JB_FMT(jb_model_label(field->references, scope)), JB_FMT(jb__label(scope, there)));
     switch (field->type) {
     case JB_TEXT:
         if (field->long_text)
@@ -57,7 +61,7 @@ static void column_vars(struct jb_scope *scope, struct jb_vars *vars, const stru
 
     jb_vars_text(column, "label", heading ? jb_str_of(heading) : jb__label(scope, field));
     jb_vars_text(column, "name", jb_str_of(name));
-    jb_vars_text(column, "type", type_words(scope, field));
+    jb_vars_text(column, "type", jb__type_words(scope, field));
     jb__set(column, "required", (bool)(rules->required && !rules->default_text));
     jb_vars_text(column, "default", jb_str_of(rules->default_text));
 }

@@ -64,7 +64,7 @@ int jb__command_check(struct jb_program *program)
     struct jb_runtime *runtime;
     size_t models = 0;
 
-    if (!jb_config_secret(scope, &program->config) || !(runtime = jb__site_open(scope, program->site, &program->config)) || !jb__site_open_web(scope, runtime))
+    if (!jb_config_public(scope, &program->config) || !(runtime = jb__site_open(scope, program->site, &program->config)) || !jb__site_open_web(scope, runtime))
         return jb__command_failed(program);
     while (runtime->models[models])
         models++;

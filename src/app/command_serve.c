@@ -153,9 +153,7 @@ static bool open_web(struct jb_program *program, struct jb_runtime **ret_runtime
 {
     struct jb_scope *scope = program->scope;
 
-    if (!jb_config_secret(scope, &program->config) || !(*ret_runtime = jb__site_open(scope, program->site, &program->config)))
-        return false;
-    return jb__site_open_web(scope, *ret_runtime);
+    return (*ret_runtime = jb__site_open(scope, program->site, &program->config)) && jb__site_open_web(scope, *ret_runtime);
 }
 
 static int serve_here(struct jb_program *program, int64_t threads)
@@ -230,6 +228,8 @@ int jb__command_serve(struct jb_program *program)
     if (!jb__option_int(program, "threads", 1, THREADS_MAX, core_count(), &threads) ||
         !jb__option_int(program, "processes", 1, PROCESSES_MAX, 1, &processes))
         return jb__command_misused(program);
+    if (!jb_config_public(program->scope, &program->config)) /* before an address is taken or a child started over and over */
+        return jb__command_failed(program);
     if (processes == 1 || jb_inherited_sockets(&first) > 0)
         return serve_here(program, threads);
 
@@ -274,7 +274,7 @@ int jb__command_up(struct jb_program *program)
         !jb__option_int(program, "processes", 1, PROCESSES_MAX, 1, &processes) ||
         !jb__option_int(program, "concurrency", 1, 10000, 0, &concurrency))
         return jb__command_misused(program);
-    if (!jb_config_secret(program->scope, &program->config) || !migrate_first(program) || !listen_all(program, threads, listening))
+    if (!jb_config_public(program->scope, &program->config) || !migrate_first(program) || !listen_all(program, threads, listening))
         return jb__command_failed(program);
     announce(program->scope, listening);
     for (int64_t i = 0; i < processes; i++)

@@ -1,4 +1,4 @@
-/* command_user.c — user add|password|grant|token|list. */
+/* command_user.c — user add|password|email|grant|token|list. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 #include "app/site.h"
@@ -107,6 +107,16 @@ static bool grant(struct jb_program *program, struct jb_str name)
     return true;
 }
 
+static bool set_email(struct jb_program *program, struct jb_str name)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str address = program->arguments[2];
+
+    if (program->argument_count != 3 || !jb_mail_address_valid(address))
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "메일 주소 하나를 적으세요: jangbu user email %.*s name@example.com", "give one mail address: jangbu user email %.*s name@example.com"), JB_FMT(name));
+    return jb_user_email(scope, name, address);
+}
+
 static bool make_token(struct jb_program *program, struct jb_str name)
 {
     struct jb_str token;
@@ -122,7 +132,7 @@ static bool make_token(struct jb_program *program, struct jb_str name)
 
 static bool is_verb(struct jb_str verb)
 {
-    return jb_str_is(verb, "add") || jb_str_is(verb, "password") || jb_str_is(verb, "grant") || jb_str_is(verb, "token");
+    return jb_str_is(verb, "add") || jb_str_is(verb, "password") || jb_str_is(verb, "email") || jb_str_is(verb, "grant") || jb_str_is(verb, "token");
 }
 
 static bool run_verb(struct jb_program *program, struct jb_str verb, struct jb_str name)
@@ -138,11 +148,13 @@ static bool run_verb(struct jb_program *program, struct jb_str verb, struct jb_s
         return add_user(program, name);
     if (jb_str_is(verb, "password"))
         return read_password(program, &password) && jb_user_password(scope, name, password);
+    if (jb_str_is(verb, "email"))
+        return set_email(program, name);
     if (jb_str_is(verb, "grant"))
         return grant(program, name);
     if (jb_str_is(verb, "token"))
         return make_token(program, name);
-    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: add, password, grant, token, list 가운데 하나를 적으세요.", "'%.*s': give one of add, password, grant, token, list."), JB_FMT(verb));
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: add, password, email, grant, token, list 가운데 하나를 적으세요.", "'%.*s': give one of add, password, email, grant, token, list."), JB_FMT(verb));
 }
 
 int jb__command_user(struct jb_program *program)

@@ -1,7 +1,7 @@
 /* config.c — where settings come from, and in which order.
  *
- * Lowest first: the table's defaults, jangbu.conf, .env, the environment, the command line. Each source overwrites what an earlier one said. The named environment adds rules: production wants
- * SECRET_KEY and refuses DEBUG. */
+ * Lowest first: the table's defaults, those of the named environment, jangbu.conf, .env, the environment, the command line. Each source overwrites what an earlier one said. Production besides
+ * refuses DEBUG and does not start without SECRET_KEY and ALLOWED_HOSTS. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/settings.h"
 #include "base/log.h"
@@ -116,39 +116,62 @@ static bool read_given(struct jb_scope *scope, const struct jb_config_given *giv
 
 /* ---- environments (E5) --------------------------------------------------------------------------------------------------- */
 
-/* The last part of `config.settings.production`. Anything that is not one of ours ("settings") is base. */
-static enum jb_environment environment_of(struct jb_str text)
-{
-    static const struct {
-        const char *name;
-        enum jb_environment environment;
-    } known[] = { { "development", JB_ENV_DEVELOPMENT }, { "production", JB_ENV_PRODUCTION }, { "monitoring", JB_ENV_MONITORING } };
-    struct jb_str part = { 0 }, rest = text;
+/* Where an environment differs from the table; docs/settings.md shows the same. "": none, must be given. */
+static const struct {
+    enum jb_environment environment;
+    const char *name, *text;
+} environment_defaults[] = {
+    { JB_ENV_DEVELOPMENT, "DEBUG", "true" },
+    { JB_ENV_DEVELOPMENT, "LOG_LEVEL", "debug" },
+    { JB_ENV_PRODUCTION, "ALLOWED_HOSTS", "" },
+    { JB_ENV_PRODUCTION, "LOG_FORMAT", "json" },
+    { JB_ENV_PRODUCTION, "SESSION_COOKIE_SECURE", "true" },
+};
 
-    while (rest.data)
-        part = jb_str_cut(&rest, '.');
-    for (size_t i = 0; i < JB_COUNT(known); i++)
-        if (jb_str_equal_nocase(part, jb_str_of(known[i].name)))
-            return known[i].environment;
-    return JB_ENV_BASE;
+/* Monitoring is production with its own name: what it may see of it comes with the metrics. */
+static bool in_production(const struct jb_config *config)
+{
+    return config->environment == JB_ENV_PRODUCTION || config->environment == JB_ENV_MONITORING;
+}
+
+static void put_default(struct jb_scope *scope, const char *name, const char *text, struct jb_config *config)
+{
+    JB_CHECK(jb__setting_put(scope, jb__setting_find(jb_str_of(name)), jb_str_of(name), jb_str_of(text), JB_STR("default"), config));
+}
+
+static void put_defaults(struct jb_scope *scope, struct jb_config *config)
+{
+    enum jb_environment environment = in_production(config) ? JB_ENV_PRODUCTION : config->environment;
+
+    for (const struct jb_setting *setting = jb__settings; setting->name; setting++)
+        if (setting->default_text)
+            put_default(scope, setting->name, setting->default_text, config);
+    for (size_t i = 0; i < JB_COUNT(environment_defaults); i++)
+        if (environment_defaults[i].environment == environment)
+            put_default(scope, environment_defaults[i].name, environment_defaults[i].text, config);
+}
+
+static bool read_sources(struct jb_scope *scope, const struct jb_config_source *source, const struct jb_config_given *given, struct jb_config *config)
+{
+    if (source->conf_file.data && !read_lines(scope, source->conf_file, source->conf_name, true, config))
+        return false;
+    if (source->env_file.data && !read_lines(scope, source->env_file, JB_STR(".env"), false, config))
+        return false;
+    return read_environment(scope, source->environment, config) && read_given(scope, given, config);
 }
 
 bool jb_config_from(struct jb_scope *scope, const struct jb_config_source *source, const struct jb_config_given *given, struct jb_config *ret_config)
 {
-    struct jb_config config = { 0 };
+    struct jb_config named = { 0 }, config = { 0 };
 
-    for (const struct jb_setting *setting = jb__settings; setting->name; setting++)
-        if (setting->default_text)
-            JB_CHECK(jb__setting_put(scope, setting, jb_str_of(setting->name), jb_str_of(setting->default_text), JB_STR("default"), &config));
-    if (source->conf_file.data && !read_lines(scope, source->conf_file, source->conf_name, true, &config))
+    /* Any source may name the environment whose defaults stand below all sources: once for the name, once for the rest. */
+    if (!read_sources(scope, source, given, &named))
         return false;
-    if (source->env_file.data && !read_lines(scope, source->env_file, JB_STR(".env"), false, &config))
+    config.environment = named.environment;
+    put_defaults(scope, &config);
+    if (!read_sources(scope, source, given, &config))
         return false;
-    if (!read_environment(scope, source->environment, &config) || !read_given(scope, given, &config))
-        return false;
-
-    config.environment = environment_of(config.environment_text);
-    if (config.environment == JB_ENV_PRODUCTION && config.debug)
+    if (in_production(&config) && config.debug)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "설정 DEBUG=true는 production에서 쓸 수 없습니다. DEBUG를 빼세요.", "setting DEBUG=true is not allowed in production. Remove DEBUG."));
     if (!jb__config_database(scope, &config))
         return false;
@@ -228,7 +251,7 @@ bool jb_config_secret(struct jb_scope *scope, struct jb_config *config)
     if (config->secret_key.data)
         return config->secret_key.size >= 16 ||
                jb_fail(scope, JB_INVALID, JB_L(scope, "설정 SECRET_KEY가 너무 짧습니다. 16자 이상으로 하세요.", "setting SECRET_KEY is too short. Use 16 characters or more."));
-    if (config->environment == JB_ENV_PRODUCTION)
+    if (in_production(config))
         return jb_fail(scope, JB_INVALID, JB_L(scope, "설정 SECRET_KEY가 없습니다. production에서는 꼭 있어야 합니다.", "setting SECRET_KEY is missing. Production does not start without it."));
 
     const char *path = secret_path(scope, config->database_url);
@@ -237,4 +260,15 @@ bool jb_config_secret(struct jb_scope *scope, struct jb_config *config)
     if (!read_file(scope, path, true, &config->secret_key))
         return false;
     return config->secret_key.size >= 16 || jb_fail(scope, JB_INVALID, JB_L(scope, "%s이(가) 비어 있습니다. 지우고 다시 시작하세요.", "%s is empty. Delete it and start again."), path);
+}
+
+bool jb_config_public(struct jb_scope *scope, struct jb_config *config)
+{
+    if (!jb_config_secret(scope, config))
+        return false;
+    if (!in_production(config) || config->allowed_hosts.data)
+        return true;
+    return jb_fail(scope, JB_INVALID,
+        JB_L(scope, "설정 ALLOWED_HOSTS가 없습니다. production에서는 사람들이 주소창에 적는 이름을 적으세요. 보기: ALLOWED_HOSTS=books.example.com.",
+            "setting ALLOWED_HOSTS is missing. Production wants the names that people type into the address bar, like ALLOWED_HOSTS=books.example.com."));
 }

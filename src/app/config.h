@@ -1,7 +1,7 @@
 /* config.h — settings: from the environment, a `.env` file, `jangbu.conf` and the command line (interface §4).
  *
  * One table says every name, its older names, type, default and limits; reading, help and errors come from it. The order of precedence: command line, environment, `.env`, `jangbu.conf`,
- * the defaults. JANGBU_ENV or DJANGO_SETTINGS_MODULE names the environment, and with it the rules of production. */
+ * the defaults of the environment that JANGBU_ENV or DJANGO_SETTINGS_MODULE names, the defaults of all (base; also when none is named). */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_APP_CONFIG_H
 #define JB_APP_CONFIG_H
@@ -9,15 +9,14 @@
 #include "base/scope.h"
 
 enum jb_environment {
-    JB_ENV_DEVELOPMENT,
     JB_ENV_BASE,
+    JB_ENV_DEVELOPMENT,
     JB_ENV_PRODUCTION,
-    JB_ENV_MONITORING,
+    JB_ENV_MONITORING, /* production, seen by whoever watches it */
 };
 
 struct jb_config {
     enum jb_environment environment;
-    struct jb_str environment_text; /* as given: "config.settings.production" */
     struct jb_str database_url, cache_url, broker_url, result_url;
     struct jb_str replica_urls, analytics_url;                                                                                          /* PostgreSQL's, complete; NULL: none */
     struct jb_str db_name, db_user, db_password, db_host, db_readonly_user, db_readonly_password, db_readonly_host, analytics_password; /* as given; the URLs say it all */
@@ -27,7 +26,7 @@ struct jb_config {
     int64_t chunk_size, import_async_bytes, upload_bytes_max, data_upload_bytes_max, file_upload_memory_bytes;
     struct jb_str spool_dir, media_dir;
     struct jb_str secret_key, allowed_hosts, trusted_proxies, cdn_domain, time_zone, language;
-    bool debug;
+    bool debug, cookie_secure;
     int64_t session_age_s, lease_s, concurrency, tasks_per_child, prefetch;
     bool acks_late;
     struct jb_str email_host, email_user, email_password, email_from;
@@ -53,7 +52,9 @@ struct jb_config_source {
 };
 bool jb_config_from(struct jb_scope *scope, const struct jb_config_source *source, const struct jb_config_given *given, struct jb_config *ret_config);
 
-/* The value of SECRET_KEY, or for SQLite in development the one made and kept beside the database on the first start. */
+/* The value of SECRET_KEY, or outside production the one made and kept beside the database on the first start. */
 bool jb_config_secret(struct jb_scope *scope, struct jb_config *config);
+/* What whoever faces people must have: the secret key, and in production ALLOWED_HOSTS. */
+bool jb_config_public(struct jb_scope *scope, struct jb_config *config);
 
 #endif

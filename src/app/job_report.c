@@ -53,7 +53,7 @@ static void print_refused(struct jb_program *program, const struct import_job *j
     int shown = 0;
 
     for (struct jb_json *error = errors ? errors->first : NULL; error && shown < ERRORS_SHOWN; error = error->next, shown++) {
-        struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "column"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
+        struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "heading"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
         fprintf(stderr, JB_L(scope, "%.*s행 ‘%.*s’ “%.*s”: %.*s\n", "row %.*s, %.*s “%.*s”: %.*s\n"),
             JB_FMT(row ? row->text : JB_STR("")), JB_FMT(column ? column->text : JB_STR("")), JB_FMT(value ? value->text : JB_STR("")), JB_FMT(reason ? reason->text : JB_STR("")));
     }

@@ -82,6 +82,7 @@ const struct jb_setting jb__settings[] = {
     TEXT("TIME_ZONE", NULL, time_zone, "Asia/Seoul", NULL),
     TEXT("LANGUAGE", NULL, language, "ko", "ko|en"),
     INT("SESSION_COOKIE_AGE", NULL, session_age_s, "86400", 60, 10 * 365 * 86400LL),
+    BOOL("SESSION_COOKIE_SECURE", NULL, cookie_secure, "false"),
     TEXT("EMAIL_HOST", NULL, email_host, NULL, NULL),
     INT("EMAIL_PORT", NULL, email_port, "0", 0, 65535),
     TEXT("EMAIL_HOST_USER", NULL, email_user, NULL, NULL),
@@ -92,7 +93,7 @@ const struct jb_setting jb__settings[] = {
     TEXT("LOG_FORMAT", NULL, log_format, "text", "text|json"),
     TEXT("LOG_LEVEL", NULL, log_level, "info", "debug|info|notice|warning|error"),
     TEXT("SITE_URL", NULL, site_url, NULL, NULL),
-    TEXT("JANGBU_ENV", "DJANGO_SETTINGS_MODULE", environment_text, "development", NULL),
+    { "JANGBU_ENV", "DJANGO_SETTINGS_MODULE", JB_SETTING_ENVIRONMENT, offsetof(struct jb_config, environment), NULL, 0, 0, NULL, false },
     LATER("ALERT_EMAIL_CONFIG"),
     LATER("ALERT_EMAIL_RECIPIENTS"),
     LATER("CACHE_DEFAULT_SECONDS"),
@@ -211,6 +212,39 @@ static bool fail_setting(struct jb_scope *scope, const struct jb_setting *settin
         JB_FMT(name), JB_FMT(shown), JB_FMT(place), JB_FMT(allowed));
 }
 
+static const char *const environments[] = {
+    [JB_ENV_BASE] = "base",
+    [JB_ENV_DEVELOPMENT] = "development",
+    [JB_ENV_PRODUCTION] = "production",
+    [JB_ENV_MONITORING] = "monitoring",
+};
+
+/* The last part of `config.settings.production`; a module that is called settings is not split into environments: base. */
+static bool put_environment(struct jb_scope *scope, struct jb_str name, struct jb_str text, struct jb_str place, enum jb_environment *ret_environment)
+{
+    struct jb_str part = text, names[JB_COUNT(environments)];
+
+    for (struct jb_str rest = text; rest.data;)
+        part = jb_str_cut(&rest, '.');
+    for (size_t i = 0; i < JB_COUNT(environments); i++) {
+        names[i] = jb_str_of(environments[i]);
+        if (jb_str_equal_nocase(part, names[i])) {
+            *ret_environment = (enum jb_environment)i;
+            return true;
+        }
+    }
+    if (part.size == 0 || jb_str_is(part, "settings")) {
+        *ret_environment = JB_ENV_BASE;
+        return true;
+    }
+    struct jb_str nearest = jb_nearest(part, names, JB_COUNT(names));
+    struct jb_str meant = nearest.data ? jb_format(scope, JB_L(scope, " ‘%.*s’이 맞습니까?", " Did you mean '%.*s'?"), JB_FMT(nearest)) : JB_STR("");
+    return jb_fail(scope, JB_INVALID,
+        JB_L(scope, "설정 %.*s=‘%.*s’ (%.*s): ‘%.*s’이라는 환경은 없습니다.%.*s 쓸 수 있는 값: base, development, production, monitoring.",
+            "setting %.*s='%.*s' (%.*s): there is no environment '%.*s'.%.*s Allowed: base, development, production, monitoring."),
+        JB_FMT(name), JB_FMT(text), JB_FMT(place), JB_FMT(part), JB_FMT(meant));
+}
+
 /* A service that a later stage brings: one sentence that says what works today. */
 static bool fail_later(struct jb_scope *scope, struct jb_str name, struct jb_str text, const char *works)
 {
@@ -243,6 +277,8 @@ bool jb__setting_put(struct jb_scope *scope, const struct jb_setting *setting, s
         return true;
     case JB_SETTING_BOOL:
         return read_bool(text, member) || fail_setting(scope, setting, name, text, place, JB_STR("true, false, 1, 0, yes, no, on, off"));
+    case JB_SETTING_ENVIRONMENT:
+        return put_environment(scope, name, text, place, member);
     case JB_SETTING_MS:
         return read_ms(text, setting->max, member) ||
                fail_setting(scope, setting, name, text, place, jb_format(scope, "0-%lld s", (long long)setting->max));

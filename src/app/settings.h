@@ -12,6 +12,7 @@ enum jb_setting_type {
     JB_SETTING_INT,
     JB_SETTING_BYTES,
     JB_SETTING_MS,
+    JB_SETTING_ENVIRONMENT,
     JB_SETTING_LATER,
 };
 

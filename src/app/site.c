@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/site.h"
 #include "api/api.h"
-#include "base/json.h"
+#include "base/log.h"
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- gathering ------------------------------------------------------------------------------------------------------------ */
@@ -56,6 +57,12 @@ static void close_services(void *arg)
     jb_db_close(runtime->db);
 }
 
+static void log_stall(struct jb_str sql, int64_t us, void *arg)
+{
+    (void)arg;
+    jb_log(JB_LOG_WARNING, "store", "a read held its loop for %.1f ms: %.*s", (double)us / 1000, JB_FMT(sql));
+}
+
 static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
@@ -72,6 +79,7 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
                                         .shared_read_ms = (int)config->db_shared_read_ms,
                                         .replica_urls = config->replica_urls,
                                         .analytics_url = config->analytics_url,
+                                        .stalled = log_stall,
                                     });
     if (!runtime->db)
         return false;
@@ -141,6 +149,7 @@ void jb__site_use(struct jb_scope *scope, struct jb_runtime *runtime)
     jb_queue_use(scope, runtime->queue);
     jb_notify_use(scope, runtime->notify);
     jb_transfer_use(scope, runtime->transfer);
+    jb_service_set(scope, JB_SERVICE_SITE, runtime);
     if (runtime->admin)
         jb_admin_use(scope, runtime->admin);
 }
@@ -176,21 +185,29 @@ static struct jb_response *show_healthz(struct jb_request *req)
     return jb_respond(req, 200, "application/json", JB_STR("{\"status\":\"ok\"}\n"));
 }
 
+/* Probes come every few seconds: the log hears of changes alone. */
+static void log_readiness(struct jb_runtime *runtime, bool ready, struct jb_str reason)
+{
+    uint64_t now = ready ? 0 : jb_str_hash(reason) | 1;
+
+    if (atomic_exchange(&runtime->unready, now) == now)
+        return;
+    if (ready)
+        jb_log(JB_LOG_NOTICE, "site", "ready again");
+    else
+        jb_log(JB_LOG_ERROR, "site", "not ready: %.*s", JB_FMT(reason));
+}
+
+/* Whoever asks is a stranger: the reason, which names tables and files, is for the log. */
 static struct jb_response *show_readyz(struct jb_request *req)
 {
-    if (jb_db_ping(req->scope) && jb__site_migrated(req->scope))
-        return jb_respond(req, 200, "application/json", JB_STR("{\"status\":\"ok\"}\n"));
+    struct jb_runtime *runtime = jb_service(req->scope, JB_SERVICE_SITE);
 
-    struct jb_buf *body = JB_NEW(req->scope, struct jb_buf);
-    struct jb_json_writer writer;
-    jb_buf_init(body, 4096);
-    jb_defer(req->scope, (void (*)(void *))jb_buf_done, body);
-    jb_json_start(&writer, body);
-    jb_json_object(&writer);
-    jb_json_put(&writer, "status", jb_v(JB_STR("unavailable")));
-    jb_json_put(&writer, "reason", jb_v(jb_failure_text(req->scope)));
-    jb_json_object_end(&writer);
-    return jb_respond_json(req, 503, body);
+    jb_language_set(req->scope, jb_str_is(runtime->config->language, "en") ? JB_EN : JB_KO); /* the reader of the log's, not the asker's */
+    bool ready = jb_db_ping(req->scope) && jb__site_migrated(req->scope);
+    log_readiness(runtime, ready, ready ? JB_STR_NULL : jb_failure_text(req->scope));
+    jb_failure_clear(req->scope);
+    return jb_respond(req, ready ? 200 : 503, "application/json", ready ? JB_STR("{\"status\":\"ok\"}\n") : JB_STR("{\"status\":\"unavailable\"}\n"));
 }
 
 static const struct jb_route site_routes[] = {
@@ -267,6 +284,7 @@ bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
         .trusted_proxies = config->trusted_proxies,
         .cdn_domain = config->cdn_domain,
         .debug = config->debug,
+        .cookie_secure = config->cookie_secure,
         .language = jb_str_is(config->language, "en") ? JB_EN : JB_KO,
         .zone = runtime->zone,
         .form_bytes_max = config->data_upload_bytes_max,

@@ -19,6 +19,7 @@ struct jb_runtime {
     struct jb_transfer *transfer;
     struct jb_admin_site *admin; /* NULL before jb__site_open_web */
     struct jb_web *web;
+    _Atomic uint64_t unready; /* hash of the reason that /readyz last gave the log; 0: ready */
 };
 
 /* Opens database, queue, mail and transfer and ties them to the scope, which owns everything. Checks every declaration on the way. */

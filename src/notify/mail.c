@@ -22,21 +22,27 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/* Deployments of others write `Name <name@example.com>`: the address is what counts, the name is not sent. */
-static struct jb_str address_of(struct jb_str from)
+/* `name@example.com`, `Name <name@example.com>` or `"Name" <name@example.com>`, as deployments of others write it. */
+static struct jb_str address_of(struct jb_str from, struct jb_str *ret_name)
 {
     from = jb_str_trim(from);
     size_t open = jb_str_find_char(from, '<', 0);
 
-    return open != SIZE_MAX && jb_str_ends(from, JB_STR(">")) ? jb_str_trim(jb_str_slice(from, open + 1, from.size - 1)) : from;
+    if (open == SIZE_MAX || !jb_str_ends(from, JB_STR(">")))
+        return from;
+    struct jb_str name = jb_str_trim(jb_str_slice(from, 0, open));
+    if (name.size >= 2 && jb_str_starts(name, JB_STR("\"")) && jb_str_ends(name, JB_STR("\"")))
+        name = jb_str_slice(name, 1, name.size - 1);
+    *ret_name = name;
+    return jb_str_trim(jb_str_slice(from, open + 1, from.size - 1));
 }
 
 struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_options *mail)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct jb_str from = address_of(mail->from);
+    struct jb_str name = JB_STR_NULL, from = address_of(mail->from, &name);
 
-    if (mail->host.size > 0 && from.size > 0 && !jb__mail_address_valid(from)) {
+    if (mail->host.size > 0 && from.size > 0 && !jb_mail_address_valid(from)) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "DEFAULT_FROM_EMAIL ‘%.*s’은(는) 메일 주소가 아닙니다.", "DEFAULT_FROM_EMAIL \"%.*s\" is no mail address."), JB_FMT(mail->from));
         return NULL;
     }
@@ -47,6 +53,7 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
     notify->user = keep(mail->user);
     notify->password = keep(mail->password);
     notify->from = keep(from.size > 0 ? from : JB_STR("jangbu@localhost"));
+    notify->from_name = keep(name);
     notify->use_tls = mail->use_tls;
     notify->port = mail->port ? mail->port : mail->use_tls ? 587
                                                            : 25;
@@ -62,6 +69,7 @@ void jb_notify_free(struct jb_notify *notify)
     free(notify->user);
     free(notify->password);
     free(notify->from);
+    free(notify->from_name);
     free(notify);
 }
 
@@ -141,7 +149,7 @@ static bool addresses_read(struct jb_scope *scope, struct jb_str to, struct curl
     *line = JB_STR("");
     for (struct jb_str rest = to; rest.data;) {
         struct jb_str address = jb_str_trim(jb_str_cut(&rest, ','));
-        if (!jb__mail_address_valid(address))
+        if (!jb_mail_address_valid(address))
             return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’은(는) 메일 주소가 아닙니다. name@example.com처럼 적으세요.", "\"%.*s\" is no mail address. Write it like name@example.com."), JB_FMT(address));
         if (++count > ADDRESSES_MAX)
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "받는 사람이 %d명을 넘습니다.", "There are more than %d recipients."), ADDRESSES_MAX);
@@ -153,26 +161,34 @@ static bool addresses_read(struct jb_scope *scope, struct jb_str to, struct curl
     return count > 0 || jb_fail(scope, JB_INVALID, JB_L(scope, "받는 사람이 없습니다.", "There is no recipient."));
 }
 
-bool jb_mail_send(struct jb_scope *scope, struct jb_str to, struct jb_str subject, struct jb_str text)
+bool jb_mail_send_with(struct jb_scope *scope, const struct jb_mail *mail)
 {
     const struct jb_notify *notify = jb_service(scope, JB_SERVICE_NOTIFY);
     struct sending sending = { .notify = notify, .timeout_ms = notify ? notify->timeout_s * 1000L : 0 };
     struct jb_str line;
     char id[27];
 
-    if (!addresses_read(scope, to, &sending.to, &line)) {
+    if (!addresses_read(scope, mail->to, &sending.to, &line)) {
         curl_slist_free_all(sending.to);
         return false;
     }
     if (!notify || !notify->host) {
         curl_slist_free_all(sending.to);
-        jb_log(JB_LOG_INFO, "mail", "to %.*s: %.*s\n%.*s", JB_FMT(to), JB_FMT(subject), JB_FMT(text));
+        jb_log(JB_LOG_INFO, "mail", "to %.*s: %.*s\n%.*s", JB_FMT(mail->to), JB_FMT(mail->subject), JB_FMT(mail->text));
         return true;
     }
     int64_t left_ms = jb_deadline_us(scope) == JB_NEVER ? INT64_MAX : (jb_deadline_us(scope) - jb_monotonic_us()) / 1000;
     sending.timeout_ms = JB_MAX(1, JB_MIN(sending.timeout_ms, left_ms));
     jb_random_ulid(id);
-    sending.message = jb__mail_message(scope, &(struct jb_mail){ jb_str_of(notify->from), line, subject, text, jb_now(), id });
+    sending.message = jb__mail_message(scope, &(struct jb__message){
+                                                  .from = jb_str_of(notify->from),
+                                                  .from_name = jb_str_of(notify->from_name),
+                                                  .to = line,
+                                                  .subject = mail->subject,
+                                                  .text = mail->text,
+                                                  .date = jb_now(),
+                                                  .id = mail->id.data ? mail->id : jb_str_of(id),
+                                              });
     sending.url = jb_format(scope, "smtp://%s:%d", notify->host, notify->port).data;
     jb_offload(send_blocking, &sending);
     curl_slist_free_all(sending.to);

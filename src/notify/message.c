@@ -41,20 +41,52 @@ static size_t word_end(struct jb_str text, size_t from)
     return end > from ? end : JB_MIN(from + WORD_BYTES, text.size);
 }
 
+/* What is not plain ASCII, in words that each stand on a line of their own. */
+static void put_words(struct jb_buf *buf, struct jb_str text)
+{
+    for (size_t from = 0, to; from < text.size; from = to) {
+        to = word_end(text, from);
+        jb_buf_put_z(buf, from == 0 ? " =?UTF-8?B?" : "\r\n =?UTF-8?B?");
+        put_base64(buf, (const unsigned char *)text.data + from, to - from);
+        jb_buf_put_z(buf, "?=");
+    }
+}
+
 static void put_subject(struct jb_buf *buf, struct jb_str subject)
 {
     jb_buf_put_z(buf, "Subject:");
     if (is_plain(subject)) {
         jb_buf_put_char(buf, ' ');
         jb_buf_put(buf, subject);
-    }
-    for (size_t from = 0, to; !is_plain(subject) && from < subject.size; from = to) {
-        to = word_end(subject, from);
-        jb_buf_put_z(buf, from == 0 ? " =?UTF-8?B?" : "\r\n =?UTF-8?B?");
-        put_base64(buf, (const unsigned char *)subject.data + from, to - from);
-        jb_buf_put_z(buf, "?=");
+    } else {
+        put_words(buf, subject);
     }
     jb_buf_put_z(buf, "\r\n");
+}
+
+static void put_quoted(struct jb_buf *buf, struct jb_str name)
+{
+    jb_buf_put_z(buf, " \"");
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '"' || name.data[i] == '\\')
+            jb_buf_put_char(buf, '\\');
+        jb_buf_put_char(buf, name.data[i]);
+    }
+    jb_buf_put_char(buf, '"');
+}
+
+static void put_from(struct jb_buf *buf, struct jb_str name, struct jb_str address)
+{
+    jb_buf_put_z(buf, "From:");
+    size_t start = buf->size;
+    if (name.size > 0 && is_plain(name))
+        put_quoted(buf, name);
+    else
+        put_words(buf, name);
+    if (name.size == 0)
+        jb_buf_printf(buf, " %.*s\r\n", JB_FMT(address));
+    else
+        jb_buf_printf(buf, "%s <%.*s>\r\n", buf->size - start + address.size > 65 ? "\r\n" : "", JB_FMT(address));
 }
 
 static void put_date(struct jb_buf *buf, struct jb_time date)
@@ -65,16 +97,17 @@ static void put_date(struct jb_buf *buf, struct jb_time date)
     jb_buf_printf(buf, "Date: %.*s+0000\r\n", (int)(http.size - 3), http.data);
 }
 
-struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb_mail *mail)
+struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb__message *mail)
 {
     struct jb_buf buf = JB_BUF_INIT(2 * TEXT_BYTES_MAX);
     struct jb_str text = jb_str_slice(mail->text, 0, TEXT_BYTES_MAX);
     size_t at = jb_str_find_char(mail->from, '@', 0);
 
-    jb_buf_printf(&buf, "From: %.*s\r\nTo: %.*s\r\n", JB_FMT(mail->from), JB_FMT(mail->to));
+    put_from(&buf, mail->from_name, mail->from);
+    jb_buf_printf(&buf, "To: %.*s\r\n", JB_FMT(mail->to));
     put_subject(&buf, mail->subject);
     put_date(&buf, mail->date);
-    jb_buf_printf(&buf, "Message-ID: <%s@%.*s>\r\n", mail->id, JB_FMT(jb_str_slice(mail->from, at == SIZE_MAX ? 0 : at + 1, mail->from.size)));
+    jb_buf_printf(&buf, "Message-ID: <%.*s@%.*s>\r\n", JB_FMT(mail->id), JB_FMT(jb_str_slice(mail->from, at == SIZE_MAX ? 0 : at + 1, mail->from.size)));
     jb_buf_put_z(&buf, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\nAuto-Submitted: auto-generated\r\n\r\n");
     for (size_t from = 0; from < text.size; from += LINE_BYTES) {
         put_base64(&buf, (const unsigned char *)text.data + from, JB_MIN((size_t)LINE_BYTES, text.size - from));
@@ -85,7 +118,7 @@ struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb_mail *mai
     return message;
 }
 
-bool jb__mail_address_valid(struct jb_str address)
+bool jb_mail_address_valid(struct jb_str address)
 {
     size_t ats = 0, at = 0;
 

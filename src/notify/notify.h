@@ -8,16 +8,26 @@
 struct jb_mail_options {
     struct jb_str host; /* NULL: mail goes to the log */
     int port;           /* 0: 587 with TLS, otherwise 25 */
-    struct jb_str user, password, from;
-    bool use_tls;  /* STARTTLS, required */
-    int timeout_s; /* 0: 20 */
+    struct jb_str user, password;
+    struct jb_str from; /* "books@example.com" or "장부 <books@example.com>" */
+    bool use_tls;       /* STARTTLS, required */
+    int timeout_s;      /* 0: 20 */
 };
 struct jb_notify;
 struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_options *mail);
 void jb_notify_free(struct jb_notify *notify);
 void jb_notify_use(struct jb_scope *scope, struct jb_notify *notify);
 
-/* One UTF-8 text mail, RFC 5322/2047; to: "a@example.com" or several separated by commas. UNAVAILABLE when the server cannot be reached, INVALID for a bad address. Blocks no loop. */
-bool jb_mail_send(struct jb_scope *scope, struct jb_str to, struct jb_str subject, struct jb_str text);
+struct jb_mail {
+    struct jb_str to; /* "a@example.com", or several separated by commas */
+    struct jb_str subject, text;
+    struct jb_str id; /* first part of the Message-ID, an RFC 5322 dot-atom: the same at every attempt, so that a mail which arrives twice is known as one. NULL: random */
+};
+/* One UTF-8 text mail, RFC 5322/2047. UNAVAILABLE when the server cannot be reached, INVALID for a bad address. Blocks no loop. */
+#define jb_mail_send(scope, ...) jb_mail_send_with((scope), &(struct jb_mail){ __VA_ARGS__ })
+bool jb_mail_send_with(struct jb_scope *scope, const struct jb_mail *mail);
+
+/* One address without a name: "a@example.com", ASCII, nothing that could end a header or an SMTP command. */
+bool jb_mail_address_valid(struct jb_str address);
 
 #endif

@@ -6,19 +6,17 @@
 #include "notify/notify.h"
 
 struct jb_notify {
-    char *host, *user, *password, *from;
+    char *host, *user, *password, *from, *from_name; /* from: the address alone; from_name: NULL for none */
     int port, timeout_s;
     bool use_tls;
 };
 
 /* message.c: one RFC 5322 message with CRLF line ends; the scope owns it. */
-struct jb_mail {
-    struct jb_str from, to, subject, text;
+struct jb__message {
+    struct jb_str from, from_name, to, subject, text;
     struct jb_time date;
-    const char *id; /* of the Message-ID, before the @ */
+    struct jb_str id; /* of the Message-ID, before the @ */
 };
-struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb_mail *mail);
-/* One address without a name: "a@example.com", ASCII, nothing that could end a header or an SMTP command. */
-bool jb__mail_address_valid(struct jb_str address);
+struct jb_str jb__mail_message(struct jb_scope *scope, const struct jb__message *mail);
 
 #endif

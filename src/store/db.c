@@ -74,6 +74,9 @@ struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *opt
     db->routes = options->routes;
     db->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : 32 << 20;
     db->slow_query_us = (int64_t)((options->slow_query_s > 0 ? options->slow_query_s : 1.0) * JB_SECOND_US);
+    db->stalled = options->stalled;
+    db->stalled_arg = options->stalled_arg;
+    db->stall_us = (int64_t)((options->stall_s > 0 ? options->stall_s : 0.01) * JB_SECOND_US);
     if (db->driver->open(db, scope, options))
         return db;
     db_free(db);

@@ -30,33 +30,52 @@ static bool may_go_on(const struct jb__connection *connection)
     return deadline_us == JB_NEVER || jb_monotonic_us() < deadline_us;
 }
 
+void jb__hold_start(struct jb__connection *connection)
+{
+    connection->held_us = 0;
+    connection->held_since_us = jb_monotonic_us();
+}
+
+int64_t jb__hold_longest_us(struct jb__connection *connection)
+{
+    return connection->held_us = JB_MAX(connection->held_us, jb_monotonic_us() - connection->held_since_us);
+}
+
+/* Others run on this loop for that long, at least once; false when the scope ended meanwhile. */
+static bool let_others_run(struct jb__connection *connection, int64_t us)
+{
+    jb__hold_longest_us(connection);
+    jb__wait_allow(true);
+    bool ok = true;
+    if (us > 0)
+        ok = jb_sleep(connection->scope, us);
+    else
+        jb_yield();
+    jb__wait_allow(false);
+    connection->held_since_us = jb_monotonic_us();
+    return ok;
+}
+
 static int on_progress(void *arg)
 {
     struct jb__connection *connection = arg;
 
     if (!may_go_on(connection))
         return 1;
-    if (connection->yields) {
-        jb__wait_allow(true);
-        jb_yield();
-        jb__wait_allow(false);
-    }
+    if (jb_on_fiber())
+        let_others_run(connection, 0);
     return 0;
 }
 
-/* Another process holds the lock: look again after 0.2 to 2 ms, until the scope ends. */
+/* Another process holds the lock: look again after 0.2 to 2 ms, until the scope ends. On a loop thread this may be any use of a connection, its opening and a prepare among them. */
 static int on_busy(void *arg, int count)
 {
     struct jb__connection *connection = arg;
 
     if (!may_go_on(connection))
         return 0;
-    if (connection->yields) {
-        jb__wait_allow(true);
-        bool ok = jb_sleep(connection->scope, BUSY_LOOK_US);
-        jb__wait_allow(false);
-        return ok;
-    }
+    if (jb_on_fiber())
+        return let_others_run(connection, BUSY_LOOK_US);
     struct timespec pause = { 0, JB_MIN(count + 1, 10) * 200000L };
     nanosleep(&pause, NULL);
     return 1;

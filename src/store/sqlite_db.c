@@ -32,6 +32,7 @@ static void file_init(struct jb__sqlite *sqlite, bool live)
     jb__gate_init(&file->readers, JB__READERS_MAX);
     jb__gate_init(&file->cursors, JB__CURSORS_MAX);
     jb__gate_init(&file->writers, 1);
+    jb__gate_init(&file->versions, 1);
     JB_CHECK(pthread_mutex_init(&file->mutex, NULL) == 0);
     file->thread = jb_thread_new(live ? "writer-live" : "writer");
 }
@@ -42,11 +43,12 @@ static void close_writer(void *arg)
     jb__connection_close(file->writer);
 }
 
+/* A fiber that was abandoned (run.h) never gives back its connection or its turn to write: both are given up here. SQLite rolls a transaction back that is open in what is closed. */
 static void file_done(struct jb__file *file)
 {
-    while (file->idle) {
-        struct jb__connection *connection = file->idle;
-        file->idle = connection->next;
+    while (file->opened) {
+        struct jb__connection *connection = file->opened;
+        file->opened = connection->next_opened;
         jb__connection_close(connection);
     }
     jb__connection_close(file->version);
@@ -55,6 +57,7 @@ static void file_done(struct jb__file *file)
     jb__gate_done(&file->readers);
     jb__gate_done(&file->cursors);
     jb__gate_done(&file->writers);
+    jb__gate_done(&file->versions);
     pthread_mutex_destroy(&file->mutex);
     free(file->path);
 }

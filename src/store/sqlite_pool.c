@@ -14,6 +14,19 @@
 
 /* ---- connections ------------------------------------------------------------------------------------------------------------ */
 
+static struct jb__connection *reader_open(struct jb__file *file, struct jb_scope *scope)
+{
+    struct jb__connection *connection = jb__connection_open(file, scope, false);
+
+    if (!connection)
+        return NULL;
+    pthread_mutex_lock(&file->mutex);
+    connection->next_opened = file->opened;
+    file->opened = connection;
+    pthread_mutex_unlock(&file->mutex);
+    return connection;
+}
+
 struct jb__connection *jb__reader_take(struct jb__file *file, struct jb_scope *scope)
 {
     if (!jb__gate_take(&file->readers, scope))
@@ -24,7 +37,7 @@ struct jb__connection *jb__reader_take(struct jb__file *file, struct jb_scope *s
         file->idle = connection->next;
     pthread_mutex_unlock(&file->mutex);
     if (!connection)
-        connection = jb__connection_open(file, scope, false);
+        connection = reader_open(file, scope);
     if (!connection) {
         jb__gate_leave(&file->readers);
         return NULL;
@@ -97,6 +110,15 @@ static void read_now(void *arg)
     reading->ok = jb__execute_prepared(reading->connection, reading->scope, reading->prepared, reading->what);
 }
 
+static void tell_of_stall(struct jb__connection *connection, const struct jb__statement *what)
+{
+    const struct jb_db *db = connection->file->sqlite->db;
+    int64_t held_us;
+
+    if (db->stalled && jb_on_fiber() && (held_us = jb__hold_longest_us(connection)) >= db->stall_us)
+        db->stalled(what->sql, held_us, db->stalled_arg);
+}
+
 static bool read_on(struct jb__connection *connection, struct jb_scope *scope, struct jb__statement *what, struct jb__prepared *prepared)
 {
     struct reading reading = { connection, scope, prepared, what, false };
@@ -104,9 +126,8 @@ static bool read_on(struct jb__connection *connection, struct jb_scope *scope, s
     bool here = !prepared->heavy && what->row_limit > 0 && what->row_limit <= INLINE_ROWS_MAX && !sqlite->db->reads_on_threads;
 
     if (here) {
-        connection->yields = jb_on_fiber();
         read_now(&reading);
-        connection->yields = false;
+        tell_of_stall(connection, what);
         return reading.ok;
     }
     return jb__reader_thread_call(sqlite, scope, read_now, &reading) && reading.ok;
@@ -134,6 +155,7 @@ static bool read_one(struct jb__file *file, struct jb_scope *scope, struct jb__s
     struct jb__connection *connection = jb__reader_take(file, scope);
     if (!connection)
         return false;
+    jb__hold_start(connection);
     struct jb__prepared *prepared = jb__prepare(connection, scope, what->sql);
     bool ok = prepared != NULL;
     if (prepared) {
@@ -279,9 +301,12 @@ bool jb__sqlite_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *
     struct jb__file *file = &jb__sqlite_of(db)->files[true];
     int64_t version = 0;
 
-    pthread_mutex_lock(&file->mutex);
+    if (!jb__gate_take(&file->versions, scope))
+        return false;
     if (!file->version)
         file->version = jb__connection_open(file, scope, false);
+    if (file->version)
+        file->version->scope = scope;
     struct jb__prepared *prepared = file->version ? jb__prepare(file->version, scope, JB_STR("pragma data_version")) : NULL;
     if (prepared) {
         int code = sqlite3_step(prepared->statement);
@@ -291,7 +316,9 @@ bool jb__sqlite_live_version(struct jb_db *db, struct jb_scope *scope, int64_t *
             jb__sqlite_fail(scope, file->version->handle, code, "data_version");
         jb__release(file->version, prepared);
     }
-    pthread_mutex_unlock(&file->mutex);
+    if (file->version)
+        file->version->scope = NULL;
+    jb__gate_leave(&file->versions);
     if (version == 0)
         return false;
     *ret_version = version;

@@ -32,13 +32,15 @@ struct jb__touched {
 struct jb__connection {
     sqlite3 *handle;
     struct jb__file *file;
-    struct jb__connection *next; /* idle ones */
+    struct jb__connection *next;        /* idle ones */
+    struct jb__connection *next_opened; /* all readers of the file */
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
     struct jb_scope *scope;     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
     struct jb__touched touched; /* the main file's writer */
-    bool yields;                /* on the loop thread: the progress handler lets other fibers run */
+    int64_t held_since_us;      /* on a loop thread: since when no other fiber could run … */
+    int64_t held_us;            /* … and the longest of these times, since jb__hold_start */
 };
 
 struct jb__file {
@@ -47,14 +49,15 @@ struct jb__file {
     struct jb__sqlite *sqlite;
     struct jb__gate readers; /* permits for read connections */
     struct jb__gate cursors; /* … that are kept */
-    pthread_mutex_t mutex;   /* of idle */
-    struct jb__connection *idle;
+    pthread_mutex_t mutex;   /* of the two lists */
+    struct jb__connection *idle, *opened;
     struct jb__gate writers; /* the turn inside this process */
     struct jb_thread *thread;
     struct jb__connection *writer;  /* used on `thread` only */
     _Atomic int tx_serial;          /* counts ended transactions: a cursor of an ended one has nothing left to release */
     _Atomic int wal_pages;          /* after the last commit */
-    struct jb__connection *version; /* for PRAGMA data_version, under the mutex */
+    struct jb__gate versions;       /* the turn to use … */
+    struct jb__connection *version; /* … for PRAGMA data_version */
 };
 
 struct jb__sqlite {
@@ -93,6 +96,9 @@ struct jb__columns {
 };
 bool jb__columns_find(struct jb_scope *scope, sqlite3_stmt *statement, const struct jb__statement *what, struct jb__columns *ret_columns);
 bool jb__row_read(struct jb_scope *scope, sqlite3_stmt *statement, const struct jb__columns *columns, struct jb__sink *sink);
+/* How long a statement holds the loop's thread: its waits and yields begin a new time. */
+void jb__hold_start(struct jb__connection *connection);
+int64_t jb__hold_longest_us(struct jb__connection *connection);
 /* Prepares, binds, steps to the end and resets. */
 bool jb__execute(struct jb__connection *connection, struct jb_scope *scope, struct jb__statement *what);
 bool jb__execute_prepared(struct jb__connection *connection, struct jb_scope *scope, struct jb__prepared *prepared, struct jb__statement *what);

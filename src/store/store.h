@@ -226,9 +226,14 @@ struct jb_db_options {
     struct jb_str analytics_url;      /* NULL: none */
     int replica_lag_ms;               /* a replica further behind is left out; 0: 5000 */
     const struct jb_db_route *routes; /* ends with a NULL app; NULL: none */
+    /* Told, on the fiber that read, when a read has held its loop's thread for stall_s (0: 0.01) in one go; `sql` is without the parameters' values. NULL: nobody. */
+    void (*stalled)(struct jb_str sql, int64_t us, void *arg);
+    void *stalled_arg;
+    double stall_s;
 };
 /* Opens (and creates) the files; usable on every loop of the process, connections are opened when first used. Fails UNAVAILABLE with the path and the reason. */
 struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *options);
+/* After the loops that used it; what fibers that were abandoned there have left open is rolled back. NULL is fine. */
 void jb_db_close(struct jb_db *db);
 /* Ties the database to the scope and its children. */
 void jb_db_use(struct jb_scope *scope, struct jb_db *db);

@@ -23,7 +23,10 @@ struct jb_db {
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
     _Atomic int64_t slow_queries;
-    const struct jb_db_route *routes; /* may be NULL */
+    const struct jb_db_route *routes;                          /* may be NULL */
+    void (*stalled)(struct jb_str sql, int64_t us, void *arg); /* NULL: nobody */
+    void *stalled_arg;
+    int64_t stall_us;
 };
 
 struct jb__use {
@@ -62,7 +65,7 @@ struct jb__gate {
     int free, permits;
 };
 void jb__gate_init(struct jb__gate *gate, int permits);
-void jb__gate_done(struct jb__gate *gate);
+void jb__gate_done(struct jb__gate *gate); /* also with permits out and waiters in: those of abandoned fibers */
 /* Waits on a fiber or a plain thread; false (TIMEOUT, CANCELLED) when the scope ends first. */
 bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope);
 /* Without waiting; false when nothing is free. */

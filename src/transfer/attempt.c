@@ -108,13 +108,11 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
         .check_state = attempt->check_state,
     };
     struct reading reading = { reader_thread, &reader, jb_channel_new(1) };
-    struct jb_scope *wait = jb_scope_new("wait for the reader");
     void *item;
 
     jb_fiber_start("reader", read_fiber, &reading);
     jb_thread_call(attempt->thread, jb__checker_run, &checker);
-    (void)jb_channel_receive(reading.ended, wait, &item); /* closed: the reader has returned */
-    jb_scope_end(wait);
+    (void)jb_channel_receive(reading.ended, NULL, &item); /* closed: the reader has returned. No scope: the end of the loop would cancel it */
     attempt->counts = checker.counts;
     bool ok = jb_failure(checker.scope) ? jb_failure_pass(checker.scope, attempt->scope) : jb_failure(reader.scope) ? jb_failure_pass(reader.scope, attempt->scope)
                                                                                                                     : jb_continue(attempt->scope);

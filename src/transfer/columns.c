@@ -91,15 +91,22 @@ static const struct jb_field *default_match(const struct jb_model *model)
     return jb_model_primary(model);
 }
 
-/* People write another row as its title when that is unique, or as its first unique field: "shelf_id.code". Without one, by its number. */
-static struct jb_str default_name(struct jb_scope *scope, const struct jb_field *field)
+const struct jb_field *jb_reference_field(const struct jb_field *field)
 {
     const struct jb_model *there = field->references;
     const struct jb_field *key = there && there->title ? jb_record_field(&there->record, jb_str_of(there->title)) : NULL;
 
     if (there && (!key || !key->unique))
         key = default_match(there);
-    return !there || key->primary ? jb_str_of(field->name) : jb_format(scope, "%s.%s", field->name, key->name);
+    return key && !key->primary ? key : NULL;
+}
+
+/* "shelf_id.code" */
+static struct jb_str default_name(struct jb_scope *scope, const struct jb_field *field)
+{
+    const struct jb_field *key = jb_reference_field(field);
+
+    return !key ? jb_str_of(field->name) : jb_format(scope, "%s.%s", field->name, key->name);
 }
 
 static bool targets_of_model(struct jb__plan *plan, struct jb_scope *scope)

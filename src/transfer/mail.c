@@ -50,6 +50,12 @@ static struct jb_str text_of(struct jb_scope *scope, const struct import_job *jo
     return jb_format(scope, "%.*s\n%.*s/admin/jobs/%lld/\n", JB_FMT(text), JB_FMT(transfer->site_url), (long long)job->id);
 }
 
+/* The task's is the same at every attempt and another's when the job ends again; the time tells books apart that stood under the same address. */
+static struct jb_str id_of(struct jb_scope *scope, const struct import_job *job)
+{
+    return jb_format(scope, "job%lld.task%lld.%lld", (long long)job->id, (long long)jb_task_id(scope), (long long)job->created_at.us);
+}
+
 static bool send_mail(struct jb_scope *scope, const void *arg)
 {
     const struct jb_payload_job *payload = arg;
@@ -63,7 +69,7 @@ static bool send_mail(struct jb_scope *scope, const void *arg)
     jb_failure_clear(scope);
     struct jb_str address = owner_address(scope, &job), subject = subject_of(scope, &job), text = text_of(scope, &job);
     if (address.data)
-        return jb_mail_send(scope, address, subject, text);
+        return jb_mail_send(scope, .to = address, .subject = subject, .text = text, .id = id_of(scope, &job));
     jb_log(JB_LOG_INFO, "transfer", "job %lld: %.*s", (long long)job.id, JB_FMT(subject));
     return true;
 }

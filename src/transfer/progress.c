@@ -209,12 +209,10 @@ void jb__progress_watch(struct jb__progress *progress, _Atomic int64_t *done)
 
 void jb__progress_close(struct jb__progress *progress)
 {
-    struct jb_scope *wait = jb_scope_new("last events");
     void *item;
 
     jb_cancel(progress->scope);
-    (void)jb_channel_receive(progress->ended, wait, &item); /* closed: the reporter has returned */
-    jb_scope_end(wait);
+    (void)jb_channel_receive(progress->ended, NULL, &item); /* closed: the reporter has returned. No scope: the end of the loop would cancel it, and the reporter uses what is freed below */
     jb_channel_free(progress->ended);
     jb_scope_end(progress->scope);
     jb_scope_end(progress->steady);

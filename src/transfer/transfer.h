@@ -64,6 +64,9 @@ extern const struct jb_model jb_import_progress; /* live */
 extern const struct jb_task jb_import_task, jb_export_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_job_mail_task
 
+/* The field by which people write the row that `field` refers to, when an exchange does not say: its title if unique, otherwise its first unique field. NULL: no reference, or by its number. */
+const struct jb_field *jb_reference_field(const struct jb_field *field);
+
 enum jb_import_mode {
     JB_UPSERT,
     JB_INSERT,

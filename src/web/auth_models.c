@@ -20,8 +20,7 @@ const struct jb_model jb_auth_user = {
         JB_FIELD(auth_user, staff, .label = "직원", .label_en = "Staff"),
         JB_FIELD(auth_user, superuser, .label = "모든 권한", .label_en = "Superuser"),
         JB_FIELD(auth_user, language, .label = "언어", .label_en = "Language", .length_max = 2),
-        JB_FIELD(auth_user, date_joined, .label = "가입", .label_en = "Joined", .auto_now_add = true),
-        JB_FIELD(auth_user, last_login, .label = "마지막 로그인", .label_en = "Last sign-in")),
+        JB_FIELD(auth_user, date_joined, .label = "가입", .label_en = "Joined", .auto_now_add = true)),
 };
 
 const struct jb_model jb_auth_group = {

@@ -107,6 +107,10 @@ bool jb__csrf_check(struct jb_request *req, struct jb_str token)
         if (jb_secret_equal((struct jb_str){ secret, SECRET_SIZE }, (struct jb_str){ sent, SECRET_SIZE }))
             return req->state->csrf_ok = true;
     }
+    if (req->web->options.cookie_secure && !req->secure)
+        return jb_fail(req->scope, JB_DENIED,
+            JB_L(req->scope, "이 사이트는 https로만 로그인합니다. https://로 여세요. 앞에 프록시가 있다면 설정 TRUSTED_PROXIES를, https가 없다면 SESSION_COOKIE_SECURE를 확인하세요.",
+                "This site signs people in over https only: open it with https://. Behind a proxy see the setting TRUSTED_PROXIES, without https SESSION_COOKIE_SECURE."));
     return jb_fail(req->scope, JB_DENIED,
         JB_L(req->scope, "이 양식은 오래되었거나 다른 곳에서 왔습니다. 쪽을 새로 열어 다시 보내세요. 쿠키를 막았다면 허용하세요.",
             "This form is too old or came from elsewhere. Reload the page and send it again; allow cookies if they are blocked."));

@@ -225,7 +225,7 @@ bool jb__session_end(struct jb_request *req)
 struct jb_str jb__session_cookie(struct jb_request *req)
 {
     const struct jb__session *session = &req->state->session;
-    const char *secure = req->secure ? "; Secure" : "";
+    const char *secure = req->secure || req->web->options.cookie_secure ? "; Secure" : "";
 
     if (session->send_cookie && session->stored)
         return jb_format(req->scope, COOKIE_NAME "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", session->token, req->web->options.session_age_s, secure);

@@ -56,6 +56,13 @@ bool jb_user_password(struct jb_scope *scope, struct jb_str username, struct jb_
     return jb_update(scope, &jb_auth_user, .set = JB_SQL("password = ?", hash), .where = JB_SQL("id = ?", user.id));
 }
 
+bool jb_user_email(struct jb_scope *scope, struct jb_str username, struct jb_str email)
+{
+    struct auth_user user;
+
+    return user_need(scope, username, &user) && jb_update(scope, &jb_auth_user, .set = JB_SQL("email = ?", email), .where = JB_SQL("id = ?", user.id));
+}
+
 bool jb_user_grant(struct jb_scope *scope, struct jb_str username, struct jb_str permission)
 {
     struct auth_user user;

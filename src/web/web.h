@@ -160,7 +160,7 @@ struct auth_user {
     struct jb_str email;
     bool active, staff, superuser;
     struct jb_str language; /* "ko", "en", NULL: by the browser */
-    struct jb_time date_joined, last_login;
+    struct jb_time date_joined;
 };
 extern const struct jb_model jb_auth_user, jb_auth_group, jb_auth_grant, jb_auth_membership, jb_auth_token, jb_auth_session, jb_auth_throttle;
 #define JB_AUTH_MODELS &jb_auth_user, &jb_auth_group, &jb_auth_grant, &jb_auth_membership, &jb_auth_token, &jb_auth_session, &jb_auth_throttle
@@ -170,6 +170,7 @@ bool jb_password_hash(struct jb_scope *scope, struct jb_str password, struct jb_
 bool jb_password_verify(struct jb_scope *scope, struct jb_str password, struct jb_str hash); /* false also for unknown forms */
 bool jb_user_add(struct jb_scope *scope, struct jb_str username, struct jb_str password, bool staff, bool superuser, int64_t *ret_id);
 bool jb_user_password(struct jb_scope *scope, struct jb_str username, struct jb_str password);
+bool jb_user_email(struct jb_scope *scope, struct jb_str username, struct jb_str email);      /* where mails about their jobs go */
 bool jb_user_grant(struct jb_scope *scope, struct jb_str username, struct jb_str permission); /* INVALID for a name that nobody declared, with the nearest */
 /* A new Bearer token, shown once; only its hash is stored. */
 bool jb_user_token(struct jb_scope *scope, struct jb_str username, struct jb_str *ret_token);
@@ -212,6 +213,7 @@ struct jb_web_options {
     struct jb_str trusted_proxies; /* CIDRs */
     struct jb_str cdn_domain;
     bool debug;
+    bool cookie_secure; /* the session cookie over https alone; false: over https it is, over http not */
     enum jb_language language;
     const struct jb_zone *zone;
     int64_t form_bytes_max;   /* DATA_UPLOAD_MAX_MEMORY_SIZE */

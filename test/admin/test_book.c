@@ -61,6 +61,12 @@ static bool has_column(const struct jb__book *book, const char *name)
     return false;
 }
 
+JB_TEST("the import page says of a reference what to write into its cells")
+{
+    CHECK_TEXT(jb__type_words(scope, jb_record_field(&item.record, JB_STR("shelf_id"))), "선반의 코드");
+    CHECK_TEXT(jb__type_words(scope, jb_record_field(&item.record, JB_STR("checked_on"))), "날짜");
+}
+
 JB_TEST("a book without a word shows its fields, but neither secrets nor long texts")
 {
     const struct jb_admin admin = { .model = &item };

@@ -31,7 +31,11 @@ JB_TEST("without any source every setting has its default")
     CHECK_TEXT(config.language, "ko");
     CHECK_TEXT(config.time_zone, "Asia/Seoul");
     CHECK_INT(config.debug, false);
-    CHECK_INT(config.environment, JB_ENV_DEVELOPMENT);
+    CHECK_INT(config.environment, JB_ENV_BASE);
+    CHECK_TEXT(config.allowed_hosts, "localhost,127.0.0.1,[::1]");
+    CHECK_TEXT(config.log_format, "text");
+    CHECK_TEXT(config.log_level, "info");
+    CHECK_INT(config.cookie_secure, false);
     CHECK(!config.secret_key.data);
     CHECK(!config.email_host.data);
 }
@@ -78,7 +82,7 @@ JB_TEST("names that Django and Celery use are understood")
     CHECK_INT(config.environment, JB_ENV_PRODUCTION);
 }
 
-JB_TEST("a settings module of any other name is the base environment")
+JB_TEST("a settings module that is not split into environments is the base environment")
 {
     struct jb_config config;
 
@@ -86,14 +90,101 @@ JB_TEST("a settings module of any other name is the base environment")
     CHECK_INT(config.environment, JB_ENV_BASE);
 }
 
-JB_TEST("a Redis address stops the start with one sentence that names the setting")
+JB_TEST("an unknown environment is an error that names the nearest one")
 {
     struct jb_config config;
 
     jb_language_set(scope, JB_EN);
-    CHECK(!read(scope, "CELERY_BROKER_URL=redis://localhost:6379/0\n", NULL, NULL, &config));
-    CHECK_INT(jb_error(scope), JB_INVALID);
-    CHECK_TEXT(jb_failure_text(scope), "setting CELERY_BROKER_URL: this version cannot use a redis:// address yet. Remove the line or set it to database://.");
+    CHECK(!read(scope, "DJANGO_SETTINGS_MODULE=config.settings.prodution\n", NULL, NULL, &config));
+    CHECK_TEXT(jb_failure_text(scope),
+        "setting DJANGO_SETTINGS_MODULE='config.settings.prodution' (.env:1): there is no environment 'prodution'. Did you mean 'production'? Allowed: base, development, production, monitoring.");
+    jb_failure_clear(scope);
+    CHECK(!read(scope, NULL, NULL, (const char *const[]){ "JANGBU_ENV=office", NULL }, &config));
+    CHECK_TEXT(jb_failure_text(scope), "setting JANGBU_ENV='office' (environment): there is no environment 'office'. Allowed: base, development, production, monitoring.");
+}
+
+JB_TEST("development shows causes and every line of the log")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, "JANGBU_ENV=development\n", NULL, NULL, &config));
+    CHECK_INT(config.environment, JB_ENV_DEVELOPMENT);
+    CHECK_INT(config.debug, true);
+    CHECK_TEXT(config.log_level, "debug");
+    CHECK_TEXT(config.log_format, "text");
+    CHECK_TEXT(config.allowed_hosts, "localhost,127.0.0.1,[::1]");
+}
+
+JB_TEST("production and monitoring log as JSON, send cookies over https alone and know no host by themselves")
+{
+    static const char *const environments[] = { "JANGBU_ENV=production\n", "DJANGO_SETTINGS_MODULE=config.settings.monitoring\n" };
+    struct jb_config config;
+
+    for (size_t i = 0; i < JB_COUNT(environments); i++) {
+        CHECK_OK(read(scope, environments[i], NULL, NULL, &config));
+        CHECK_INT(config.debug, false);
+        CHECK_INT(config.cookie_secure, true);
+        CHECK_TEXT(config.log_format, "json");
+        CHECK(!config.allowed_hosts.data);
+    }
+}
+
+JB_TEST("what is set wins over the environment's defaults, wherever either of them stands")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope, NULL, "LOG_FORMAT = text\nSESSION_COOKIE_SECURE = false\n", (const char *const[]){ "JANGBU_ENV=production", NULL }, &config));
+    CHECK_TEXT(config.log_format, "text");
+    CHECK_INT(config.cookie_secure, false);
+    CHECK_OK(read(scope, "DEBUG=false\n", "JANGBU_ENV = development\n", NULL, &config));
+    CHECK_INT(config.debug, false);
+}
+
+JB_TEST("a Redis address stops the start with one sentence that names the setting")
+{
+    static const struct {
+        const char *name, *works;
+    } settings[] = { { "CELERY_BROKER_URL", "database" }, { "CELERY_RESULT_BACKEND", "database" }, { "BROKER_URL", "database" }, { "RESULT_URL", "database" }, { "CACHE_URL", "memory" } };
+    struct jb_config config;
+
+    jb_language_set(scope, JB_EN);
+    for (size_t i = 0; i < JB_COUNT(settings); i++) {
+        CHECK(!read(scope, jb_format(scope, "%s=redis://localhost:6379/0\n", settings[i].name).data, NULL, NULL, &config));
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        CHECK_TEXT(jb_failure_text(scope), jb_format(scope, "setting %s: this version cannot use a redis:// address yet. Remove the line or set it to %s://.", settings[i].name, settings[i].works).data);
+        jb_failure_clear(scope);
+    }
+}
+
+JB_TEST("the .env of a Django and Celery deployment is read to its last name")
+{
+    struct jb_config config;
+
+    CHECK_OK(read(scope,
+        "CELERY_BROKER_URL=database://\nCELERY_RESULT_BACKEND=database://\n"
+        "EMAIL_HOST=smtp.example.com\nEMAIL_HOST_USER=books\nEMAIL_HOST_PASSWORD=app password\nDEFAULT_FROM_EMAIL=장부 <books@example.com>\n",
+        NULL, NULL, &config));
+    CHECK_TEXT(config.broker_url, "database://");
+    CHECK_TEXT(config.result_url, "database://");
+    CHECK_TEXT(config.email_host, "smtp.example.com");
+    CHECK_TEXT(config.email_user, "books");
+    CHECK_TEXT(config.email_password, "app password");
+    CHECK_TEXT(config.email_from, "장부 <books@example.com>");
+}
+
+/* jangbu.conf, because an unknown name is an error there. */
+JB_TEST("every name of a larger deployment's environment is known")
+{
+    static const char *const names[] = { "SECRET_KEY", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST", "DB_PORT", "DB_READONLY_USER", "DB_READONLY_PASSWORD", "DB_READONLY_HOST",
+        "ANALYTICS_DB_PASSWORD", "REDIS_HOST", "REDIS_NODE1", "REDIS_NODE2", "REDIS_NODE3", "REDIS_SESSION", "REDIS_LONGTERM", "CDN_DOMAIN" };
+    struct jb_config config;
+
+    for (size_t i = 0; i < JB_COUNT(names); i++)
+        CHECK_OK(read(scope, NULL, jb_format(scope, "%s = value\n", names[i]).data, NULL, &config));
+    CHECK_OK(read(scope, NULL, "SECRET_KEY = 0123456789abcdef\nCDN_DOMAIN = cdn.example.com\nDJANGO_SETTINGS_MODULE = myproject.settings.production\n", NULL, &config));
+    CHECK_TEXT(config.secret_key, "0123456789abcdef");
+    CHECK_TEXT(config.cdn_domain, "cdn.example.com");
+    CHECK_INT(config.environment, JB_ENV_PRODUCTION);
 }
 
 JB_TEST("an unknown name in jangbu.conf names the file, the line and the nearest setting")
@@ -135,13 +226,26 @@ JB_TEST("sizes read in bytes and in units")
     CHECK_INT(config.data_upload_bytes_max, 20 << 20);
 }
 
-JB_TEST("production does not start with DEBUG or without SECRET_KEY")
+JB_TEST("production and monitoring do not start with DEBUG, without SECRET_KEY or without ALLOWED_HOSTS")
 {
+    static const char *const environments[] = { "production", "monitoring" };
     struct jb_config config;
 
-    CHECK_FAILS(read(scope, "JANGBU_ENV=production\nDEBUG=true\n", NULL, NULL, &config), JB_INVALID);
-    CHECK_OK(read(scope, "JANGBU_ENV=production\n", NULL, NULL, &config));
-    CHECK_FAILS(jb_config_secret(scope, &config), JB_INVALID);
+    jb_language_set(scope, JB_EN);
+    for (size_t i = 0; i < JB_COUNT(environments); i++) {
+        struct jb_str name = jb_format(scope, "JANGBU_ENV=%s\n", environments[i]);
+        CHECK_FAILS(read(scope, jb_format(scope, "%.*sDEBUG=true\n", JB_FMT(name)).data, NULL, NULL, &config), JB_INVALID);
+        CHECK_OK(read(scope, jb_format(scope, "%.*sALLOWED_HOSTS=books.example.com\n", JB_FMT(name)).data, NULL, NULL, &config));
+        CHECK(!jb_config_public(scope, &config));
+        CHECK_TEXT(jb_failure_text(scope), "setting SECRET_KEY is missing. Production does not start without it.");
+        jb_failure_clear(scope);
+        CHECK_OK(read(scope, jb_format(scope, "%.*sSECRET_KEY=0123456789abcdef\nALLOWED_HOSTS=\n", JB_FMT(name)).data, NULL, NULL, &config));
+        CHECK(!jb_config_public(scope, &config));
+        CHECK_TEXT(jb_failure_text(scope), "setting ALLOWED_HOSTS is missing. Production wants the names that people type into the address bar, like ALLOWED_HOSTS=books.example.com.");
+        jb_failure_clear(scope);
+        CHECK_OK(read(scope, jb_format(scope, "%.*sSECRET_KEY=0123456789abcdef\nALLOWED_HOSTS=books.example.com\n", JB_FMT(name)).data, NULL, NULL, &config));
+        CHECK_OK(jb_config_public(scope, &config));
+    }
 }
 
 /* ---- databases ---------------------------------------------------------------------------------------------------------- */

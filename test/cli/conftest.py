@@ -21,7 +21,7 @@ ON_POSTGRESQL = os.environ.get("JB_TEST_DATABASE") == "postgresql"
 
 
 def psql(url, text):
-    subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.DEVNULL, timeout=HANG_SECONDS)
+    return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.PIPE, timeout=HANG_SECONDS).stdout
 
 
 class Site:
@@ -63,6 +63,16 @@ class Site:
             database.execute(text)
         database.close()
 
+    def number(self, text):
+        """One whole number out of the database."""
+        if ON_POSTGRESQL:
+            return int(psql(self.environment["DATABASE_URL"], text))
+        database = sqlite3.connect(self.path("jangbu.db"), timeout=HANG_SECONDS)
+        try:
+            return database.execute(text).fetchone()[0]
+        finally:
+            database.close()
+
     def start(self, *words, stdin=None, **environment):
         """Starts a command that stays; ended after the test."""
         log = open(self.path(f"log-{len(self.processes)}"), "wb")
@@ -88,7 +98,7 @@ class Site:
     def serve(self, command="serve", *words, **environment):
         """The address of a started server, "http://127.0.0.1:43211"."""
         process = self.start(command, "--listen", "127.0.0.1:0", "--threads", "1", *words, **environment)
-        return self.wait_log(process, r"listening on (http://\S+)").group(1)
+        return self.wait_log(process, r"listening on (http://[^\s\"]+)").group(1)
 
     def stop(self, process, status=0):
         process.send_signal(signal.SIGTERM)

@@ -195,6 +195,22 @@ def test_a_preview_is_not_applied_by_who_may_no_longer_import(site, clerk):
     assert session.get(address + "/admin/cash/cashbook/1/", timeout=30).status_code == 404
 
 
+def test_a_jobs_page_names_refused_columns_as_the_sheet_does(site):
+    person(site, "clerk", "cash.view_projectcashbook", "cash.add_projectcashbook", "cash.change_projectcashbook", "cash.import_projectcashbook")
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    token = form_token(session.get(address + "/admin/cash/projectcashbook/import/", timeout=30))
+    sheet = "\n".join([HEAD + ",project", line(1) + ",P9"]).encode()
+    answer = session.post(address + "/admin/cash/projectcashbook/import/", files={"csrfmiddlewaretoken": (None, token), "on_error": (None, "skip"), "file": ("a.csv", sheet)}, timeout=60)
+    job = answer.url
+    limit = time.monotonic() + HANG_SECONDS
+    while "P9" not in answer.text:
+        assert time.monotonic() < limit, answer.text
+        answer = session.get(job, timeout=30)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", answer.text, re.S)]
+    assert cells[cells.index("P9") - 1] == "project", cells
+
+
 def test_an_export_of_an_unknown_column_says_so(site):
     person(site, "exporter", "cash.export_cashbook")
     address = site.serve()
@@ -228,3 +244,45 @@ def test_an_export_is_ordered_by_fields_that_may_be_seen(site, clerk):
     for path, status in (("cashbook/export?order=-date%20id", 202), ("cashbook/export?order=dat", 422), ("importjob/export?order=-spool", 422)):
         answer = requests.post(address + "/api/cash/" + path, headers=clerk, timeout=30)
         assert answer.status_code == status, answer.text
+
+
+def wait_until(condition):
+    limit = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def is_merging(site):
+    """The import is writing, and whoever else would write to the main file has to wait."""
+    with sqlite3.connect(site.path("jangbu-live.db")) as live:
+        if not live.execute("select 1 from import_progress where phase = 'writing'").fetchone():
+            return False
+    main = sqlite3.connect(site.path("jangbu.db"), timeout=0, isolation_level=None)
+    try:
+        main.execute("begin immediate")
+        main.execute("rollback")
+        return False
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        main.close()
+
+
+@pytest.mark.parametrize("on_error", ["abort", "skip"])
+def test_people_sign_in_and_out_while_a_merge_holds_the_writer(site, clerk, on_error):
+    site.csv("a.csv", HEAD, line(1))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve(IMPORT_ASYNC_BYTES="1")
+    worker = site.start("worker", JANGBU_FAULTS="transfer/import/merge_chunk=sleep:3600000")
+    answer = requests.post(f"{address}/api/cash/cashbook/import?file_name=a.csv&on_error={on_error}", data=rows(line(2)), headers=clerk, timeout=60)
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: is_merging(site))
+    session = sign_in(address, "clerk")
+    page = session.get(address + "/admin/", timeout=30)
+    assert page.status_code == 200
+    out = session.post(address + "/admin/logout/", data={"csrfmiddlewaretoken": form_token(page)}, timeout=30, allow_redirects=False)
+    assert out.status_code == 303
+    assert requests.get(address + answer.headers["Location"], headers=clerk, timeout=30).json()["status"] == "running"
+    assert is_merging(site)
+    worker.kill()  # the merge would go on for an hour

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a person at a terminal sees it."""
 import re
+import socket
 import time
 
 import pytest
@@ -76,6 +77,13 @@ def test_one_bad_row_and_nothing_is_in_the_table(site):
     assert (error["row"], error["column"], error["value"]) == (21, "income", "일십만원") and error["reason"]
     out, _ = site.run("export", "cash.cashbook", "-o", "-", "--format", "csv")
     assert len(out.splitlines()) == 1
+
+
+def test_refused_rows_name_their_columns_as_the_sheet_does(site):
+    for cell, project, said in (("abc", "", "2행 ‘수입’ “abc”"), ("0", "P9", "2행 ‘project’ “P9”")):
+        site.csv("a.csv", HEAD + ",project", line(1, income=cell) + "," + project)
+        _, err = site.run("import", "cash.projectcashbook", "a.csv", "--on-error", "skip", status=3, LANGUAGE="ko")
+        assert said in err, err
 
 
 def test_skip_keeps_the_good_rows_and_returns_the_bad(site):
@@ -223,6 +231,11 @@ def test_users_passwords_and_tokens(site):
     site.run("user", "grant", "kim", "cash.view_cashbook")
     _, err = site.run("user", "grant", "kim", "cash.veiw_cashbook", status=3)
     assert "cash.view_cashbook" in err
+    site.run("user", "email", "kim", "kim@example.com")
+    site.run("user", "email", "lee", "lee@example.com", status=5)
+    for wrong in (["kim"], ["kim", "kim"], ["kim", "Kim <kim@example.com>"]):
+        _, err = site.run("user", "email", *wrong, status=3)
+        assert "name@example.com" in err
     out, _ = site.run("user", "list")
     assert out == "kim staff\n"
     out, _ = site.run("user", "token", "kim")
@@ -237,6 +250,22 @@ def test_a_server_says_that_it_is_alive_and_ready_and_stops_when_asked(site):
     assert "content-security-policy" in answer.headers
     assert requests.get(address + "/healthz", headers={"Host": "evil.example"}, timeout=30).status_code == 400
     site.stop(site.processes[0])
+
+
+def test_why_a_server_is_not_ready_is_for_the_log_once_and_not_for_strangers(site):
+    import sqlite3
+    address = site.serve()
+    changes = [("alter table cashbook rename to gone", 503), ("alter table gone rename to cashbook", 200), ("alter table cashbook rename to gone", 503)]
+    for change, status in changes:
+        with sqlite3.connect(site.path("jangbu.db")) as book:
+            book.execute(change)
+        for language in ("ko", "en", "ko"):
+            answer = requests.get(address + "/readyz", headers={"Accept-Language": language}, timeout=30)
+            assert (answer.status_code, answer.json()) == (status, {"status": "ok" if status == 200 else "unavailable"})
+    site.stop(site.processes[0])
+    with open(site.processes[0].log, encoding="utf-8") as file:
+        said = [text for text in file if "ready" in text]
+    assert ["cashbook" in text for text in said] == [True, False, True], said
 
 
 def test_up_restarts_what_dies(site):
@@ -265,9 +294,62 @@ def test_a_second_server_at_the_same_address_does_not_start(site):
     site.stop(site.processes[0])
 
 
-def test_production_does_not_start_without_a_key(site):
-    _, err = site.run("serve", status=3, JANGBU_ENV="production")
-    assert "SECRET_KEY" in err
+PRODUCTION = {"JANGBU_ENV": "production", "SECRET_KEY": "0123456789abcdef0123456789abcdef", "ALLOWED_HOSTS": "books.example.com,*.office.example"}
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("command", ["serve", "up", "check"])
+def test_production_does_not_start_without_a_key_or_a_host(site, command, missing):
+    _, err = site.run(command, status=3, **{name: value for name, value in PRODUCTION.items() if name != missing})
+    assert err.count("\n") == 1 and missing in err
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_missing_setting_is_told_before_the_address_is_taken(site, processes):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        _, err = site.run("serve", "--listen", address, "--processes", processes, status=3, JANGBU_ENV="production")
+    assert err.count("\n") == 1 and "SECRET_KEY" in err
+
+
+def test_an_unknown_environment_does_not_start(site):
+    _, err = site.run("check", status=3, DJANGO_SETTINGS_MODULE="config.settings.prodution")
+    assert err.count("\n") == 1 and "production" in err
+
+
+def test_production_answers_to_its_own_names_alone(site):
+    address = site.serve(**PRODUCTION)
+    for host, status in (("books.example.com", 200), ("a.office.example", 200), ("evil.example", 400), ("127.0.0.1", 400), ("office.example", 400)):
+        assert requests.get(address + "/healthz", headers={"Host": host}, timeout=30).status_code == status, host
+
+
+def break_sessions(site):
+    """A live file without its table of sessions: whoever comes with a session gets a 500."""
+    import sqlite3
+    with sqlite3.connect(site.path("jangbu-live.db")) as book:
+        book.execute("drop table auth_session")
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_a_500_says_why_in_development_alone(site, environment):
+    address = site.serve(**{**PRODUCTION, "JANGBU_ENV": environment})
+    break_sessions(site)
+    answer = requests.get(address + "/admin/", headers={"Host": "books.example.com", "Cookie": "sessionid=" + "a" * 43}, timeout=30)
+    assert answer.status_code == 500
+    assert ("auth_session" in answer.text, ".c:" in answer.text) == ((True, True) if environment == "development" else (False, False)), answer.text
+    site.wait_log(site.processes[0], "auth_session")
+
+
+def test_production_logs_json_and_sends_cookies_over_https_alone(site):
+    import json
+    address = site.serve(**PRODUCTION)
+    cookie = requests.get(address + "/admin/login/", headers={"Host": "books.example.com"}, timeout=30).headers["Set-Cookie"]
+    assert "; Secure" in cookie and "; HttpOnly" in cookie
+    refused = requests.post(address + "/admin/login/", headers={"Host": "books.example.com"}, data={"username": "kim", "password": "x"}, timeout=30)
+    assert refused.status_code == 403 and "https" in refused.text
+    site.stop(site.processes[0])
+    with open(site.processes[0].log, encoding="utf-8") as file:
+        assert all(json.loads(text) for text in file)
 
 
 def test_a_redis_address_stops_the_start_with_one_sentence(site):

@@ -6,6 +6,7 @@ import time
 
 import openpyxl
 import pytest
+import requests
 
 from test_commands import HEAD, line
 
@@ -19,6 +20,11 @@ def wait_until(what):
         time.sleep(0.02)
 
 
+def wait_running(site):
+    """Reads the job's row itself: on a busy machine a command takes longer to start than a short job to run."""
+    wait_until(lambda: site.number("select count(*) from import_jobs where status = 'running'") == 1)
+
+
 def interrupted(site, process):
     """Ctrl-C; what the command wrote and how it ended."""
     process.send_signal(signal.SIGINT)
@@ -30,7 +36,7 @@ def interrupted(site, process):
 def test_ctrl_c_in_an_import_exits_10_with_a_sentence_and_leaves_nothing(site):
     site.csv("a.csv", HEAD, *(line(n) for n in range(5000)))
     process = site.start("import", "cash.cashbook", "a.csv", JANGBU_FAULTS="transfer/import/batch=sleep:500")
-    wait_until(lambda: "RUNNING" in site.run("jobs", "list")[0])
+    wait_running(site)
     status, text = interrupted(site, process)
     assert status == 10 and "Cancelled. Nothing was applied." in text
     assert len(site.run("export", "cash.cashbook", "-o", "-", "--format", "csv")[0].splitlines()) == 1
@@ -103,10 +109,10 @@ def test_a_worker_that_cannot_start_says_so_before_it_detaches(tmp_path):
 
 def test_up_takes_over_a_dead_workers_job_without_waiting_for_its_lease(site):
     site.csv("a.csv", HEAD, *(line(n) for n in range(2000)))
-    site.serve("up", LEASE_SECONDS="3600", JANGBU_FAULTS="transfer/import/batch=sleep:300")
+    site.serve("up", LEASE_SECONDS="3600", JANGBU_FAULTS="transfer/import/batch=sleep:1000")
     made = site.json("import", "cash.cashbook", "a.csv", "--background")
     worker = int(site.wait_log(site.processes[0], r"started worker \(pid (\d+)\)").group(1))
-    wait_until(lambda: "RUNNING" in site.run("jobs", "list")[0])
+    wait_running(site)
     os.kill(worker, signal.SIGKILL)
     result = site.json("jobs", "wait", str(made["job"]))
     assert (result["status"], result["new"]) == ("done", 2000)
@@ -131,7 +137,7 @@ def test_a_month_closed_while_a_file_is_read_is_closed(site):
     site.csv("a.csv", HEAD, *(line(n) for n in range(3000)))
     site.csv("c.csv", "month,closed_by", "2026-11,kim")
     process = site.start("import", "cash.cashbook", "a.csv", JANGBU_FAULTS="transfer/import/batch=sleep:500")
-    wait_until(lambda: "RUNNING" in site.run("jobs", "list")[0])
+    wait_running(site)
     site.run("import", "cash.closedmonth", "c.csv")
     assert process.wait(HANG_SECONDS) == 3
     assert len(site.run("export", "cash.cashbook", "-o", "-", "--format", "csv")[0].splitlines()) == 1
@@ -141,7 +147,7 @@ def test_a_month_closed_while_a_file_is_read_is_closed(site):
 def test_a_run_that_was_given_up_meanwhile_writes_nothing_any_more(site, on_error):
     site.csv("a.csv", HEAD, *(line(n) for n in range(3000)))
     process = site.start("import", "cash.cashbook", "a.csv", "--on-error", on_error, JANGBU_FAULTS="transfer/import/batch=sleep:500")
-    wait_until(lambda: "RUNNING" in site.run("jobs", "list")[0])
+    wait_running(site)
     site.sql("update import_jobs set status = 'failed'")
     assert process.wait(HANG_SECONDS) != 0
     assert "FAILED" in site.run("jobs", "list")[0]
@@ -158,3 +164,14 @@ def test_sweeping_leaves_the_file_that_a_job_may_be_writing(site):
     site.start("worker", "-Q", "nothing")
     wait_until(lambda: not os.path.exists(site.path(orphan)))
     assert os.path.exists(site.path(being_written))
+
+
+def test_a_server_stops_while_a_small_upload_still_tells_its_last_progress(site):
+    site.run("user", "add", "kim", "--superuser", "--password-stdin", stdin=b"correct horse\n")
+    token, _ = site.run("user", "token", "kim")
+    address = site.serve(JANGBU_FAULTS="store/bulk/flush=sleep:500")
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data="\n".join([HEAD, line(1)]).encode(), headers={"Authorization": "Bearer " + token.strip()}, timeout=30)
+    assert answer.status_code in (200, 202), answer.text
+    site.stop(site.processes[0])
+    site.run("worker", "--drain")
+    assert site.json("jobs", "show", "1")["status"] == "done"

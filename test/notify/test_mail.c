@@ -14,7 +14,12 @@
 
 static struct jb_str message(struct jb_scope *scope, const char *subject, const char *text)
 {
-    return jb__mail_message(scope, &(struct jb_mail){ JB_STR("a@example.com"), JB_STR("b@example.com"), jb_str_of(subject), jb_str_of(text), { 0 }, "id" });
+    return jb__mail_message(scope, &(struct jb__message){ .from = JB_STR("a@example.com"), .to = JB_STR("b@example.com"), .subject = jb_str_of(subject), .text = jb_str_of(text), .id = JB_STR("id") });
+}
+
+static struct jb_str message_from(struct jb_scope *scope, const char *name)
+{
+    return jb__mail_message(scope, &(struct jb__message){ .from = JB_STR("a@example.com"), .from_name = jb_str_of(name), .to = JB_STR("b@example.com"), .id = JB_STR("id") });
 }
 
 static bool contains(struct jb_str text, const char *what)
@@ -55,15 +60,32 @@ JB_TEST("a subject cannot add head lines")
     CHECK_INT(jb_str_find(mail, JB_STR("Bcc:"), 0), SIZE_MAX);
 }
 
+JB_TEST("a sender's name stands before the address: quoted when it is ASCII, in words of RFC 2047 otherwise")
+{
+    CHECK(contains(message_from(scope, ""), "From: a@example.com\r\n"));
+    CHECK(contains(message_from(scope, "Kim & Co., \"Books\""), "From: \"Kim & Co., \\\"Books\\\"\" <a@example.com>\r\n"));
+    CHECK(contains(message_from(scope, "장부"), "From: =?UTF-8?B?7J6l67aA?= <a@example.com>\r\n"));
+    CHECK(contains(message_from(scope, "a\r\nBcc: c@example.com"), "From: =?UTF-8?B?YQ0KQmNjOiBjQGV4YW1wbGUuY29t?= <a@example.com>\r\n"));
+}
+
+JB_TEST("a long sender's name keeps the lines short")
+{
+    struct jb_str mail = message_from(scope, "가나다라 상사 본점 회계부 현금출납 장부 담당자 일동 모두"), rest = mail;
+
+    while (rest.data)
+        CHECK(jb_str_cut(&rest, '\n').size <= 79);
+    CHECK(contains(mail, "?=\r\n =?UTF-8?B?"));
+}
+
 JB_TEST("an address is one name at one place, and nothing else")
 {
     static const char *const good[] = { "a@b", "first.last+tag@sub.example.com" };
     static const char *const bad[] = { "", "a", "@b", "a@", "a@b@c", "a b@c", "<a@b>", "a@b\r\nRCPT TO:<c@d>", "이@b.com", "\"a\"@b", "a,b@c" };
 
     for (size_t i = 0; i < JB_COUNT(good); i++)
-        CHECK(jb__mail_address_valid(jb_str_of(good[i])));
+        CHECK(jb_mail_address_valid(jb_str_of(good[i])));
     for (size_t i = 0; i < JB_COUNT(bad); i++)
-        CHECK(!jb__mail_address_valid(jb_str_of(bad[i])));
+        CHECK(!jb_mail_address_valid(jb_str_of(bad[i])));
 }
 
 /* ---- an SMTP server that takes one mail ------------------------------------------------------------------------------------------ */
@@ -156,12 +178,14 @@ JB_FIBER_TEST("a mail arrives with sender, every recipient and its text")
     sink_open(sink);
     struct jb_notify *notify = notify_to(scope, sink->port);
 
-    CHECK_OK(jb_mail_send(scope, JB_STR("one@example.com, two@example.com"), JB_STR("Import done"), JB_STR("hello")));
+    CHECK_OK(jb_mail_send(scope, .to = JB_STR("one@example.com, two@example.com"), .subject = JB_STR("Import done"), .text = JB_STR("hello"), .id = JB_STR("job17.task3.1")));
     sink_close(sink);
     struct jb_str seen = { sink->seen, sink->size };
     CHECK(contains(seen, "MAIL FROM:<site@example.com>"));
+    CHECK(contains(seen, "From: =?UTF-8?B?7J6l67aA?= <site@example.com>\r\n"));
     CHECK(contains(seen, "RCPT TO:<one@example.com>"));
     CHECK(contains(seen, "RCPT TO:<two@example.com>"));
+    CHECK(contains(seen, "Message-ID: <job17.task3.1@example.com>\r\n"));
     CHECK(contains(seen, "Subject: Import done"));
     CHECK(contains(seen, "aGVsbG8="));
     jb_notify_free(notify);
@@ -173,9 +197,9 @@ JB_FIBER_TEST("a server that refuses is bad input, one that is not there may com
     sink->refuse_rcpt = "550 nobody here\r\n";
     sink_open(sink);
     struct jb_notify *notify = notify_to(scope, sink->port);
-    CHECK_FAILS(jb_mail_send(scope, JB_STR("one@example.com"), JB_STR("s"), JB_STR("t")), JB_INVALID);
+    CHECK_FAILS(jb_mail_send(scope, .to = JB_STR("one@example.com"), .subject = JB_STR("s"), .text = JB_STR("t")), JB_INVALID);
     sink_close(sink); /* nobody listens there any more */
-    CHECK_FAILS(jb_mail_send(scope, JB_STR("one@example.com"), JB_STR("s"), JB_STR("t")), JB_UNAVAILABLE);
+    CHECK_FAILS(jb_mail_send(scope, .to = JB_STR("one@example.com"), .subject = JB_STR("s"), .text = JB_STR("t")), JB_UNAVAILABLE);
     jb_notify_free(notify);
 }
 
@@ -183,8 +207,8 @@ JB_FIBER_TEST("without a host a mail goes to the log, but a wrong address is sti
 {
     struct jb_notify *notify = jb_notify_new(scope, &(struct jb_mail_options){ .port = 0 });
     jb_notify_use(scope, notify);
-    CHECK_OK(jb_mail_send(scope, JB_STR("one@example.com"), JB_STR("s"), JB_STR("t")));
-    CHECK_FAILS(jb_mail_send(scope, JB_STR("nobody"), JB_STR("s"), JB_STR("t")), JB_INVALID);
-    CHECK_FAILS(jb_mail_send(scope, JB_STR(""), JB_STR("s"), JB_STR("t")), JB_INVALID);
+    CHECK_OK(jb_mail_send(scope, .to = JB_STR("one@example.com"), .subject = JB_STR("s"), .text = JB_STR("t")));
+    CHECK_FAILS(jb_mail_send(scope, .to = JB_STR("nobody"), .subject = JB_STR("s"), .text = JB_STR("t")), JB_INVALID);
+    CHECK_FAILS(jb_mail_send(scope, .to = JB_STR(""), .subject = JB_STR("s"), .text = JB_STR("t")), JB_INVALID);
     jb_notify_free(notify);
 }

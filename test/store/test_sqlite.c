@@ -111,6 +111,142 @@ JB_TEST("all reads go to threads when that is asked for")
     CHECK_STR(row.external_ref, JB_STR("E-000007"));
 }
 
+/* ---- the loop's other fibers -------------------------------------------------------------------------------------------------------- */
+
+struct locked {
+    struct jb_db *db;
+    sqlite3 *other;
+    bool let_go, asked;
+    int64_t version;
+};
+
+static void let_go(void *arg)
+{
+    struct locked *locked = arg;
+    locked->let_go = sqlite3_exec(locked->other, "commit", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* Another file in its place, whose lock somebody else holds: what a connection meets that is opened while another process recovers. */
+static void lock_away(struct jb_scope *scope, struct jb__file *file, struct locked *locked)
+{
+    CHECK(rename(file->path, jb_format(scope, "%s.before", file->path).data) == 0);
+    CHECK_INT(sqlite3_open(file->path, &locked->other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(locked->other, "create table found (n); insert into found values (7); begin exclusive", NULL, NULL, NULL), SQLITE_OK);
+    jb_fiber_start("let go", let_go, locked);
+}
+
+JB_FIBER_TEST("a connection that waits for a lock while it is opened lets other fibers run")
+{
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    struct locked locked = { 0 };
+    int64_t number = 0;
+    lock_away(scope, &jb__sqlite_of(db)->files[0], &locked);
+    struct jb_scope *reading = jb_scope_child(scope, "reading");
+    jb_deadline_set(reading, jb_monotonic_us() + 5 * JB_SECOND_US);
+    bool ok = jb_query_int(reading, JB_SQL("select n from found limit 1"), &number);
+    sqlite3_close(locked.other);
+    CHECK(locked.let_go);
+    CHECK(ok);
+    CHECK_INT(number, 7);
+    jb_scope_end(reading);
+}
+
+static void ask_beside(void *arg)
+{
+    struct locked *locked = arg;
+    struct jb_scope *scope = jb_scope_new("beside");
+    jb_db_use(scope, locked->db);
+    locked->asked = jb_live_version(scope, &locked->version);
+    jb_scope_end(scope);
+}
+
+JB_FIBER_TEST("asking for the live file's version waits likewise, and several fibers may ask at once")
+{
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    struct locked locked = { .db = db };
+    int64_t version = 0;
+    jb_fiber_start("beside", ask_beside, &locked);
+    lock_away(scope, &jb__sqlite_of(db)->files[1], &locked);
+    struct jb_scope *asking = jb_scope_child(scope, "asking");
+    jb_deadline_set(asking, jb_monotonic_us() + 5 * JB_SECOND_US);
+    bool ok = jb_live_version(asking, &version);
+    CHECK(locked.let_go);
+    CHECK(ok);
+    while (!locked.asked)
+        CHECK_OK(jb_sleep(asking, 1000));
+    CHECK_INT(locked.version, version);
+    sqlite3_close(locked.other);
+    jb_scope_end(asking);
+}
+
+static void note_stall(struct jb_str sql, int64_t us, void *arg)
+{
+    char *noted = arg;
+    CHECK(us >= 0);
+    snprintf(noted + strlen(noted), 1000 - strlen(noted), "%.*s;", JB_FMT(sql));
+}
+
+static void read_here_and_there(struct jb_scope *scope, double stall_s, char *noted)
+{
+    struct jb_db_options options = { .stalled = note_stall, .stalled_arg = noted, .stall_s = stall_s };
+    int64_t number;
+    test_database_open(scope, sample_models, test_folder(scope), options);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select ? limit 1", 4711), &number));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from sqlite_schema"), &number)); /* on a reader thread */
+    CHECK_OK(jb_exec(scope, JB_SQL("create table written (n)"), NULL));                   /* on the writer's */
+}
+
+JB_FIBER_TEST("a read that holds the loop too long is told of, without its values")
+{
+    char noted[1000] = "";
+    read_here_and_there(scope, 1e-9, noted);
+    CHECK_TEXT(jb_str_of(noted), "select ? limit 1;");
+}
+
+JB_FIBER_TEST("a read that does not hold the loop too long is nothing to tell")
+{
+    char noted[1000] = "";
+    read_here_and_there(scope, 1e6, noted);
+    CHECK_TEXT(jb_str_of(noted), "");
+}
+
+static void hold_for_ms(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    jb_clock_advance_us(sqlite3_value_int64(values[0]) * 1000);
+    sqlite3_result_int(context, 1);
+}
+
+static void take_a_second(void *arg)
+{
+    bool *read = arg;
+    do {
+        jb_clock_advance_us(JB_SECOND_US);
+        jb_yield();
+    } while (!*read);
+}
+
+JB_FIBER_TEST("a hold is 10 ms in one go, and other fibers' time is none")
+{
+    char noted[1000] = "";
+    int64_t number;
+    static bool read;
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ .stalled = note_stall, .stalled_arg = noted });
+    struct jb__connection *connection = jb__reader_take(&jb__sqlite_of(db)->files[0], scope);
+    CHECK_INT(sqlite3_create_function(connection->handle, "hold", 1, SQLITE_UTF8, NULL, hold_for_ms, NULL, NULL), SQLITE_OK);
+    jb__reader_give(connection);
+    jb_clock_hold(jb_now());
+    CHECK_OK(jb_query_int(scope, JB_SQL("select hold(9) limit 1"), &number));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select hold(10) limit 1"), &number));
+    jb_fiber_start("beside", take_a_second, &read);
+    int64_t before_us = jb_monotonic_us();
+    CHECK_OK(jb_query_int(scope, JB_SQL("with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000) select i from n where i = 10000 limit 1"), &number));
+    CHECK(jb_monotonic_us() - before_us >= JB_SECOND_US);
+    read = true;
+    jb_clock_release();
+    CHECK_TEXT(jb_str_of(noted), "select hold(10) limit 1;");
+}
+
 /* ---- a broken world ---------------------------------------------------------------------------------------------------------------- */
 
 static bool opens(struct jb_scope *scope, const char *url)
@@ -200,4 +336,61 @@ JB_FIBER_TEST("work is counted: queries, time and rows, up to the parent")
     jb_scope_end(child);
     CHECK_INT(jb_counters(scope)->rows - before.rows, 30);
     CHECK_INT(jb_counters(scope)->queries - before.queries, 1);
+}
+
+/* ---- abandoned fibers -------------------------------------------------------------------------------------------------------------- */
+
+static void insert(struct jb_scope *scope, const char *ref)
+{
+    struct sample_entry entry = sample_entry_of(ref, 1);
+    CHECK_OK(jb_insert(scope, &sample_entry, &entry));
+}
+
+struct left {
+    struct jb_db *db;
+    struct jb_scope *scope;
+    bool begun;
+};
+
+/* With a transaction on each file and a cursor; waits as the store itself does, for something that never comes. */
+static void stay_inside(void *arg)
+{
+    struct left *left = arg;
+    struct jb_scope *scope = left->scope;
+    const void *row;
+    jb_db_use(scope, left->db);
+    struct jb_cursor *cursor = jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 });
+    CHECK_OK(cursor && jb_cursor_next(cursor, scope, &row));
+    CHECK_OK(jb_begin(scope) != NULL);
+    insert(scope, "given up");
+    CHECK_OK(jb_begin_live(scope) != NULL);
+    left->begun = true;
+    jb_fiber_allow_wait(true);
+    jb_park(NULL, JB_NEVER);
+}
+
+static void leave_inside(void *arg)
+{
+    struct left *left = arg;
+    jb_fiber_start("inside", stay_inside, left);
+    while (!left->begun)
+        jb_yield();
+}
+
+JB_TEST("closing gives up the transactions and cursors of fibers that were abandoned")
+{
+    const char *folder = test_folder(scope);
+    static struct left left;
+    size_t done;
+    struct jb_db *db = jb_db_open(scope, &(struct jb_db_options){ .url = jb_format(scope, "sqlite:///%s/test.db", folder), .models = sample_models });
+    CHECK_OK(db != NULL);
+    jb_db_use(scope, db);
+    CHECK_OK(jb_migrate(scope, &done));
+    insert(scope, "kept");
+    left = (struct left){ .db = db, .scope = jb_scope_new("inside") };
+    jb_loop_run(leave_inside, &left);
+    jb_db_close(db);
+    test_database_open(scope, sample_models, folder, (struct jb_db_options){ 0 });
+    CHECK_INT(jb_count(scope, &sample_entry, .offset = 0), 1);
+    insert(scope, "after");
 }

@@ -192,6 +192,32 @@ JB_FIBER_TEST("a bulk insert can fail, ignore or update on a match, and counts w
     CHECK_INT(out.id, 2);
 }
 
+struct sample_tag {
+    int64_t id;
+    struct jb_str word;
+};
+
+static const struct jb_model sample_tag = {
+    .app = "sample",
+    .record = JB_RECORD(sample_tag,
+        JB_FIELD(sample_tag, id, .primary = true),
+        JB_FIELD(sample_tag, word, .required = true, .length_max = 20, .unique = true)),
+};
+
+JB_FIBER_TEST("a row that is nothing but its match has nothing to update and counts as ignored")
+{
+    test_database(scope, (const struct jb_model *const[]){ &sample_tag, NULL });
+    struct sample_tag rows[] = { { .word = JB_STR("old") }, { .word = JB_STR("new") } };
+    int64_t inserted, updated, ignored;
+    struct jb_bulk update = { .match_on = "word", .on_conflict = JB_CONFLICT_UPDATE, .ret_inserted = &inserted, .ret_updated = &updated, .ret_ignored = &ignored };
+    CHECK_OK(jb_bulk_insert(scope, &sample_tag, rows, 1, &update));
+    CHECK_OK(jb_bulk_insert(scope, &sample_tag, rows, 2, &update));
+    CHECK_INT(inserted, 1);
+    CHECK_INT(updated, 0);
+    CHECK_INT(ignored, 1);
+    CHECK_INT(jb_count(scope, &sample_tag, .offset = 0), 2);
+}
+
 JB_TEST("all of it also works on a plain thread")
 {
     test_database(scope, sample_models);

@@ -161,21 +161,25 @@ static void kill_after(struct plan *plan, int64_t us)
 static void rounds(struct jb_scope *scope, struct plan plan)
 {
     struct jb_rng rng = { seed() };
-    int count = is_campaign() ? 20 : 4, inside = 0;
+    int count = is_campaign() ? 20 : 4, inside = 0, missed = 0;
     int64_t run_us = time_of_run(scope, plan);
 
-    for (int i = 0; i < count; i++) {
+    while (inside < count && missed < 10 * count) {
         struct jb_scope *round = jb_scope_child(scope, "round");
         plan.folder = test_folder(round);
         run_ok(set_up, &plan);
         /* the first tenth opens files, the last one sends the mail */
         kill_after(&plan, run_us / 10 + (int64_t)jb_rng_below(&rng, (uint64_t)(run_us * 7 / 10)));
-        inside += was_inside(&plan);
+        bool hit = was_inside(&plan);
         run_ok(restart, &plan);
+        inside += hit;
+        missed += !hit;
+        if (!hit) /* the machine is busier or idler than when it was timed */
+            run_us = time_of_run(round, plan);
         jb_scope_end(round);
     }
-    fprintf(stderr, "# %d of %d kills inside the import of %.1f s\n", inside, count, (double)run_us / 1e6);
-    CHECK(inside * 2 >= count);
+    fprintf(stderr, "# %d kills inside the import of %.1f s, %d beside it\n", inside, (double)run_us / 1e6, missed);
+    CHECK_INT(inside, count);
 }
 
 JB_TEST("a worker killed at random moments of an abort import: exactly the file's rows, none twice, no spool file")
