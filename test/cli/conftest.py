@@ -53,12 +53,12 @@ class Site:
         out, _ = self.run(*words, "--json", status=status, **environment)
         return json.loads(out)
 
-    def sql(self, text):
+    def sql(self, text, live=False):
         """Changes something behind the program's back."""
         if ON_POSTGRESQL:
             psql(self.environment["DATABASE_URL"], text)
             return
-        database = sqlite3.connect(self.path("jangbu.db"), timeout=HANG_SECONDS)
+        database = sqlite3.connect(self.path("jangbu-live.db" if live else "jangbu.db"), timeout=HANG_SECONDS)
         with database:
             database.execute(text)
         database.close()

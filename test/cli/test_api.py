@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import sqlite3
 import time
 
 import pytest
 import requests
 
+from conftest import ON_POSTGRESQL
 from test_commands import HEAD, line
 
 HANG_SECONDS = 120
@@ -254,7 +256,10 @@ def wait_until(condition):
 
 
 def is_merging(site):
-    """The import is writing, and whoever else would write to the main file has to wait."""
+    """The import is writing: on SQLite whoever else would write to the main file has to wait, on PostgreSQL its transaction is open."""
+    if ON_POSTGRESQL:
+        return site.number("select count(*) from pg_locks as held join pg_class as class on class.oid = held.relation"
+                           " where class.relname = 'cashbook' and held.mode = 'RowExclusiveLock' and held.database = (select oid from pg_database where datname = current_database())") > 0
     with sqlite3.connect(site.path("jangbu-live.db")) as live:
         if not live.execute("select 1 from import_progress where phase = 'writing'").fetchone():
             return False

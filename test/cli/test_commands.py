@@ -253,12 +253,10 @@ def test_a_server_says_that_it_is_alive_and_ready_and_stops_when_asked(site):
 
 
 def test_why_a_server_is_not_ready_is_for_the_log_once_and_not_for_strangers(site):
-    import sqlite3
     address = site.serve()
     changes = [("alter table cashbook rename to gone", 503), ("alter table gone rename to cashbook", 200), ("alter table cashbook rename to gone", 503)]
     for change, status in changes:
-        with sqlite3.connect(site.path("jangbu.db")) as book:
-            book.execute(change)
+        site.sql(change)
         for language in ("ko", "en", "ko"):
             answer = requests.get(address + "/readyz", headers={"Accept-Language": language}, timeout=30)
             assert (answer.status_code, answer.json()) == (status, {"status": "ok" if status == 200 else "unavailable"})
@@ -325,9 +323,7 @@ def test_production_answers_to_its_own_names_alone(site):
 
 def break_sessions(site):
     """A live file without its table of sessions: whoever comes with a session gets a 500."""
-    import sqlite3
-    with sqlite3.connect(site.path("jangbu-live.db")) as book:
-        book.execute("drop table auth_session")
+    site.sql("drop table auth_session", live=True)
 
 
 @pytest.mark.parametrize("environment", ["production", "development"])
