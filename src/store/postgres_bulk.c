@@ -354,7 +354,7 @@ static void put_merge(struct jb_buf *sql, const struct copy *copy)
     } else {
         jb_buf_put_z(sql, " do nothing");
     }
-    jb_buf_put_z(sql, " returning (xmax = 0) as fresh) select count(*) filter (where fresh) from done");
+    jb_buf_put_z(sql, " returning (xmax = 0) as fresh) select count(*) filter (where fresh), count(*) filter (where not fresh) from done");
 }
 
 static bool create_staged(const struct copy *copy)
@@ -371,18 +371,27 @@ static bool create_staged(const struct copy *copy)
     return ok;
 }
 
-static bool merge(struct copy *copy, int64_t *ret_inserted)
+struct merged {
+    int64_t inserted, updated;
+};
+static const struct jb_record merged_record = JB_RECORD(merged, JB_FIELD(merged, inserted), JB_FIELD(merged, updated));
+
+static bool merge(struct copy *copy, struct jb__batch *batch)
 {
     struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
     struct jb__sink sink;
 
     put_merge(&sql, copy);
-    jb__sink_init(&sink, copy->scope, &id_record, 1);
+    jb__sink_init(&sink, copy->scope, &merged_record, 1);
     struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
     bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement);
     jb_buf_done(&sql);
-    if (ok)
-        *ret_inserted = ((const struct id_row *)(const void *)sink.data)->id;
+    if (ok) {
+        const struct merged *done = (const void *)sink.data;
+        batch->inserted = done->inserted;
+        batch->updated = done->updated;
+        batch->ignored = (int64_t)batch->count - done->inserted - done->updated;
+    }
     return ok && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);
 }
 
@@ -397,10 +406,7 @@ static bool insert_plain(struct copy *copy, struct jb__batch *batch)
 static bool insert_merged(struct copy *copy, struct jb__batch *batch)
 {
     copy->numbered = true;
-    if (!create_staged(copy) || !copy_rows(copy, STAGED) || !merge(copy, &batch->inserted) || !ids_pass(copy))
-        return false;
-    *(is_update(copy) ? &batch->updated : &batch->ignored) = (int64_t)batch->count - batch->inserted;
-    return true;
+    return create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch) && ids_pass(copy);
 }
 
 /* Rows that are there already get new values. */
