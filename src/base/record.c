@@ -28,6 +28,21 @@ const struct jb_field *jb_record_field(const struct jb_record *record, struct jb
     return NULL;
 }
 
+bool jb_record_related(const struct jb_record *record, const void *row, struct jb_str name, struct jb_value *ret_value)
+{
+    for (const struct jb_related *related = record->related; related; related = related->next) {
+        size_t index = (size_t)((const char *)row - related->base) / record->size;
+        if (!jb_str_is(name, related->name) || (const char *)row < related->base || index >= related->count)
+            continue;
+        if (related->many)
+            *ret_value = jb_v_rows(&related->many[index]);
+        else
+            *ret_value = related->one[index] ? jb_v_row((struct jb_row){ related->record, related->one[index] }) : jb_v_null();
+        return true;
+    }
+    return false;
+}
+
 size_t jb_field_index(const struct jb_record *record, const struct jb_field *field)
 {
     return (size_t)(field - record->fields);

@@ -198,10 +198,23 @@ struct jb_field {
     int64_t min; /* INT32, INT64, with has_min */
 };
 
+struct jb_related;
 struct jb_record {
     const char *name;
     size_t size;
-    const struct jb_field *fields; /* ends with JB_END */
+    const struct jb_field *fields;    /* ends with JB_END */
+    const struct jb_related *related; /* only of rows that were read together with others */
+};
+
+/* Rows of another record that were read together with rows of this one: beside each its category, or its items. */
+struct jb_related {
+    const struct jb_related *next;
+    const char *name;               /* "category", "items" */
+    const char *base;               /* the rows beside which they stand: */
+    size_t count;                   /* … so many */
+    const struct jb_record *record; /* of the others */
+    const void *const *one;         /* per row the one that it refers to, NULL for none; or … */
+    const struct jb_rows *many;     /* … per row those that refer to it */
 };
 
 /* clang-format off */
@@ -222,6 +235,8 @@ struct jb_record {
 size_t jb_record_count(const struct jb_record *record);
 /* NULL when there is none of that name. */
 const struct jb_field *jb_record_field(const struct jb_record *record, struct jb_str name);
+/* What was read with this row under that name: JB_ROW, JB_ROWS, or JB_NULL for a reference that is not set. false: nothing was, or the row is not one of those that were read. */
+bool jb_record_related(const struct jb_record *record, const void *row, struct jb_str name, struct jb_value *ret_value);
 /* Index in the table. */
 size_t jb_field_index(const struct jb_record *record, const struct jb_field *field);
 /* The label in that language. Result lives for ever (labels) or in the scope (humanised names). */

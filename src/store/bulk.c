@@ -279,3 +279,60 @@ bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const 
         *how->ret_ignored = batch.ignored;
     return true;
 }
+
+/* The named fields and the time of change, then the primary key: what a row's statement takes. */
+static const struct jb_field **updated_fields(struct jb_scope *scope, const struct jb_model *model, const char *names, size_t *ret_count)
+{
+    const struct jb_field **fields = JB_NEW_ARRAY(scope, const struct jb_field *, jb_record_count(&model->record));
+    struct jb_str rest = jb_str_of(names), word;
+    bool descending;
+    size_t count = 0;
+
+    while ((word = jb__list_word(&rest, &descending)).data) {
+        const struct jb_field *field = jb__model_field(scope, model, word, "bulk_update");
+        if (!field)
+            return NULL;
+        JB_CHECK(!field->primary && count + 1 < jb_record_count(&model->record));
+        fields[count++] = field;
+    }
+    JB_CHECK(count > 0);
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->auto_now && !in_list(names, field->name))
+            fields[count++] = field;
+    fields[count++] = jb_model_primary(model);
+    *ret_count = count;
+    return fields;
+}
+
+/* update "t" set "a" = ?, "b" = ? where "id" = ? */
+static void put_update(struct jb_buf *sql, const struct jb_model *model, const struct jb_field *const *fields, size_t count)
+{
+    jb_buf_put_z(sql, "update ");
+    jb__put_name(sql, jb_model_table(model));
+    for (size_t i = 0; i < count; i++) {
+        jb_buf_put_z(sql, i == 0 ? " set " : i + 1 < count ? ", "
+                                                           : " where ");
+        jb__put_name(sql, jb_str_of(fields[i]->name));
+        jb_buf_put_z(sql, " = ?");
+    }
+}
+
+bool jb_bulk_update(struct jb_scope *scope, const struct jb_model *model, void *rows, size_t count, const char *names, int64_t *ret_count)
+{
+    static const struct jb_bulk plain = { 0 };
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    struct jb__batch batch = { .model = model, .how = &plain, .update = true, .rows = rows, .count = count };
+
+    batch.fields = updated_fields(scope, model, names, &batch.field_count);
+    if (!batch.fields)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        set_times(model, (char *)rows + i * model->record.size, false);
+    put_update(&sql, model, batch.fields, batch.field_count);
+    batch.sql = jb_buf_str(&sql);
+    bool ok = jb__run_batch(scope, &batch);
+    jb_buf_done(&sql);
+    if (ok && ret_count)
+        *ret_count = batch.updated;
+    return ok;
+}

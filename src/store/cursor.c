@@ -3,14 +3,14 @@
  * One statement stays open on a connection of its own, so that all rows are of one moment; a reader thread fills a page, the fiber walks it, and the page's memory goes before the next
  * one comes. While a cursor is open SQLite's log cannot be emptied past its moment, so close it as soon as the rows are out. */
 // SPDX-License-Identifier: Apache-2.0
-#include "store/store_private.h"
+#include "store/select_private.h"
 #include <stdlib.h>
 
 #define PAGE_ROWS ((size_t)500)
 
 struct jb_cursor {
     struct jb_db *db;
-    const struct jb_record *record;
+    struct jb__shape shape; /* of a row */
     struct jb_scope *scope; /* what the statement needs */
     struct jb_scope *page;  /* the rows at hand; NULL before the first */
     struct jb_defer *defer;
@@ -55,7 +55,7 @@ static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, c
 {
     struct jb__statement statement;
 
-    if (!jb__select_statement(cursor->scope, model, what, &statement))
+    if (!jb__select_statement(cursor->scope, model, what, &cursor->shape, &statement))
         return false;
     args_copy(cursor->scope, &statement);
     statement.sink = &cursor->sink;
@@ -74,7 +74,6 @@ struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *
 
     JB_CHECK(cursor);
     cursor->db = jb_db_of(scope);
-    cursor->record = &model->record;
     cursor->live = model->live;
     cursor->scope = jb_scope_child(scope, "cursor");
     if (!open_pages(cursor, model, what)) {
@@ -93,7 +92,8 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
 
     jb_scope_end(cursor->page);
     cursor->page = jb_scope_child(cursor->scope, "page");
-    jb__sink_init(&cursor->sink, cursor->page, cursor->record, PAGE_ROWS);
+    jb__sink_init(&cursor->sink, cursor->page, cursor->shape.record, PAGE_ROWS);
+    cursor->sink.presences = cursor->shape.presences;
     cursor->next = 0;
     if (!jb_continue(scope))
         return false;
@@ -111,6 +111,6 @@ bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void
     while (cursor->next == cursor->sink.count)
         if (cursor->end || !page_next(cursor, scope))
             return false;
-    *ret_row = cursor->sink.data + cursor->next++ * cursor->record->size;
+    *ret_row = cursor->sink.data + cursor->next++ * cursor->shape.record->size;
     return true;
 }

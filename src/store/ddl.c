@@ -206,35 +206,67 @@ struct jb_str jb__table_sql(struct jb_scope *scope, const struct jb_model *model
 
 /* ---- indexes --------------------------------------------------------------------------------------------------------------------------- */
 
-static void index_add(struct jb_scope *scope, struct jb__indexes *indexes, struct jb_str table, struct jb_str words, bool unique)
+/* "status", "created_at" DESC */
+static struct jb_str index_columns(struct jb_scope *scope, const struct jb_model *model, struct jb_str words)
 {
-    struct jb_buf name = JB_BUF_INIT(1000), columns = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    struct jb_buf columns = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    const struct jb__use *use = jb_service(scope, JB_SERVICE_DB); /* a staging file, which is SQLite's, may be made without one */
+    bool nulls_last = use && use->db->driver->dialect->nulls_last, descending;
     struct jb_str word;
-    bool descending;
 
-    jb_buf_put(&name, table);
     while ((word = jb__list_word(&words, &descending)).data) {
-        jb_buf_put_char(&name, '_');
-        jb_buf_put(&name, word);
+        const struct jb_field *field = jb_record_field(&model->record, word);
         jb_buf_put_z(&columns, columns.size ? ", " : "");
         jb__put_name(&columns, word);
         jb_buf_put_z(&columns, descending ? " DESC" : "");
+        if (nulls_last && field && jb__field_nullable(model, field))
+            jb_buf_put_z(&columns, descending ? " NULLS LAST" : " NULLS FIRST");
     }
-    jb_buf_put_z(&name, unique ? "_key" : "_idx");
-    if (columns.size > 0) {
-        JB_CHECK(indexes->count < JB_COUNT(indexes->at));
-        struct jb__index *index = &indexes->at[indexes->count++];
-        index->name = jb_copy(scope, jb_buf_str(&name));
-        index->columns = jb_copy(scope, jb_buf_str(&columns));
-        index->sql = jb_format(scope, "CREATE %sINDEX \"%.*s\" ON \"%.*s\" (%.*s)", unique ? "UNIQUE " : "", JB_FMT(index->name), JB_FMT(table), JB_FMT(index->columns));
-    }
-    jb_buf_done(&name);
+    struct jb_str text = jb_copy(scope, jb_buf_str(&columns));
     jb_buf_done(&columns);
+    return text;
+}
+
+/* products_status_created_at_idx */
+static struct jb_str index_name(struct jb_scope *scope, struct jb_str table, struct jb_str words, bool unique)
+{
+    struct jb_str name = table, word;
+    bool descending;
+
+    while ((word = jb__list_word(&words, &descending)).data)
+        name = jb_format(scope, "%.*s_%.*s", JB_FMT(name), JB_FMT(word));
+    return jb_format(scope, "%.*s_%s", JB_FMT(name), unique ? "key" : "idx");
+}
+
+static void index_add(struct jb_scope *scope, struct jb__indexes *indexes, const struct jb_model *model, struct jb_str table, const struct jb_index *wanted)
+{
+    struct jb_str words = jb_str_of(wanted->fields), columns = index_columns(scope, model, words);
+
+    if (columns.size == 0)
+        return;
+    JB_CHECK(indexes->count < JB_COUNT(indexes->at));
+    struct jb__index *index = &indexes->at[indexes->count++];
+    *index = (struct jb__index){ .name = jb_str_of(wanted->name), .columns = columns, .where = jb_str_of(wanted->where), .unique = wanted->unique };
+    if (!wanted->name)
+        index->name = index_name(scope, table, words, wanted->unique);
+    index->sql = jb_format(scope, "CREATE %sINDEX \"%.*s\" ON \"%.*s\" (%.*s)%s%.*s", wanted->unique ? "UNIQUE " : "", JB_FMT(index->name), JB_FMT(table), JB_FMT(columns), wanted->where ? " WHERE " : "",
+        JB_FMT(index->where));
+}
+
+/* Groups of a list, separated by commas. */
+static void groups_add(struct jb_scope *scope, struct jb__indexes *indexes, const struct jb_model *model, struct jb_str table, const char *list, bool unique)
+{
+    struct jb_str groups = jb_str_of(list);
+
+    while (groups.data)
+        index_add(scope, indexes, model, table, &(struct jb_index){ .fields = jb_cstr(scope, jb_str_cut(&groups, ',')), .unique = unique });
 }
 
 bool jb__index_leads(const struct jb__indexes *indexes, const char *column)
 {
     for (size_t i = 0; i < indexes->count; i++) {
+        if (indexes->at[i].where.data)
+            continue;
         struct jb_str columns = indexes->at[i].columns, first = jb_str_slice(columns, 1, strlen(column) + 1);
         if (jb_str_is(first, column) && columns.size > first.size + 1 && columns.data[first.size + 1] == '"')
             return true;
@@ -245,19 +277,18 @@ bool jb__index_leads(const struct jb__indexes *indexes, const char *column)
 void jb__indexes_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str table, struct jb__indexes *ret_indexes)
 {
     struct jb__indexes *indexes = ret_indexes;
-    struct jb_str uniques = jb_str_of(model->uniques), groups = jb_str_of(model->indexes);
 
     indexes->count = 0;
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
         if (field->unique && !field->primary)
-            index_add(scope, indexes, table, jb_str_of(field->name), true);
-    while (uniques.data)
-        index_add(scope, indexes, table, jb_str_cut(&uniques, ','), true);
-    while (groups.data)
-        index_add(scope, indexes, table, jb_str_cut(&groups, ','), false);
+            index_add(scope, indexes, model, table, &(struct jb_index){ .fields = field->name, .unique = true });
+    groups_add(scope, indexes, model, table, model->uniques, true);
+    groups_add(scope, indexes, model, table, model->indexes, false);
+    for (const struct jb_index *index = model->named_indexes; index && index->name; index++)
+        index_add(scope, indexes, model, table, index);
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
         if ((field->indexed || field->references) && !jb__index_leads(indexes, field->name))
-            index_add(scope, indexes, table, jb_str_of(field->name), false);
+            index_add(scope, indexes, model, table, &(struct jb_index){ .fields = field->name });
 }
 
 struct jb_str jb__index_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table)

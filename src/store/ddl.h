@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 struct jb__index {
-    struct jb_str name, columns, sql;
+    struct jb_str name, columns, where, sql; /* columns: `"status", "created_at" DESC`; where NULL: of all rows */
+    bool unique;
 };
 struct jb__indexes {
     size_t count;
@@ -16,9 +17,9 @@ struct jb__indexes {
 
 /* `"memo" VARCHAR(200) CONSTRAINT …` */
 struct jb_str jb__column_sql(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field);
-/* Unique ones first; a reference without an index of its own gets one. */
-/* One of them begins with this column. */
+/* One of them begins with this column, and is of all rows. */
 bool jb__index_leads(const struct jb__indexes *indexes, const char *column);
+/* Everything that a model wants: unique ones first, then groups, then those with names of their own; a reference without an index gets one. NULL stands in them where it does in every order. */
 void jb__indexes_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str table, struct jb__indexes *ret_indexes);
 
 #endif

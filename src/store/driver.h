@@ -9,12 +9,20 @@
 
 #include "store/store.h"
 
+/* Which bit says that a member is there, when the record read is only a part of one, or several. */
+struct jb__presence {
+    size_t offset; /* of the word in the row; SIZE_MAX: there is none */
+    unsigned bit;
+};
+
 /* Where the rows of a statement go: an array that grows in the scope, or one row of the caller's. */
 struct jb__sink {
     struct jb_scope *scope; /* owner of the array and the texts */
     const struct jb_record *record;
-    size_t field_count;     /* jb_record_count */
-    size_t presence_offset; /* SIZE_MAX: the record has no presence word */
+    size_t field_count;                   /* jb_record_count */
+    size_t presence_offset;               /* SIZE_MAX: the record has no presence word */
+    size_t presence_bits;                 /* how many members it speaks for */
+    const struct jb__presence *presences; /* per field, where each has its own word; NULL: the record's */
     char *data;
     size_t count, capacity, max; /* reading stops at max rows */
 };
@@ -57,9 +65,11 @@ struct jb__dialect {
     const char *like;             /* " like ", " ilike ": ASCII letters without case */
     const char *part_of[2];       /* around a column that is no text but is searched by a part (a date) */
     const char *part_of_month[2]; /* … a month: 2026-11 */
+    const char *explain;          /* around a statement (%.*s), to one column of text: how it would be run */
     bool says_kinds;              /* the database says which kind a parameter has, so that params.c need not read the literal */
     bool takes_arrays;            /* an ids parameter is one array, not a list of ? */
     bool nulls_last;              /* orders NULL after everything unless told otherwise: NULL is the smallest here, as in SQLite */
+    bool locks_rows;              /* knows `for update`; otherwise a transaction excludes others anyway */
     bool returns_id;              /* an insert must ask for the id that it made: the first column of its one row goes to statement.id */
 };
 

@@ -309,18 +309,22 @@ struct index_search {
     size_t stale_count;
 };
 
-/* Ours by name: TABLE_…_idx or TABLE_…_key. Others belong to somebody else and are left alone. */
+/* Ours by name: TABLE_…_idx or TABLE_…_key, or one that is wanted in another form. Others belong to somebody else and are left alone. */
 static bool index_seen(struct plan *plan, sqlite3_stmt *statement, void *arg)
 {
     struct index_search *search = arg;
     struct jb_str name = text_at(plan, statement, 0), sql = text_at(plan, statement, 1);
 
-    for (size_t i = 0; i < search->wanted->count; i++)
-        if (jb_str_equal(search->wanted->at[i].name, name) && jb_str_equal(search->wanted->at[i].sql, sql)) {
-            search->there[i] = true;
+    bool named = false;
+    for (size_t i = 0; i < search->wanted->count; i++) {
+        if (!jb_str_equal(search->wanted->at[i].name, name))
+            continue;
+        search->there[i] = jb_str_equal(search->wanted->at[i].sql, sql);
+        if (search->there[i])
             return true;
-        }
-    bool ours = jb_str_starts(name, search->table) && (jb_str_ends(name, JB_STR("_idx")) || jb_str_ends(name, JB_STR("_key")));
+        named = true;
+    }
+    bool ours = named || (jb_str_starts(name, search->table) && (jb_str_ends(name, JB_STR("_idx")) || jb_str_ends(name, JB_STR("_key"))));
     if (ours && search->stale_count < JB_COUNT(search->stale))
         search->stale[search->stale_count++] = name;
     return true;

@@ -252,11 +252,27 @@ static bool references_check(struct jb_scope *scope, const struct jb_model *mode
     return true;
 }
 
+static bool indexes_check(struct jb_scope *scope, const struct jb_model *model)
+{
+    for (const struct jb_index *index = model->named_indexes; index && index->name; index++)
+        if (!index->fields || !list_check(scope, model, index->fields, jb_format(scope, "%s.named_indexes, %s", model->record.name, index->name).data))
+            return jb_failure(scope) ? false : jb_fail(scope, JB_INVALID, "%s.named_indexes, %s: it names no fields", model->record.name, index->name);
+    return true;
+}
+
+static bool links_check(struct jb_scope *scope, const struct jb_model *model)
+{
+    for (const struct jb_link *link = model->links; link && link->name; link++)
+        if (jb_record_field(&model->record, jb_str_of(link->name)))
+            return jb_fail(scope, JB_INVALID, "%s.links, %s: a field has that name already", model->record.name, link->name);
+    return true;
+}
+
 bool jb_model_check(struct jb_scope *scope, const struct jb_model *model)
 {
     const char *name = model->record.name;
 
-    return fields_check(scope, model) && references_check(scope, model) &&
+    return indexes_check(scope, model) && links_check(scope, model) && fields_check(scope, model) && references_check(scope, model) &&
            list_check(scope, model, model->indexes, jb_format(scope, "%s.indexes", name).data) &&
            list_check(scope, model, model->uniques, jb_format(scope, "%s.uniques", name).data) &&
            list_check(scope, model, model->order, jb_format(scope, "%s.order", name).data) &&

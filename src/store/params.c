@@ -126,7 +126,7 @@ static const struct jb_field *column(const struct facing *facing, size_t index)
     if (token->kind != NAME)
         return NULL;
     if (facing->model)
-        return jb_record_field(&facing->model->record, token->text);
+        return jb__model_path(facing->model, token->text);
     for (const struct jb_model **model = facing->db->models; *model; model++) {
         const struct jb_field *field = jb_record_field(&(*model)->record, token->text);
         if (!field || !mentioned(facing->tokens, jb_model_table(*model)))

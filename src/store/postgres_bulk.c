@@ -376,7 +376,7 @@ struct merged {
 };
 static const struct jb_record merged_record = JB_RECORD(merged, JB_FIELD(merged, inserted), JB_FIELD(merged, updated));
 
-static bool merge(struct copy *copy, struct merged *ret_merged)
+static bool merge(struct copy *copy, struct jb__batch *batch)
 {
     struct jb_buf sql = JB_BUF_INIT(JB__PG_SQL_MAX);
     struct jb__sink sink;
@@ -386,8 +386,12 @@ static bool merge(struct copy *copy, struct merged *ret_merged)
     struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
     bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement);
     jb_buf_done(&sql);
-    if (ok)
-        *ret_merged = *(const struct merged *)(const void *)sink.data;
+    if (ok) {
+        const struct merged *done = (const void *)sink.data;
+        batch->inserted = done->inserted;
+        batch->updated = done->updated;
+        batch->ignored = (int64_t)batch->count - done->inserted - done->updated;
+    }
     return ok && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);
 }
 
@@ -401,15 +405,8 @@ static bool insert_plain(struct copy *copy, struct jb__batch *batch)
 
 static bool insert_merged(struct copy *copy, struct jb__batch *batch)
 {
-    struct merged merged;
-
     copy->numbered = true;
-    if (!create_staged(copy) || !copy_rows(copy, STAGED) || !merge(copy, &merged) || !ids_pass(copy))
-        return false;
-    batch->inserted = merged.inserted;
-    batch->updated = merged.updated;
-    batch->ignored = (int64_t)batch->count - merged.inserted - merged.updated;
-    return true;
+    return create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch) && ids_pass(copy);
 }
 
 /* Rows that are there already get new values. */

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUMBER_BYTES_MAX 12
+#define PARAM_BYTES_MAX 16
 
-/* A name may hold a $, which then begins no quoted part, and an E that is its last letter begins none either. */
+/* A name may hold a $, which then begins no quoted part, and an E that is its last letter begins none either. A number holds none. */
 static size_t word_end(struct jb_str sql, size_t at)
 {
-    while (at < sql.size && (jb__sql_is_name_byte(sql.data[at]) || sql.data[at] == '$'))
+    bool number = sql.data[at] >= '0' && sql.data[at] <= '9';
+
+    while (at < sql.size && (jb__sql_is_name_byte(sql.data[at]) || (sql.data[at] == '$' && !number)))
         at++;
     return at;
 }
@@ -26,18 +28,24 @@ static size_t param_next(struct jb_str sql, size_t at)
     return at;
 }
 
+/* `limit?` and `?and` are words apart here, but `limit$1` would be one name. */
+static bool touches_word(struct jb_str sql, size_t at)
+{
+    return at < sql.size && (jb__sql_is_name_byte(sql.data[at]) || sql.data[at] == '$');
+}
+
 const char *jb__pg_text(struct jb_scope *scope, struct jb_str sql)
 {
     size_t count = 0, done = 0;
 
     for (size_t at = param_next(sql, 0); at < sql.size; at = param_next(sql, at + 1))
         count++;
-    char *text = jb_alloc(scope, sql.size + count * NUMBER_BYTES_MAX + 1), *to = text;
+    char *text = jb_alloc(scope, sql.size + count * PARAM_BYTES_MAX + 1), *to = text;
     for (size_t number = 1; number <= count; number++) {
         size_t at = param_next(sql, done);
         memcpy(to, sql.data + done, at - done);
         to += at - done;
-        to += snprintf(to, NUMBER_BYTES_MAX, "$%u", (unsigned)number);
+        to += snprintf(to, PARAM_BYTES_MAX, "%s$%u%s", at > 0 && touches_word(sql, at - 1) ? " " : "", (unsigned)number, touches_word(sql, at + 1) ? " " : "");
         done = at + 1;
     }
     if (sql.size > done)

@@ -11,10 +11,12 @@ void jb__sink_init(struct jb__sink *sink, struct jb_scope *scope, const struct j
     *sink = (struct jb__sink){ .scope = scope, .record = record, .max = max, .presence_offset = SIZE_MAX };
     const struct jb_field *field = record->fields;
     for (; field->type != JB_END; field++)
-        if (field->type == JB_WORD)
+        if (field->type == JB_WORD) {
             sink->presence_offset = field->offset;
-        else
+            sink->presence_bits = field->size * 8;
+        } else {
             sink->field_count++;
+        }
 }
 
 bool jb__column_find(struct jb_scope *scope, const struct jb__statement *what, struct jb_str name, size_t *next, uint16_t *ret_index)
@@ -114,9 +116,12 @@ bool jb__member_set(const struct jb__sink *sink, void *row, size_t index, struct
             ((struct jb_decimal *)member)->scale = field->decimals;
         return true;
     }
-    if (sink->presence_offset != SIZE_MAX && index < 64) {
-        uint64_t *presence = (uint64_t *)((char *)row + sink->presence_offset);
-        *presence |= (uint64_t)1 << index;
+    struct jb__presence own = { sink->presence_offset, (unsigned)index };
+    if (sink->presences)
+        own = sink->presences[index];
+    if (own.offset != SIZE_MAX && (sink->presences || own.bit < sink->presence_bits)) {
+        uint64_t *words = (uint64_t *)((char *)row + own.offset);
+        words[own.bit / 64] |= (uint64_t)1 << own.bit % 64;
     }
     return put(field, member, value);
 }

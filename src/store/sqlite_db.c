@@ -149,7 +149,7 @@ static bool sqlite_open(struct jb_db *db, struct jb_scope *scope, const struct j
     return ok;
 }
 
-static const struct jb__dialect sqlite_dialect = { .like = " like ", .part_of = { "", "" }, .part_of_month = { "", "" } };
+static const struct jb__dialect sqlite_dialect = { .like = " like ", .part_of = { "", "" }, .part_of_month = { "", "" }, .explain = "explain query plan %.*s" };
 
 const struct jb_driver jb__sqlite_driver = {
     .kind = "sqlite",

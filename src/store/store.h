@@ -20,6 +20,27 @@ enum jb_reads {
     JB_READS_ANALYTICS, /* the analytics server; otherwise as JB_READS_REPLICA */
 };
 
+/* An index with a name of its own, or of some rows only. */
+struct jb_index {
+    const char *name;   /* "idx_active_products_name" */
+    const char *fields; /* "name", "-created_at id" */
+    const char *where;  /* SQL that both databases understand: "status = 'active'"; NULL: of all rows */
+    bool unique;
+};
+
+/* Many to many: rows of the target beside each row, in an order of one's own. `jb migrate` makes the table of the pairs: product_id and tag_id, each pair once, gone with either row. */
+struct jb_link {
+    const char *name; /* "tags" */
+    const struct jb_model *target;
+    const char *table;            /* "product_tags" */
+    const char *label, *label_en; /* NULL: the target's */
+};
+
+/* clang-format off */
+#define JB_INDEXES(...) (const struct jb_index[]){ __VA_ARGS__, { 0 } }
+#define JB_LINKS(...) (const struct jb_link[]){ __VA_ARGS__, { 0 } }
+/* clang-format on */
+
 struct jb_model {
     struct jb_record record; /* exactly one field is .primary: int64_t id */
     const char *app;         /* "cash" */
@@ -29,13 +50,15 @@ struct jb_model {
     const char *label_en;    /* NULL: the name, humanised */
     const char *entry;       /* one of them: "전표"; NULL: the label */
     const char *entry_en;
-    const char *title;   /* the field that names a row for people ("external_ref"); NULL: id */
-    const char *order;   /* "-date -id"; NULL: "-id" */
-    const char *indexes; /* "date, category date": groups separated by commas, fields by blanks, - for descending */
-    const char *uniques; /* groups of fields that are unique together */
-    bool live;           /* in the live file */
-    enum jb_reads reads; /* PostgreSQL with replicas */
-    bool hidden;         /* no admin, no API, no import (auth secrets, queue) */
+    const char *title;                    /* the field that names a row for people ("external_ref"); NULL: id */
+    const char *order;                    /* "-date -id"; NULL: "-id" */
+    const char *indexes;                  /* "date, category date": groups separated by commas, fields by blanks, - for descending */
+    const char *uniques;                  /* groups of fields that are unique together */
+    const struct jb_index *named_indexes; /* JB_INDEXES(…); ends with a NULL name */
+    const struct jb_link *links;          /* JB_LINKS(…); ends with a NULL name */
+    bool live;                            /* in the live file */
+    enum jb_reads reads;                  /* PostgreSQL with replicas */
+    bool hidden;                          /* no admin, no API, no import (auth secrets, queue) */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
      * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
     bool (*check)(struct jb_scope *scope, void *state, const void *before, const void *after);
@@ -98,23 +121,38 @@ enum jb_op {
 
 /* One condition from outside (a filter, a query parameter): field by name, value typed. All of a list must hold. */
 struct jb_condition {
-    struct jb_str field;
+    struct jb_str field; /* "price", "category.name" through a reference, or a link's name: "tags" with JB_EQUAL an id or JB_IN ids */
     enum jb_op op;
     struct jb_value value;
 };
 
 #define JB_ROWS_MAX 10000 /* jb_select never returns more; walk a cursor instead */
 
+/* Rows that are read are locked until the transaction ends; on SQLite the transaction alone keeps others out. */
+enum jb_row_lock {
+    JB_LOCK_NONE,
+    JB_LOCK_UPDATE, /* waits for whoever holds one of them */
+    JB_LOCK_SKIP,   /* leaves out those that others hold: a queue's workers */
+    JB_LOCK_NOWAIT, /* fails CONFLICT when somebody holds one */
+};
+
+#define JB_WITH_1 "*"  /* every reference */
+#define JB_WITH_2 "**" /* … and theirs */
+
 struct jb_select {
-    struct jb_sql where;                   /* optional; ANDed with the conditions */
+    struct jb_sql where;                   /* optional; ANDed with the conditions. A column of a reference is called "category.name", in double quotes */
     const struct jb_condition *conditions; /* ends with JB_OP_END; NULL: none */
     struct jb_str search;                  /* every word must occur in one of search_fields (ASCII without case) */
-    const char *search_fields;             /* "memo counterparty" */
-    struct jb_str order;                   /* "-date id"; unknown names fail INVALID; NULL: the model's order. The primary key is always last. */
+    const char *search_fields;             /* "memo counterparty category.name" */
+    struct jb_str order;                   /* "-date category.name"; unknown names fail INVALID; NULL: the model's order. The primary key is always last. */
     int64_t limit;                         /* 0: JB_ROWS_MAX, and more rows than that fail LIMIT */
     int64_t offset;
-    bool fresh;          /* from the primary */
-    enum jb_reads reads; /* where from, when it is not as for the model's other queries */
+    const char *only;      /* "name price": read these columns (and the id) alone; the other members stay 0, and templates and JSON do not know them. "category.name" reads that one of a reference */
+    const char *defer;     /* "description": read all columns but these */
+    const char *with;      /* "category author.group": rows that are referred to come with the same statement, for jb_related and {{ product.category.name }}. Not for jb_first and cursors */
+    enum jb_row_lock lock; /* inside a transaction */
+    bool fresh;            /* from the primary */
+    enum jb_reads reads;   /* where from, when it is not as for the model's other queries */
 };
 
 /* Rows of the model, in the scope; NULL on failure. */
@@ -125,6 +163,20 @@ bool jb_get(struct jb_scope *scope, const struct jb_model *model, int64_t id, vo
 /* The first row; false without a failure when there is none. */
 #define jb_first(scope, model, ret_row, ...) jb_first_row((scope), (model), (ret_row), &(struct jb_select){ __VA_ARGS__ })
 bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *ret_row, const struct jb_select *what);
+/* The row that `row`, one of `rows`, refers to: "category", "category.parent". NULL when it refers to none; asserts that it was read .with it. */
+const void *jb_related(const struct jb_rows *rows, const void *row, const char *name);
+/* Reads, in one query, the rows of `model` whose reference `field` leads to any of these rows, which get them under that name: jb_children, {% for item in order.items %}. What is selected is as for jb_select;
+ * without a limit, at most 100,000 (LIMIT). Returns all of them, ordered by whom they belong to, for a further prefetch; NULL on failure. */
+#define jb_prefetch(scope, rows, name, model, field, ...) jb_prefetch_rows((scope), (rows), (name), (model), (field), &(struct jb_select){ __VA_ARGS__ })
+struct jb_rows *jb_prefetch_rows(struct jb_scope *scope, struct jb_rows *rows, const char *name, const struct jb_model *model, const char *field, const struct jb_select *what);
+/* Those of them that belong to `row`, one of `rows`; not copied. Asserts that they were prefetched under that name. */
+const struct jb_rows *jb_children(const struct jb_rows *rows, const void *row, const char *name);
+/* false also on a failure. */
+#define jb_exists(scope, model, ...) jb_exists_row((scope), (model), &(struct jb_select){ __VA_ARGS__ })
+bool jb_exists_row(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
+/* The statement that jb_select would run, then how the database would go about it, for people; it is not run. NULL text on failure. */
+#define jb_explain(scope, model, ...) jb_explain_rows((scope), (model), &(struct jb_select){ __VA_ARGS__ })
+struct jb_str jb_explain_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
 /* -1 on failure. */
 #define jb_count(scope, model, ...) jb_count_rows((scope), (model), &(struct jb_select){ __VA_ARGS__ })
 int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
@@ -183,6 +235,20 @@ struct jb_bulk {
     int64_t *ret_inserted, *ret_updated, *ret_ignored; /* each may be NULL; ignored: left as they were, also because nothing in them would change */
 };
 bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how);
+/* Writes those fields ("price stock", and the automatic time of change) of every row, found by its id; that time is filled in. Rows that are gone are not counted. ret_count may be NULL. */
+bool jb_bulk_update(struct jb_scope *scope, const struct jb_model *model, void *rows, size_t count, const char *fields, int64_t *ret_count);
+
+/* ---- many to many ------------------------------------------------------------------------------------------------------------- */
+
+/* What that row is linked to under that name ("tags"), in order. */
+struct jb_rows *jb_links_get(struct jb_scope *scope, const struct jb_model *model, int64_t id, const char *name);
+/* As jb_prefetch: the linked rows of all these rows in one query, for jb_children and templates. */
+bool jb_links_prefetch(struct jb_scope *scope, struct jb_rows *rows, const struct jb_model *model, const char *name);
+/* Exactly these, in that order. An id twice counts once; one that is not there fails INVALID. */
+bool jb_links_set(struct jb_scope *scope, const struct jb_model *model, int64_t id, const char *name, struct jb_ids ids);
+/* These too, after those that are there; those that are there stay where they stand. */
+bool jb_links_add(struct jb_scope *scope, const struct jb_model *model, int64_t id, const char *name, struct jb_ids ids);
+bool jb_links_remove(struct jb_scope *scope, const struct jb_model *model, int64_t id, const char *name, struct jb_ids ids);
 
 /* ---- transactions ------------------------------------------------------------------------------------------------------------ */
 

@@ -17,8 +17,9 @@ struct sqlite3;
 struct jb_db {
     const struct jb_driver *driver;
     void *driver_state;
-    char *path; /* SQLite: of the main file; the live file stands beside it */
-    const struct jb_model **models;
+    char *path;                     /* SQLite: of the main file; the live file stands beside it */
+    const struct jb_model **models; /* the site's, then those of links.c */
+    struct jb__link_table *link_tables;
     int reader_threads;
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
@@ -105,12 +106,37 @@ bool jb__fail_gone(struct jb_scope *scope, const struct jb_model *model, int64_t
 struct jb_str jb__list_word(struct jb_str *rest, bool *ret_descending);
 /* The field or INVALID with the nearest name; `where` is "cashbook.order". */
 const struct jb_field *jb__model_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *where);
+/* "category" is the reference category_id; NULL: there is none. */
+const struct jb_field *jb__model_reference(const struct jb_model *model, struct jb_str name);
+/* The field of a dotted name, "category.parent.name"; NULL: there is none. */
+const struct jb_field *jb__model_path(const struct jb_model *model, struct jb_str name);
 bool jb__field_is_stored(const struct jb_field *field); /* a column, not the presence word */
 /* A column may hold NULL (store.h's rules; a reference that is not required holds NULL for 0). */
 bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field);
 const struct jb_model *jb__model_of_table(struct jb_db *db, struct jb_str table);
 /* The member as its column holds it. */
 struct jb_value jb__column_value(const struct jb_model *model, const void *row, const struct jb_field *field);
+
+/* ---- links.c: the tables of pairs --------------------------------------------------------------------------------------- */
+
+/* Makes a model of each link of the db's models and adds it to them; freed by the other. */
+void jb__links_open(struct jb_db *db);
+void jb__links_close(struct jb_db *db);
+/* NULL: the model has no link of that name. */
+const struct jb_link *jb__link_named(const struct jb_model *model, struct jb_str name);
+/* Its fields: id, whose, what. */
+const struct jb_model *jb__link_model(struct jb_db *db, const struct jb_model *model, const struct jb_link *link);
+
+/* ---- relate.c ------------------------------------------------------------------------------------------------------------- */
+
+/* Puts rows under a name beside each of `rows`: ranges[i] belong to row i. */
+void jb__rows_attach(struct jb_scope *scope, struct jb_rows *rows, const char *name, const struct jb_rows *ranges);
+/* Where, in rows ordered by that reference, those of `id` begin and end. */
+void jb__rows_of(const struct jb_rows *rows, const struct jb_field *field, int64_t id, size_t *ret_from, size_t *ret_to);
+/* The ids of the rows, in the scope. */
+struct jb_ids jb__rows_ids(struct jb_scope *scope, const struct jb_rows *rows);
+/* As jb_select, of up to that many rows; `first` comes before the order that is asked for. */
+struct jb_rows *jb__select_many(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, const char *first, int64_t max);
 
 /* ---- params.c --------------------------------------------------------------------------------------------------------- */
 
@@ -126,7 +152,8 @@ bool jb__value_for(const struct jb_field *field, struct jb_value value, struct j
 size_t jb__args_room(const struct jb_sql *sql);
 
 /* The whole of a selection (its limit 0: all rows) as a statement whose text lives in the scope; its values are still the caller's. */
-bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__statement *ret_statement);
+struct jb__shape; /* select_private.h */
+bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__shape *ret_shape, struct jb__statement *ret_statement);
 
 /* ---- text of SQL ------------------------------------------------------------------------------------------------------- */
 

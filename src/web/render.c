@@ -59,8 +59,11 @@ static struct jb__item inner_item(const struct jb__item *item, struct jb_str nam
         return *item;
     if (item->kind == ITEM_VALUE && item->value.type == JB_ROW) {
         const struct jb_field *field = jb_record_field(item->value.row.record, name);
+        struct jb_value related;
         if (field && !field->secret)
             return (struct jb__item){ .kind = ITEM_VALUE, .value = jb_record_get(item->value.row.record, item->value.row.data, field), .field = field };
+        if (!field && jb_record_related(item->value.row.record, item->value.row.data, name, &related))
+            return item_of(related);
     }
     return (struct jb__item){ .kind = ITEM_MISSING };
 }

@@ -14,6 +14,12 @@ JB_TEST("parameters are counted from 1")
     CHECK_BECOMES("?,?,?,?,?,?,?,?,?,?", "$1,$2,$3,$4,$5,$6,$7,$8,$9,$10");
 }
 
+JB_TEST("a parameter that touches a word stays apart from it")
+{
+    CHECK_BECOMES("a=?and b=?limit?", "a=$1 and b=$2 limit $3");
+    CHECK_BECOMES("$a? $a$ ?", "$a $1 $a$ ?");
+}
+
 JB_TEST("a ? in quotes is a sign, whatever else the quotes hold")
 {
     CHECK_BECOMES("'?' || ?", "'?' || $1");
@@ -31,6 +37,8 @@ JB_TEST("dollar quotes end at their own tag, and a dollar inside a word begins n
     CHECK_BECOMES("$a$ ? $$ ? $b$ ' $a$ || ?", "$a$ ? $$ ? $b$ ' $a$ || $1");
     CHECK_BECOMES("$한글_1$ ? $한글_1$ ?", "$한글_1$ ? $한글_1$ $1");
     CHECK_BECOMES("a$b$c = ? and d$b$ = ?", "a$b$c = $1 and d$b$ = $2");
+    CHECK_BECOMES("1$$?$$ = ?", "1$$?$$ = $1");
+    CHECK_BECOMES("?$$?$$", "$1 $$?$$");
     CHECK_BECOMES("note = '?' and typE'?' = ?", "note = '?' and typE'?' = $1");
 }
 

@@ -117,6 +117,25 @@ static struct line lines[] = {
 };
 static const struct jb_rows rows = { &line_record, 3, (char *)lines };
 
+JB_TEST("what was read beside a row is reached through its name, also inside a loop of loops")
+{
+    static const void *const partners[] = { &lines[0], NULL, &lines[1] };
+    const struct jb_rows parts[] = { { &line_record, 2, (char *)lines }, { &line_record, 0, NULL }, { &line_record, 1, (char *)&lines[2] } };
+    const struct jb_related many = { .name = "parts", .base = (char *)lines, .count = 3, .many = parts };
+    const struct jb_related one = { .next = &many, .name = "partner", .base = (char *)lines, .count = 3, .record = &line_record, .one = partners };
+    const struct jb_record record = { line_record.name, line_record.size, line_record.fields, &one };
+    const struct jb_rows related = { &record, 3, (char *)lines };
+    struct jb_vars *vars = jb_vars_new(scope);
+    jb_vars_set(vars, "rows", jb_v(&related));
+
+    CHECK_TEXT(html_of(scope, "{% for row in rows %}{{ row.id }}:{{ row.partner.id }}{% for part in row.parts %} {{ part.id }}{% end %}{% if not row.partner %} alone{% end %};{% end %}", vars), "1:1 1 2;2: alone;3:2 3;");
+    struct jb_str html;
+    asset_count = 0;
+    given("x.html", "{% for row in rows %}{{ row.partners.id }}{% end %}");
+    given(NULL, "");
+    CHECK_FAILS(render(scope, "x.html", vars, &html), JB_BROKEN);
+}
+
 /* ---- printing ----------------------------------------------------------------------------------------------------------------- */
 
 JB_TEST("values are escaped in text and attributes")

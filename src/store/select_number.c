@@ -1,0 +1,146 @@
+/* select_number.c — one number, or a few values, about many rows. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/ddl.h"
+#include "store/select_private.h"
+#include <string.h>
+
+struct number {
+    int64_t number;
+};
+static const struct jb_record number_record = JB_RECORD(number, JB_FIELD(number, number));
+
+int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
+{
+    struct jb__query query;
+    struct jb__sink sink;
+
+    jb__query_init(&query, scope, model);
+    jb__sink_init(&sink, scope, &number_record, 1);
+    bool ok = jb__query_where(&query, what);
+    if (ok) {
+        jb__query_finish(&query, JB_STR("select count(*)"));
+        struct jb__statement statement = jb__query_statement(&query, &sink, 0);
+        ok = jb__run(scope, &statement);
+    }
+    jb__query_done(&query);
+    return ok ? ((struct number *)sink.data)->number : -1;
+}
+
+bool jb_exists_row(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
+{
+    struct jb__query query;
+    struct jb__sink sink;
+
+    jb__query_init(&query, scope, model);
+    jb__sink_init(&sink, scope, &number_record, 1);
+    bool ok = jb__query_where(&query, what);
+    if (ok) {
+        jb__query_put(&query, " limit 1");
+        jb__query_finish(&query, JB_STR("select 1"));
+        struct jb__statement statement = jb__query_statement(&query, &sink, 1);
+        ok = jb__run(scope, &statement);
+    }
+    jb__query_done(&query);
+    return ok && sink.count > 0;
+}
+
+#define SUMS_MAX 32
+
+/* One DECIMAL column for each summed field; ints are decimals without decimals. */
+static bool sum_columns(struct jb__query *query, const char *fields, struct jb_field *columns, size_t *ret_count)
+{
+    struct jb_str rest = jb_str_of(fields), word;
+    bool descending;
+    size_t count = 0;
+
+    while ((word = jb__list_word(&rest, &descending)).data) {
+        const struct jb_field *field = jb__model_field(query->scope, query->model, word, "sum");
+        if (!field)
+            return false;
+        JB_CHECK(count < SUMS_MAX && (field->type == JB_DECIMAL || field->type == JB_INT32 || field->type == JB_INT64));
+        columns[count] = (struct jb_field){ .name = field->name, .type = JB_DECIMAL, .size = sizeof(struct jb_decimal), .offset = count * sizeof(struct jb_decimal), .digits = JB_DECIMAL_DIGITS_MAX, .decimals = field->decimals };
+        jb__query_put(query, count++ ? ", coalesce(sum(" : "select coalesce(sum(");
+        jb__put_name(&query->sql, jb_str_of(field->name));
+        jb__query_put(query, "), 0)");
+    }
+    columns[count] = (struct jb_field){ 0 };
+    *ret_count = count;
+    return true;
+}
+
+bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, const char *fields, struct jb_decimal *ret_sums)
+{
+    struct jb_field columns[SUMS_MAX + 1];
+    struct jb__query query;
+    struct jb__sink sink;
+    size_t count;
+
+    jb__query_init(&query, scope, model);
+    bool ok = sum_columns(&query, fields, columns, &count);
+    struct jb_record record = { "sums", SUMS_MAX * sizeof(struct jb_decimal), columns, NULL };
+    struct jb_str head = jb_copy(scope, jb_buf_str(&query.sql));
+    query.sql.size = 0;
+    ok = ok && jb__query_where(&query, what);
+    if (ok) {
+        jb__query_finish(&query, head);
+        jb__sink_init(&sink, scope, &record, 1);
+        struct jb__statement statement = jb__query_statement(&query, &sink, 0);
+        ok = jb__run(scope, &statement);
+    }
+    jb__query_done(&query);
+    if (ok)
+        memcpy(ret_sums, sink.data, count * sizeof *ret_sums);
+    return ok;
+}
+
+/* With an index that begins with the field: from each value one seek to the next, so that a million rows of ten values cost ten steps. Without: one pass that stops early. */
+static void distinct_text(struct jb__query *query, const struct jb_field *field, int64_t limit)
+{
+    struct jb__indexes *indexes = JB_NEW(query->scope, struct jb__indexes);
+    const char *name = field->name;
+
+    jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
+    if (jb__index_leads(indexes, name)) {
+        struct jb_str table = jb_model_table(query->model);
+        jb__query_put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null limit ?)",
+                                 name, JB_FMT(table), name, JB_FMT(table), name)
+                                 .data);
+        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
+        jb__query_arg(query, jb_v_int(limit));
+    } else {
+        jb__query_put(query, "select ");
+        jb__put_name(&query->sql, jb_str_of(field->name));
+        jb__query_put(query, " from (select distinct ");
+        jb__put_name(&query->sql, jb_str_of(field->name));
+        jb__query_put(query, " from ");
+        jb__put_name(&query->sql, jb_model_table(query->model));
+        jb__query_put(query, " where ");
+        jb__put_name(&query->sql, jb_str_of(field->name));
+        jb__query_put(query, " is not null limit ?) order by 1 limit ?");
+        jb__query_arg(query, jb_v_int(limit));
+    }
+    jb__query_arg(query, jb_v_int(limit));
+}
+
+struct jb_rows *jb_distinct(struct jb_scope *scope, const struct jb_model *model, const char *name, int64_t limit)
+{
+    const struct jb_field *field = jb__model_field(scope, model, jb_str_of(name), "distinct");
+    struct jb__query query;
+    struct jb__sink sink;
+
+    if (!field)
+        return NULL;
+    JB_CHECK(limit > 0 && limit <= JB_ROWS_MAX);
+    const struct jb_record *record = jb_record_layout(scope, name, field, 1);
+    jb__query_init(&query, scope, model);
+    jb__sink_init(&sink, scope, record, (size_t)limit);
+    distinct_text(&query, field, limit);
+    struct jb__statement statement = jb__query_statement(&query, &sink, 0);
+    bool ok = jb__run(scope, &statement);
+    jb__query_done(&query);
+    if (!ok)
+        return NULL;
+    struct jb_rows *rows = JB_NEW(scope, struct jb_rows);
+    *rows = (struct jb_rows){ record, sink.count, sink.data };
+    return rows;
+}

@@ -1,0 +1,357 @@
+/* test_related.c — rows with what they refer to, with what refers to them, and with what they are linked to; parts of rows; many rows by set. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store_test.h"
+#include "run/run.h"
+#include "store/store_private.h"
+
+struct shelf {
+    int64_t id, up_id; /* up_id 0: none */
+    struct jb_str name;
+};
+
+struct measure {
+    int64_t id;
+    int depth;
+    struct jb_date seen;
+    uint64_t present;
+};
+
+struct book {
+    int64_t id, shelf_id, measure_id; /* measure_id 0: none */
+    struct jb_str name, blurb, state;
+    struct jb_decimal price;
+    int stock;
+    struct jb_time changed_at;
+};
+
+struct label {
+    int64_t id;
+    struct jb_str name;
+};
+
+static const struct jb_model shelf = {
+    .app = "library",
+    .table = "shelves",
+    .title = "name",
+    .order = "name",
+    .record = JB_RECORD(shelf, JB_FIELD(shelf, id, .primary = true), JB_FIELD(shelf, up_id, .references = &shelf, .on_delete = JB_SET_NULL), JB_FIELD(shelf, name, .required = true, .length_max = 40)),
+};
+
+static const struct jb_model measure = {
+    .app = "library",
+    .record = JB_RECORD(measure, JB_FIELD(measure, id, .primary = true), JB_FIELD(measure, depth), JB_FIELD(measure, seen), JB_PRESENCE(measure, present)),
+};
+
+static const struct jb_model label = {
+    .app = "library",
+    .record = JB_RECORD(label, JB_FIELD(label, id, .primary = true), JB_FIELD(label, name, .required = true, .length_max = 40, .unique = true)),
+};
+
+static const struct jb_choice states[] = { { "lent", "빌려줌", "Lent", 1 }, { "here", "있음", "Here", 2 }, { 0 } };
+
+static const struct jb_model book = {
+    .app = "library",
+    .table = "books",
+    .title = "name",
+    .order = "name",
+    .indexes = "-price",
+    .named_indexes = JB_INDEXES({ "idx_lent_books", "name", .where = "state = 'lent'" }),
+    .links = JB_LINKS({ "labels", &label, "book_labels" }),
+    .record = JB_RECORD(book,
+        JB_FIELD(book, id, .primary = true),
+        JB_FIELD(book, shelf_id, .required = true, .references = &shelf, .on_delete = JB_CASCADE),
+        JB_FIELD(book, measure_id, .references = &measure, .on_delete = JB_SET_NULL),
+        JB_FIELD(book, name, .required = true, .length_max = 40),
+        JB_FIELD(book, blurb),
+        JB_FIELD(book, state, .length_max = 10, .choices = states, .default_text = "here", .required = true),
+        JB_FIELD(book, price, .digits = 10, .decimals = 2),
+        JB_FIELD(book, stock, .has_min = true, .min = 0),
+        JB_FIELD(book, changed_at, .auto_now = true)),
+};
+
+static const struct jb_model *const models[] = { &shelf, &measure, &label, &book, NULL };
+
+static int64_t shelf_add(struct jb_scope *scope, const char *name, int64_t up_id)
+{
+    struct shelf row = { .name = jb_str_of(name), .up_id = up_id };
+    CHECK_OK(jb_insert(scope, &shelf, &row));
+    return row.id;
+}
+
+static int64_t label_add(struct jb_scope *scope, const char *name)
+{
+    struct label row = { .name = jb_str_of(name) };
+    CHECK_OK(jb_insert(scope, &label, &row));
+    return row.id;
+}
+
+static int64_t book_add(struct jb_scope *scope, const char *name, int64_t shelf_id, int64_t price)
+{
+    struct book row = { .name = jb_str_of(name), .shelf_id = shelf_id, .price = { price * 100, 2 }, .stock = 5, .state = JB_STR("here"), .blurb = JB_STR("long") };
+    CHECK_OK(jb_insert(scope, &book, &row));
+    return row.id;
+}
+
+/* a, b in the cellar (which has none above), c in the attic of the house; b was measured. */
+static void library(struct jb_scope *scope)
+{
+    test_database(scope, models);
+    int64_t house = shelf_add(scope, "house", 0), attic = shelf_add(scope, "attic", house), cellar = shelf_add(scope, "cellar", 0);
+    struct measure row = { .seen = day(2026, 11, 1), .present = 1 | 1 << 2 };
+    CHECK_OK(jb_insert(scope, &measure, &row));
+    book_add(scope, "a", cellar, 10);
+    int64_t b = book_add(scope, "b", cellar, 20);
+    book_add(scope, "c", attic, 30);
+    CHECK_OK(jb_update(scope, &book, .set = JB_SQL("measure_id = ?", row.id), .where = JB_SQL("id = ?", b)));
+}
+
+static int64_t queries(struct jb_scope *scope)
+{
+    return jb_counters(scope)->queries;
+}
+
+static const struct book *at(const struct jb_rows *rows, size_t index)
+{
+    return jb_rows_at(rows, index);
+}
+
+JB_FIBER_TEST("rows come with what they refer to, as deep as is named, in one query")
+{
+    library(scope);
+    int64_t before = queries(scope);
+    struct jb_rows *rows = jb_select(scope, &book, .with = "shelf.up measure");
+    CHECK_OK(rows != NULL);
+    CHECK_INT(queries(scope) - before, 1);
+    CHECK_INT(rows->count, 3);
+    const struct shelf *a = jb_related(rows, at(rows, 0), "shelf"), *c = jb_related(rows, at(rows, 2), "shelf"), *house = jb_related(rows, at(rows, 2), "shelf.up");
+    CHECK_TEXT(at(rows, 0)->name, "a");
+    CHECK_INT(at(rows, 0)->price.units, 1000);
+    CHECK_TEXT(a->name, "cellar");
+    CHECK(!jb_related(rows, at(rows, 0), "shelf.up"));
+    CHECK_TEXT(c->name, "attic");
+    CHECK_TEXT(house->name, "house");
+    CHECK(!jb_related(rows, at(rows, 0), "measure"));
+    const struct measure *b = jb_related(rows, at(rows, 1), "measure");
+    CHECK_INT(b->seen.days, day(2026, 11, 1).days);
+    CHECK_INT(jb_record_get(&measure.record, b, jb_record_field(&measure.record, JB_STR("depth"))).type, JB_NULL); /* bits are those of its own record */
+    CHECK_INT(jb_record_get(&measure.record, b, jb_record_field(&measure.record, JB_STR("seen"))).type, JB_DATE);
+}
+
+JB_FIBER_TEST("two levels of every reference is a default that need not be spelt out")
+{
+    library(scope);
+    struct jb_rows *rows = jb_select(scope, &book, .with = JB_WITH_2);
+    CHECK_OK(rows != NULL);
+    CHECK_TEXT(((const struct shelf *)jb_related(rows, at(rows, 2), "shelf.up"))->name, "house");
+    CHECK(jb_related(rows, at(rows, 1), "measure") != NULL);
+}
+
+JB_FIBER_TEST("conditions, words and order go through references by dotted names")
+{
+    library(scope);
+    const struct jb_condition up[] = { { .field = JB_STR("shelf.up.name"), .op = JB_EQUAL, .value = jb_v(JB_STR("house")) }, { .op = JB_OP_END } };
+    const struct jb_condition none[] = { { .field = JB_STR("shelf.up.name"), .op = JB_EQUAL, .value = jb_v_null() }, { .op = JB_OP_END } };
+    CHECK_INT(jb_count(scope, &book, .conditions = up), 1);
+    CHECK_INT(jb_count(scope, &book, .conditions = none), 2);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("\"shelf.name\" = ? and price < ?", JB_STR("cellar"), 15)), 1);
+    CHECK_INT(jb_count(scope, &book, .search = JB_STR("ATT"), .search_fields = "name shelf.name"), 1);
+    struct jb_rows *rows = jb_select(scope, &book, .order = JB_STR("-shelf.up.name shelf.name -name")); /* none above is the smallest */
+    CHECK_OK(rows != NULL);
+    CHECK_TEXT(at(rows, 0)->name, "c");
+    CHECK_TEXT(at(rows, 1)->name, "b");
+    CHECK_TEXT(at(rows, 2)->name, "a");
+    CHECK(jb_exists(scope, &book, .conditions = up));
+    CHECK(!jb_exists(scope, &book, .where = JB_SQL("price > ?", 30)));
+}
+
+JB_FIBER_TEST("a name that leads nowhere is INVALID and the nearest reference is named")
+{
+    library(scope);
+    CHECK(!jb_select(scope, &book, .with = "shelve"));
+    CHECK_INT(jb_error(scope), JB_INVALID);
+    CHECK_STR(jb_failure_text(scope), JB_STR("with: library.book에 ‘shelve’ 참조가 없습니다. ‘shelf’을(를) 뜻했습니까?"));
+    jb_failure_clear(scope);
+    CHECK_FAILS(jb_select(scope, &book, .order = JB_STR("shelf.nme")) != NULL, JB_INVALID);
+    CHECK_FAILS(jb_select(scope, &book, .only = "nme") != NULL, JB_INVALID);
+    CHECK_FAILS(jb_select(scope, &book, .defer = "nme") != NULL, JB_INVALID);
+    CHECK_FAILS(jb_select(scope, &book, .with = "shelf.up.up.up.up.up.up.up") != NULL, JB_INVALID); /* deeper than anybody means */
+}
+
+JB_FIBER_TEST("only the columns that are named are read, and the statement says so")
+{
+    library(scope);
+    struct jb_str sql = jb_explain(scope, &book, .only = "name price", .limit = 100);
+    CHECK_OK(sql.data != NULL);
+    CHECK(jb_str_starts(sql, JB_STR("select \"id\", \"name\", \"price\" from \"books\" order by ")));
+    struct jb_rows *rows = jb_select(scope, &book, .only = "price name");
+    CHECK_OK(rows != NULL);
+    CHECK_INT(at(rows, 1)->id, 2);
+    CHECK_INT(at(rows, 1)->price.units, 2000);
+    CHECK(!at(rows, 1)->blurb.data);
+    CHECK_INT(at(rows, 1)->stock, 0);
+    CHECK(!jb_record_field(rows->record, JB_STR("blurb"))); /* templates and JSON do not take it for empty */
+    rows = jb_select(scope, &book, .defer = "blurb");
+    CHECK(!at(rows, 1)->blurb.data);
+    CHECK_INT(at(rows, 1)->stock, 5);
+    rows = jb_select(scope, &book, .only = "name shelf.name");
+    CHECK_TEXT(((const struct shelf *)jb_related(rows, at(rows, 2), "shelf"))->name, "attic");
+    CHECK_INT(((const struct shelf *)jb_related(rows, at(rows, 2), "shelf"))->up_id, 0);
+    struct book first;
+    CHECK_OK(jb_first(scope, &book, &first, .only = "name", .where = JB_SQL("name = ?", JB_STR("c"))));
+    CHECK_TEXT(first.name, "c");
+    CHECK_INT(first.stock, 0);
+}
+
+JB_FIBER_TEST("a part of a record with a presence word tells what was not read as absent")
+{
+    library(scope);
+    struct jb_rows *rows = jb_select(scope, &measure, .only = "seen");
+    CHECK_OK(rows && rows->count == 1);
+    const struct measure *row = jb_rows_at(rows, 0);
+    CHECK_INT(row->present, 1 | 1 << 2);
+    CHECK_INT(row->seen.days, day(2026, 11, 1).days);
+}
+
+JB_FIBER_TEST("a cursor reads parts of rows too")
+{
+    library(scope);
+    const void *row;
+    struct jb_cursor *cursor = jb_cursor_open(scope, &book, &(struct jb_select){ .only = "name", .order = JB_STR("shelf.name -name") });
+    CHECK_OK(cursor && jb_cursor_next(cursor, scope, &row));
+    CHECK_TEXT(((const struct book *)row)->name, "c");
+    CHECK_INT(((const struct book *)row)->stock, 0);
+    jb_cursor_close(cursor);
+}
+
+JB_FIBER_TEST("the rows that refer to many are fetched in one query, each row's without copying")
+{
+    library(scope);
+    shelf_add(scope, "empty", 0);
+    int64_t before = queries(scope);
+    struct jb_rows *shelves = jb_select(scope, &shelf, .order = JB_STR("id"));
+    struct jb_rows *books = jb_prefetch(scope, shelves, "books", &book, "shelf_id", .order = JB_STR("-price"), .with = "measure", .only = "name");
+    CHECK_OK(books != NULL);
+    CHECK_INT(queries(scope) - before, 2);
+    CHECK_INT(jb_children(shelves, jb_rows_at(shelves, 0), "books")->count, 0);
+    CHECK_INT(jb_children(shelves, jb_rows_at(shelves, 1), "books")->count, 1);
+    const struct jb_rows *cellar = jb_children(shelves, jb_rows_at(shelves, 2), "books");
+    CHECK_INT(cellar->count, 2);
+    CHECK(cellar->data >= books->data && cellar->data < books->data + books->count * books->record->size);
+    CHECK_TEXT(at(cellar, 0)->name, "b");
+    CHECK_TEXT(at(cellar, 1)->name, "a");
+    CHECK(jb_related(cellar, at(cellar, 0), "measure") != NULL);
+    CHECK(!jb_related(cellar, at(cellar, 1), "measure"));
+    CHECK_INT(jb_children(shelves, jb_rows_at(shelves, 3), "books")->count, 0);
+    CHECK_OK(jb_links_add(scope, &book, at(cellar, 0)->id, "labels", (struct jb_ids){ (int64_t[]){ label_add(scope, "red") }, 1 }));
+    CHECK_OK(jb_links_prefetch(scope, books, &book, "labels")); /* and one level further, into what was fetched */
+    CHECK_INT(jb_children(cellar, at(cellar, 0), "labels")->count, 1);
+    CHECK_INT(jb_children(cellar, at(cellar, 1), "labels")->count, 0);
+    struct jb_rows *nobody = jb_select(scope, &shelf, .where = JB_SQL("id < ?", 0));
+    CHECK_OK(jb_prefetch(scope, nobody, "books", &book, "shelf_id", .where = JB_SQL("price > ?", 1)) != NULL);
+}
+
+static struct jb_str labels_of(struct jb_scope *scope, int64_t id)
+{
+    struct jb_rows *rows = jb_links_get(scope, &book, id, "labels");
+    struct jb_str text = JB_STR("");
+
+    CHECK_OK(rows != NULL);
+    for (JB_EACH_ROW(rows, struct label, row))
+        text = jb_format(scope, "%.*s%.*s ", JB_FMT(text), JB_FMT(row->name));
+    return text;
+}
+
+JB_FIBER_TEST("links are set, added and removed, keep their order, and go with either row")
+{
+    library(scope);
+    int64_t red = label_add(scope, "red"), old = label_add(scope, "old"), thin = label_add(scope, "thin");
+    CHECK_TEXT(labels_of(scope, 1), "");
+    CHECK_OK(jb_links_set(scope, &book, 1, "labels", (struct jb_ids){ (int64_t[]){ thin, red, thin }, 3 }));
+    CHECK_TEXT(labels_of(scope, 1), "thin red ");
+    CHECK_OK(jb_links_add(scope, &book, 1, "labels", (struct jb_ids){ (int64_t[]){ old, red }, 2 }));
+    CHECK_TEXT(labels_of(scope, 1), "thin red old ");
+    CHECK_OK(jb_links_remove(scope, &book, 1, "labels", (struct jb_ids){ (int64_t[]){ red, 99 }, 2 }));
+    CHECK_TEXT(labels_of(scope, 1), "thin old ");
+    CHECK_OK(jb_links_set(scope, &book, 2, "labels", (struct jb_ids){ (int64_t[]){ old }, 1 }));
+    CHECK_FAILS(jb_links_set(scope, &book, 1, "labels", (struct jb_ids){ (int64_t[]){ 99 }, 1 }), JB_INVALID);
+    CHECK_TEXT(labels_of(scope, 1), "thin old ");
+    const struct jb_condition linked[] = { { .field = JB_STR("labels"), .op = JB_EQUAL, .value = jb_v(old) }, { .op = JB_OP_END } };
+    const struct jb_condition any[] = { { .field = JB_STR("labels"), .op = JB_IN, .value = jb_v(((struct jb_ids){ (int64_t[]){ thin, red }, 2 })) }, { .op = JB_OP_END } };
+    CHECK_INT(jb_count(scope, &book, .conditions = linked), 2);
+    CHECK_INT(jb_count(scope, &book, .conditions = any), 1);
+    CHECK_OK(jb_delete(scope, &label, old));
+    CHECK_TEXT(labels_of(scope, 1), "thin ");
+    CHECK_OK(jb_delete(scope, &book, 1));
+    CHECK_TEXT(labels_of(scope, 1), "");
+    CHECK_OK(jb_links_set(scope, &book, 2, "labels", (struct jb_ids){ NULL, 0 }));
+    CHECK_TEXT(labels_of(scope, 2), "");
+}
+
+JB_FIBER_TEST("the fields that are named change in every row of a set, and rows that are gone are not counted")
+{
+    library(scope);
+    struct jb_rows *rows = jb_select(scope, &book, .limit = 10);
+    struct book *row = jb_rows_at(rows, 0), out;
+    int64_t count;
+    for (size_t i = 0; i < rows->count; i++) {
+        row[i].price = (struct jb_decimal){ 7, 0 };
+        row[i].stock = 70;
+    }
+    row[2].id = 999;
+    CHECK_OK(jb_bulk_update(scope, &book, row, rows->count, "price", &count));
+    CHECK_INT(count, 2);
+    CHECK_OK(jb_get(scope, &book, row[0].id, &out));
+    CHECK_INT(out.price.units, 700);
+    CHECK_INT(out.stock, 5);
+    CHECK_INT(out.changed_at.us, row[0].changed_at.us);
+    row[1].stock = -1;
+    CHECK_FAILS(jb_bulk_update(scope, &book, row, rows->count, "stock", NULL), JB_INVALID);
+    CHECK_OK(jb_get(scope, &book, row[0].id, &out));
+    CHECK_INT(out.stock, 5); /* all or nothing */
+    CHECK_FAILS(jb_bulk_update(scope, &book, row, rows->count, "stok", NULL), JB_INVALID);
+}
+
+JB_FIBER_TEST("a change computed in the database keeps the table's rules and is counted")
+{
+    library(scope);
+    int64_t count;
+    CHECK_OK(jb_update(scope, &book, .set = JB_SQL("stock = stock - ?, price = price + ?", 2, 1), .where = JB_SQL("stock >= ? and shelf_id in (select id from shelves where name = ?)", 2, JB_STR("cellar")), .ret_count = &count));
+    CHECK_INT(count, 2);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("stock = ?", 3)), 2);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("price = ?", 21)), 1);
+    CHECK_FAILS(jb_update(scope, &book, .set = JB_SQL("stock = stock - ?", 4)), JB_INVALID);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("stock = ?", 3)), 2);
+}
+
+JB_FIBER_TEST("rows are locked inside a transaction, and nowhere else")
+{
+    library(scope);
+    CHECK_FAILS(jb_select(scope, &book, .lock = JB_LOCK_UPDATE) != NULL, JB_BROKEN);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(jb_select(scope, &book, .lock = JB_LOCK_UPDATE, .with = "shelf measure", .where = JB_SQL("id = ?", 1)) != NULL);
+    CHECK_OK(jb_select(scope, &book, .lock = JB_LOCK_SKIP, .limit = 1) != NULL);
+    CHECK_OK(jb_select(scope, &book, .lock = JB_LOCK_NOWAIT) != NULL);
+    CHECK_OK(jb_commit(tx));
+}
+
+JB_FIBER_TEST("an index of some rows has the name it was given, and serves those")
+{
+    library(scope);
+    struct jb_str plan = jb_explain(scope, &book, .where = JB_SQL("state = 'lent' and name >= ?", JB_STR("b")), .order = JB_STR("name"), .limit = 5);
+    CHECK_OK(plan.data != NULL);
+    if (strcmp(jb_db_kind(jb_db_of(scope)), "sqlite") == 0)
+        CHECK(jb_str_find(plan, JB_STR("idx_lent_books"), 0) != SIZE_MAX); /* PostgreSQL reads a table of one page without it */
+    CHECK_OK(jb_update(scope, &book, .set = JB_SQL("state = ?", JB_STR("lent"))));
+}
+
+JB_TEST("models with links and indexes of some rows are checked")
+{
+    test_database(scope, models);
+    CHECK_OK(jb_model_check(scope, &book));
+    struct jb_model wrong = book;
+    wrong.named_indexes = JB_INDEXES({ "i", "nme" });
+    CHECK_FAILS(jb_model_check(scope, &wrong), JB_INVALID);
+    wrong.named_indexes = NULL;
+    wrong.links = JB_LINKS({ "name", &label, "t" });
+    CHECK_FAILS(jb_model_check(scope, &wrong), JB_INVALID);
+}
