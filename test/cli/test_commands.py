@@ -2,6 +2,7 @@
 """The program as a person at a terminal sees it."""
 import re
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -364,3 +365,14 @@ def test_production_logs_json_and_sends_cookies_over_https_alone(site):
 def test_a_redis_address_stops_the_start_with_one_sentence(site):
     _, err = site.run("worker", status=3, CELERY_BROKER_URL="redis://localhost:6379/0")
     assert err.count("\n") == 1 and "CELERY_BROKER_URL" in err
+
+
+def test_progress_rises_by_small_steps_while_an_empty_table_is_filled_by_copying(site):
+    site.run("sheet", "generate", "cash.cashbook", "60000", "a.csv")
+    site.run("import", "cash.cashbook", "a.csv")
+    with sqlite3.connect(site.path("jangbu-live.db")) as live:
+        events = live.execute("select phase, progress, done, total from import_progress where number > 0 order by number").fetchall()
+    assert all(later[1] - earlier[1] <= 5 for earlier, later in zip(events, events[1:])), events
+    assert all(done == 60000 for phase, _, done, _ in events if phase == "comparing"), events
+    writing = [(done, total) for phase, _, done, total in events if phase == "writing"]
+    assert len(writing) >= 10 and writing == sorted(writing) and writing[-1] == (60000, 60000), events
