@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a person at a terminal sees it."""
+import os
 import re
 import socket
 import sqlite3
@@ -376,3 +377,22 @@ def test_progress_rises_by_small_steps_while_an_empty_table_is_filled_by_copying
     assert all(done == 60000 for phase, _, done, _ in events if phase == "comparing"), events
     writing = [(done, total) for phase, _, done, total in events if phase == "writing"]
     assert len(writing) >= 10 and writing == sorted(writing) and writing[-1] == (60000, 60000), events
+
+
+@pytest.mark.parametrize("path", ["nowhere/refused.xlsx", "spool"])
+def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, path):
+    site.csv("a.csv", HEAD, line(1), line(2, date="x"))
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
+    assert path in err and err.count("\n") == 1, err
+    assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_is_not_touched_when_nothing_was_refused(site):
+    site.csv("a.csv", HEAD, line(1))
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "new.xlsx")
+    with open(site.path("old.xlsx"), "w", encoding="utf-8") as old:
+        old.write("of last week")
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "old.xlsx")
+    assert not os.path.exists(site.path("new.xlsx"))
+    with open(site.path("old.xlsx"), encoding="utf-8") as old:
+        assert old.read() == "of last week"
