@@ -12,7 +12,7 @@
 #include "store/store.h"
 #include "web/web.h"
 
-/* Routes for every model that is not hidden, ending with a NULL path; they live in the scope. */
+/* Routes for every model that is not hidden (no import for a read-only one), ending with a NULL path; they live in the scope. */
 const struct jb_route *jb_api_routes(struct jb_scope *scope, const struct jb_model *const *models);
 
 #endif

@@ -33,7 +33,8 @@ const struct jb_route *jb_api_routes(struct jb_scope *scope, const struct jb_mod
     for (const struct jb_model *const *model = models; *model; model++) {
         if ((*model)->hidden)
             continue;
-        *end++ = model_route(scope, *model, "import", jb__api_import, true);
+        if (!(*model)->read_only)
+            *end++ = model_route(scope, *model, "import", jb__api_import, true);
         *end++ = model_route(scope, *model, "export", jb__api_export, false);
     }
     return routes;

@@ -140,6 +140,25 @@ static bool fill_spool(struct jb_program *program, struct jb_str file, struct jb
     return true;
 }
 
+/* Whether --refused can be written is known before a row goes in. What stands there stays until there is something to write. */
+static bool try_refused(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str option = jb__option(program, "refused");
+    const char *path = jb_cstr(scope, option);
+
+    if (!option.data)
+        return true;
+    bool existed = access(path, F_OK) == 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--refused %s’에 쓸 수 없습니다 (%s). 다른 파일 이름을 적으세요. 아무것도 가져오지 않았습니다.", "'--refused %s' cannot be written (%s). Name another file; nothing was imported."), path, strerror(errno));
+    close(fd);
+    if (!existed)
+        unlink(path);
+    return true;
+}
+
 static bool save_refused(struct jb_program *program, int64_t job)
 {
     struct jb_scope *scope = program->scope;
@@ -177,7 +196,7 @@ int jb__command_import(struct jb_program *program)
     if (!read_import_options(program, &options))
         return jb__command_misused(program);
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
-        !(model = find_model(program)) || !fill_spool(program, program->arguments[1], &spool) ||
+        !(model = find_model(program)) || !try_refused(program) || !fill_spool(program, program->arguments[1], &spool) ||
         !jb_import_start(scope, model, spool, &options, background, &id))
         return jb__command_failed(program);
     if (background) {

@@ -3,6 +3,7 @@
  * Read with expat, by local names: the same code understands the transitional and the strict namespaces. Where a part lies is told only by relations, from
  * _rels/.rels downwards; a target can name nothing outside the archive, because it is only ever looked up in the directory. */
 // SPDX-License-Identifier: Apache-2.0
+#include "base/map.h"
 #include "sheet/sheet_private.h"
 #include <expat.h>
 #include <stdlib.h>
@@ -292,16 +293,19 @@ static bool pick_sheets(struct jb__workbook *workbook, struct jb_scope *scope, s
 {
     workbook->names = jb_arena_alloc(arena, (book->count + 1) * sizeof *workbook->names);
     workbook->parts = jb_arena_alloc(arena, (book->count + 1) * sizeof *workbook->parts);
+    struct jb_map by_id;
+    jb_map_init(&by_id);
+    for (size_t k = relations->count; k-- > 0;) /* the first of an id counts */
+        if (relations->at[k].id.data)
+            jb_map_put(&by_id, relations->at[k].id, &relations->at[k]);
     for (size_t i = 0; i < book->count; i++) {
-        const struct relation *relation = NULL;
-        for (size_t k = 0; k < relations->count && !relation; k++)
-            if (book->sheets[i].id.data && jb_str_equal(relations->at[k].id, book->sheets[i].id))
-                relation = &relations->at[k];
+        const struct relation *relation = book->sheets[i].id.data ? jb_map_get(&by_id, book->sheets[i].id) : NULL;
         if (!relation || relation->external || !is_type(relation, "worksheet"))
             continue;
         workbook->names[workbook->count] = book->sheets[i].name.data ? book->sheets[i].name : JB_STR("");
         workbook->parts[workbook->count++] = resolve(arena, folder, relation->target);
     }
+    jb_map_done(&by_id);
     if (workbook->count == 0)
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "통합 문서에 읽을 수 있는 시트가 없습니다. 시트가 있는 .xlsx 파일을 올리세요.", "The workbook has no worksheet to read. Use an .xlsx file that has one."));
     return true;

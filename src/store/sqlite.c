@@ -62,6 +62,8 @@ static int on_progress(void *arg)
 
     if (!may_go_on(connection))
         return 1;
+    if (connection->on_steps)
+        connection->on_steps(connection->steps_arg, PROGRESS_STEPS);
     if (jb_on_fiber())
         let_others_run(connection, 0);
     return 0;

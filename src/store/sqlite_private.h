@@ -37,10 +37,12 @@ struct jb__connection {
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
-    struct jb_scope *scope;     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
-    struct jb__touched touched; /* the main file's writer */
-    int64_t held_since_us;      /* on a loop thread: since when no other fiber could run … */
-    int64_t held_us;            /* … and the longest of these times, since jb__hold_start */
+    struct jb_scope *scope;                     /* whose work it does: deadline and cancellation; NULL: may not be interrupted */
+    struct jb__touched touched;                 /* the main file's writer */
+    int64_t held_since_us;                      /* on a loop thread: since when no other fiber could run … */
+    int64_t held_us;                            /* … and the longest of these times, since jb__hold_start */
+    void (*on_steps)(void *arg, int64_t steps); /* for whoever watches one long statement; NULL: nobody */
+    void *steps_arg;
 };
 
 struct jb__file {

@@ -98,8 +98,42 @@ bool jb__stage_int(struct jb_stage *stage, struct jb_scope *scope, const char *s
 
 static int on_progress(void *arg)
 {
-    const struct jb_stage *stage = arg;
+    struct jb_stage *stage = arg;
+    jb__stage_steps(stage, STEPS);
     return stage->scope && jb_cancelled(stage->scope);
+}
+
+/* ---- how far it is ------------------------------------------------------------------------------------------------------------- */
+
+void jb_stage_watch(struct jb_stage *stage, jb_stage_watch_fn *watch, void *arg)
+{
+    stage->watch = (struct jb__watch){ .tell = watch, .arg = arg };
+}
+
+void jb__stage_part(struct jb_stage *stage, double from, double to, int64_t steps_per_row)
+{
+    struct jb__watch *watch = &stage->watch;
+
+    watch->from = from;
+    watch->to = to;
+    watch->steps = 0;
+    watch->expected = JB_MAX(1, stage->rows * steps_per_row);
+    if (watch->tell)
+        watch->tell(watch->arg, from);
+}
+
+/* More steps than expected come ever closer to the end without reaching it. */
+void jb__stage_steps(void *arg, int64_t steps)
+{
+    struct jb_stage *stage = arg;
+    struct jb__watch *watch = &stage->watch;
+
+    if (!watch->tell || watch->expected == 0)
+        return;
+    watch->steps += steps;
+    double share = (double)watch->steps / (double)watch->expected;
+    share = share < 0.95 ? share : 1 - 0.0475 / share;
+    watch->tell(watch->arg, watch->from + (watch->to - watch->from) * share);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------------------------- */
@@ -233,9 +267,11 @@ struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const s
 struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options)
 {
     struct jb_stage *stage = stage_new(db, options);
+    struct jb_str table = jb__stage_table(scope, stage);
     int64_t indexed = 0;
 
-    if (connect(stage, scope, 0) && jb__stage_int(stage, scope, "select indexed from main.jb_meta", &indexed) && jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->id_base) &&
+    if (connect(stage, scope, 0) && jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(rowid) - min(rowid) + 1, 0) from main.%.*s", JB_FMT(table)).data, &stage->rows) &&
+        jb__stage_int(stage, scope, "select indexed from main.jb_meta", &indexed) && jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->id_base) &&
         jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->generation) && prepare_loading(stage, scope)) {
         stage->indexed = indexed != 0;
         return stage;
@@ -328,6 +364,7 @@ bool jb_stage_add(struct jb_stage *stage, struct jb_scope *scope, int64_t row, c
     }
     if (!run_once(stage, scope, stage->add))
         return false;
+    stage->rows++;
     if (!stage->by_id || key == 0)
         return true;
     sqlite3_bind_int64(stage->add_key, 1, id);

@@ -12,7 +12,6 @@
 #define JB_STORE_STAGE_H
 
 #include "store/store.h"
-#include <stdatomic.h>
 
 struct jb_stage;
 
@@ -31,6 +30,11 @@ struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, 
 void jb_stage_close(struct jb_stage *stage); /* NULL is fine */
 /* Durable under the path `sealed`, closed. */
 bool jb_stage_seal(struct jb_stage *stage, struct jb_scope *scope, const char *sealed);
+
+/* How far the call is that runs now (duplicates, index, compare, merge), 0…1: told often, from the thread that works. Within one long statement it is estimated from SQLite's own steps.
+ * NULL ends it. */
+typedef void jb_stage_watch_fn(void *arg, double share);
+void jb_stage_watch(struct jb_stage *stage, jb_stage_watch_fn *watch, void *arg);
 
 /* ---- loading ------------------------------------------------------------------------------------------------------------- */
 
@@ -70,7 +74,6 @@ struct jb_stage_compare {
     void *check_state;
     jb_stage_refuse_fn *refuse;
     void *arg;
-    void (*progress)(void *arg, double share); /* 0…1 of the work; may be NULL */
 };
 struct jb_stage_counts {
     int64_t new_rows, changed, unchanged, skipped, refused;
@@ -93,8 +96,8 @@ bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope);
 bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope);
 /* Still as it was when compared? To be asked inside the transaction. */
 bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool *ret_fresh);
-/* New and changed rows of (after_row, last_row] go in; last_row 0: to the end. `done` counts rows while it works, for whoever watches. */
-bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, _Atomic int64_t *done);
+/* New and changed rows of (after_row, last_row] go in; last_row 0: to the end. */
+bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
 /* The same for a whole file of new rows into an empty table; false in *ret_possible (nothing done) when the table is not empty. */
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 

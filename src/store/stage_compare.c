@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of SQLite's virtual machine for a row, as counted on a table of seven columns: they only have to be near. */
+#define INDEX_STEPS 10
+#define MATCH_STEPS 50
+#define COUNT_STEPS 10
+
 struct compare {
     struct jb_stage *stage;
     struct jb_scope *scope;
@@ -218,11 +223,15 @@ bool jb_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stag
     struct compare compare = { stage, scope, &(struct jb_stage_compare){ .refuse = refuse, .arg = arg }, INT64_MIN, INT64_MAX, jb__stage_table(scope, stage) };
     struct group group;
     bool unique = true, ok = jb__stage_exec(stage, scope, "begin");
+    int groups = 0;
 
+    while (group_at(stage->model, groups, &group))
+        groups++;
     for (int i = 0; ok && group_at(stage->model, i, &group); i++) {
         bool is_key = same_group(&group, stage->match, stage->match_count);
         if (!is_key && !brings_all(stage, &group))
             continue;
+        jb__stage_part(stage, (double)i / groups, (double)(i + 1) / groups, INDEX_STEPS);
         ok = index_group(stage, scope, &group, &unique) && (unique || group_duplicates(&compare, &group));
         stage->key_indexed |= is_key;
         if (is_key)
@@ -451,12 +460,6 @@ static bool count_rows(struct compare *compare, struct jb_stage_counts *ret_coun
     return true;
 }
 
-static void tell(struct compare *compare, double share)
-{
-    if (compare->how->progress)
-        compare->how->progress(compare->how->arg, share);
-}
-
 static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_counts)
 {
     struct jb_stage *stage = compare->stage;
@@ -465,13 +468,14 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
 
     if (!forget(compare) || !jb_stage_target_empty(stage, scope, &empty))
         return false;
-    tell(compare, 0.1);
+    double matched = empty ? 0 : 0.5, ruled = empty ? 0.1 : 0.7; /* against an empty table there is little to ask */
+    jb__stage_part(stage, 0, matched, MATCH_STEPS);
     if (!empty && stage->match_count > 0 && !match_rows(compare))
         return false;
-    tell(compare, 0.5);
+    jb__stage_part(stage, matched, ruled, MATCH_STEPS);
     if (!mode_rules(compare) || !reference_rules(compare) || (!empty && !unique_rules(compare)))
         return false;
-    tell(compare, 0.7);
+    jb__stage_part(stage, ruled, 1, stage->model->check && !compare->how->no_checks ? MATCH_STEPS : COUNT_STEPS);
     return check_rules(compare) && count_rows(compare, ret_counts);
 }
 

@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_ROWS 20000
+#define CHUNK_ROWS 5000 /* some ten milliseconds: progress is told and a wish to cancel is heard between them */
+/* Of SQLite's virtual machine, for a row. */
+#define COPY_STEPS 3
+#define COPY_INDEX_STEPS 4
+#define INDEX_STEPS 10
 #define SCHEMA "jb_stage"
 
 /* ---- pairs ------------------------------------------------------------------------------------------------------------------ */
@@ -167,6 +171,7 @@ bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t 
 bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
+    int64_t count = 0;
     sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master t where type = 'index' and tbl_name = ? and sql is not null and not exists"
                                                               " (select 1 from main.sqlite_master m where m.type = 'index' and m.sql like 'create unique %' and t.sql like 'create unique %'"
                                                               "   and substr(m.sql, instr(m.sql, '(')) = substr(t.sql, instr(t.sql, '(')))");
@@ -174,9 +179,10 @@ bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
     if (!statement)
         return false;
     sqlite3_bind_text(statement, 1, table.data, (int)table.size, SQLITE_STATIC);
-    while (jb__stage_step(stage, scope, statement))
+    for (; jb__stage_step(stage, scope, statement); count++)
         sql = jb_format(scope, "%.*s%s;", JB_FMT(sql), (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
+    jb__stage_part(stage, 0, 1, INDEX_STEPS * count);
     stage->indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data) && jb__stage_exec(stage, scope, "update main.jb_meta set indexed = 1");
     return stage->indexed;
 }
@@ -346,7 +352,7 @@ static bool on_writer_bounds(sqlite3 *writer, void *arg)
            int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(max(rowid), 0) from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->to);
 }
 
-bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, _Atomic int64_t *done)
+bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
 {
     struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) } };
 
@@ -354,18 +360,35 @@ bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t afte
         return false;
     int64_t last = last_row ? JB_MIN(merge.to, stage->id_base + last_row) : merge.to;
     merge.from = after_row ? JB_MAX(merge.from, stage->id_base + after_row) : merge.from;
-    while (merge.from < last) {
-        int64_t from = merge.from;
+    for (int64_t first = merge.from; merge.from < last; merge.from = merge.to) {
         merge.to = chunk_end(&merge, last);
         if (!jb_continue(scope) || !jb__writer_call(stage->db, false, on_writer_chunk, &merge, scope))
             return false;
-        merge.from = merge.to;
-        atomic_fetch_add(done, merge.to - from);
+        if (stage->watch.tell)
+            stage->watch.tell(stage->watch.arg, (double)(merge.to - first) / (double)(last - first));
     }
     return true;
 }
 
 /* ---- an empty table, all at once ------------------------------------------------------------------------------------------------------ */
+
+/* One statement that may take seconds: how far it is, its steps tell. */
+static bool copy_watched(struct merge *merge, sqlite3 *handle)
+{
+    struct jb__connection *writer = jb__sqlite_of(merge->stage->db)->files[0].writer;
+    struct jb_str table = jb_model_table(merge->stage->model);
+    int64_t indexes;
+
+    JB_CHECK(writer->handle == handle);
+    if (!int_on(handle, merge->scope, jb_format(merge->scope, "select count(*) from main.sqlite_master where type = 'index' and tbl_name = '%.*s'", JB_FMT(table)).data, &indexes))
+        return false;
+    jb__stage_part(merge->stage, 0, 1, COPY_STEPS + COPY_INDEX_STEPS * indexes);
+    writer->on_steps = jb__stage_steps;
+    writer->steps_arg = merge->stage;
+    bool ok = jb__sqlite_exec(merge->scope, handle, merge->sql[1]);
+    writer->on_steps = NULL;
+    return ok;
+}
 
 static bool on_writer_copy(sqlite3 *writer, void *arg)
 {
@@ -380,7 +403,7 @@ static bool on_writer_copy(sqlite3 *writer, void *arg)
     if (exists)
         return true;
     jb__generation_touch(merge->stage->db, jb_cstr(merge->scope, jb_model_table(merge->stage->model)));
-    return jb__sqlite_exec(merge->scope, writer, merge->sql[1]);
+    return copy_watched(merge, writer);
 }
 
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)

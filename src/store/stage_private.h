@@ -33,11 +33,22 @@ struct jb_stage {
     int comparisons;
     int key_group;
     bool comparing;         /* refusals are of the comparison, forgotten when it is repeated */
+    int64_t rows;           /* added; of a sealed file, those that are in it */
     int64_t id_base;        /* id of a staged row = id_base + row of the sheet */
     int64_t generation;     /* of the target when it was compared */
     struct jb_scope *scope; /* of the call that runs: its cancellation interrupts */
     sqlite3_stmt *add, *add_key, *refuse;
+    struct jb__watch {
+        jb_stage_watch_fn *tell;
+        void *arg;
+        double from, to;         /* the part of the call that the running statement is */
+        int64_t steps, expected; /* of SQLite's virtual machine */
+    } watch;
 };
+
+/* The statement that comes next is the part from … to (0…1) of the running call, and takes about so many steps a row. */
+void jb__stage_part(struct jb_stage *stage, double from, double to, int64_t steps_per_row);
+void jb__stage_steps(void *stage, int64_t steps); /* it took so many more */
 
 /* Statements for the staging connection, in the scope. */
 struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage); /* quoted */

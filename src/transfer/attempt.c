@@ -132,6 +132,11 @@ struct staging {
     bool sealed, empty, ok;
 };
 
+static void on_share(void *arg, double share)
+{
+    jb__progress_share(arg, share, -1);
+}
+
 static void stage_open_blocking(void *arg)
 {
     struct staging *staging = arg;
@@ -165,6 +170,8 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
     if (!staging.ok)
         jb_failure_pass(staging.scope, attempt->scope);
     jb_scope_end(staging.scope);
+    if (staging.ok)
+        jb_stage_watch(attempt->stage, on_share, &attempt->progress);
     attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
     attempt->was_empty = staging.ok && staging.empty;
     return staging.ok && jb__compare_prepare(attempt);
@@ -239,17 +246,29 @@ static bool will_write(const struct jb__attempt *attempt)
 static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb_sheet *sheet)
 {
     const struct jb_import_options *options = &attempt->options.import;
+    struct jb__progress *progress = &attempt->progress;
 
-    jb__progress_phase(&attempt->progress, JB_CHECKING, jb_sheet_progress(sheet).rows_hint);
+    jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(sheet).rows_hint);
     if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sheet))
         return false;
     if (attempt->counts.rows == 0)
         return fail_no_rows(attempt->scope, attempt, true);
-    jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
+    bool by_batches = options->on_error == JB_SKIP && will_write(attempt);
+    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model);
+    double duplicates = by_batches ? 1 : attempt->was_empty && !copies ? 0.9
+                                                                       : 0.3;
+    jb__progress_phase(progress, JB_COMPARING, 0);
+    jb__progress_part(progress, 0, duplicates);
     if (!jb__compare_duplicates(attempt))
         return false;
-    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model);
-    return !copies || index_for_copy(attempt);
+    if (copies && attempt->counts.refused == 0) {
+        jb__progress_part(progress, duplicates, 0.9);
+        if (!index_for_copy(attempt))
+            return false;
+        duplicates = 0.9;
+    }
+    jb__progress_part(progress, duplicates, 1); /* of the comparison with the table */
+    return true;
 }
 
 /* ---- the course of an attempt ------------------------------------------------------------------------------------------------------ */
@@ -274,7 +293,7 @@ void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *
     attempt->counts.changed = counts->changed;
     attempt->counts.unchanged = counts->unchanged;
     attempt->counts.skipped = counts->skipped;
-    jb__progress_counts(&attempt->progress, counts->new_rows, counts->changed, counts->unchanged, attempt->counts.refused);
+    jb__progress_counts(&attempt->progress, -1, counts->new_rows, counts->changed, counts->unchanged, attempt->counts.refused);
 }
 
 bool jb__fail_refused(struct jb__attempt *attempt)
@@ -323,6 +342,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok && take_sealed(attempt)) {
         attempt->counts.rows = attempt->job.rows;
         jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
+        jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
         ok = stage_rows(attempt, reader_thread, opening.sheet);

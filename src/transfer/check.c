@@ -325,7 +325,7 @@ void jb__checker_run(void *arg)
         struct jb_scope *one = jb_scope_child(scope, "batch");
         ok = check_batch(&checking, one, batch) || jb_failure_pass(one, scope);
         jb_scope_end(one);
-        jb__progress_counts(checker->progress, 0, 0, 0, checker->counts.refused);
+        jb__progress_counts(checker->progress, -1, 0, 0, 0, checker->counts.refused);
         jb__progress_share(checker->progress, batch->share, checker->counts.rows);
         if (!jb_channel_try_send(checker->free, batch))
             jb__batch_free(batch);

@@ -57,12 +57,6 @@ static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_
            jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
 }
 
-static void on_share(void *arg, double share)
-{
-    struct comparing *comparing = arg;
-    jb__progress_share(&comparing->attempt->progress, share, 0);
-}
-
 static void compare_blocking(void *arg)
 {
     struct comparing *comparing = arg;
@@ -87,7 +81,6 @@ static void compare_blocking(void *arg)
         .check_state = attempt->check_state,
         .refuse = on_refused,
         .arg = comparing,
-        .progress = comparing->first ? on_share : NULL,
     };
     comparing->ok = jb_stage_compare(attempt->stage, comparing->scope, &how, &comparing->counts);
 }

@@ -35,6 +35,7 @@ const struct jb_model jb_import_job = {
     .label_en = "Job",
     .order = "-id",
     .indexes = "status, user_id",
+    .read_only = true,
     .record = JB_RECORD(import_job,
         JB_FIELD(import_job, id, .primary = true),
         JB_FIELD(import_job, kind, .label = "종류", .required = true, .choices = kinds, .length_max = 20),

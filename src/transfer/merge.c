@@ -9,6 +9,7 @@
 #define TRIES_OUTSIDE 2
 #define HOLD_US (100 * 1000)
 #define GROUP_ROWS_MAX 20000
+#define GROUPS_MIN 20 /* of a file: progress is told after each */
 
 const struct jb_model jb_import_mark = {
     .app = "cash",
@@ -72,15 +73,13 @@ static bool take_mark(struct jb__attempt *attempt)
 
 static bool merge_rows(struct jb__attempt *attempt)
 {
-    _Atomic int64_t done = 0;
     bool copied = false;
 
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
-    jb__progress_watch(&attempt->progress, &done);
     bool ok = jb_stage_merge_empty(attempt->stage, attempt->scope, &copied);
     if (ok && !copied && attempt->counts.new_rows + attempt->counts.changed > 0)
-        ok = jb_stage_merge(attempt->stage, attempt->scope, 0, 0, &done);
-    jb__progress_watch(&attempt->progress, NULL);
+        ok = jb_stage_merge(attempt->stage, attempt->scope, 0, 0);
+    jb__progress_share(&attempt->progress, 1, -1);
     return ok;
 }
 
@@ -158,8 +157,7 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
-    _Atomic int64_t done = 0;
-    bool ok = move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to, &done));
+    bool ok = move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to));
 
     if (!ok) {
         jb_rollback(tx);
@@ -201,12 +199,15 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
 
 void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
 {
-    attempt->counts.new_rows += counts->new_rows;
-    attempt->counts.changed += counts->changed;
-    attempt->counts.unchanged += counts->unchanged;
-    attempt->counts.skipped += counts->skipped;
-    attempt->counts.refused += counts->refused;
-    jb__progress_counts(&attempt->progress, attempt->counts.new_rows, attempt->counts.changed, attempt->counts.unchanged, attempt->counts.refused);
+    struct jb__counts *all = &attempt->counts;
+
+    all->new_rows += counts->new_rows;
+    all->changed += counts->changed;
+    all->unchanged += counts->unchanged;
+    all->skipped += counts->skipped;
+    all->refused += counts->refused;
+    attempt->decided += counts->new_rows + counts->changed + counts->unchanged + counts->skipped + counts->refused;
+    jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
 }
 
 /* What earlier attempts have committed. */
@@ -269,9 +270,11 @@ static bool end_skip(struct jb__attempt *attempt)
 /* `groups` batches share a commit, as many as hold the writer for about 100 ms. */
 static bool merge_skip(struct jb__attempt *attempt)
 {
-    int64_t batch_rows = attempt->plan->batch_rows, groups = 1, groups_max = JB_MAX(1, GROUP_ROWS_MAX / batch_rows), last, hold_us = 0, decided = 0;
+    int64_t batch_rows = attempt->plan->batch_rows, groups = 1, groups_max = JB_MAX(1, JB_MIN(GROUP_ROWS_MAX, attempt->counts.rows / GROUPS_MIN) / batch_rows), last, hold_us = 0;
 
+    jb_stage_watch(attempt->stage, NULL, NULL); /* rows count once they are in */
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
+    attempt->decided = attempt->counts.refused;
     if (!resume(attempt))
         return false;
     for (;;) {
@@ -281,9 +284,7 @@ static bool merge_skip(struct jb__attempt *attempt)
             return end_skip(attempt);
         if (!merge_group(attempt, attempt->batch_position, last, &hold_us))
             return false;
-        decided += groups * batch_rows;
         attempt->batch_position = last;
-        jb__progress_done(&attempt->progress, JB_MIN(decided, attempt->counts.rows));
         if (hold_us < HOLD_US / 2)
             groups = JB_MIN(groups * 2, groups_max);
         else if (hold_us > HOLD_US)

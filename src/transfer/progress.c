@@ -81,8 +81,11 @@ void jb__progress_phase(struct jb__progress *progress, enum jb__phase phase, int
 {
     pthread_mutex_lock(&progress->mutex);
     progress->phase = phase;
-    progress->done = 0;
+    if (total > 0)
+        progress->done = 0;
     progress->total = total;
+    progress->part_from = 0;
+    progress->part_to = 1;
     progress->percent = JB_MAX(progress->percent, progress->from[phase]);
     make_event(progress);
     pthread_mutex_unlock(&progress->mutex);
@@ -96,21 +99,37 @@ void jb__progress_done(struct jb__progress *progress, int64_t done)
     pthread_mutex_unlock(&progress->mutex);
 }
 
+void jb__progress_part(struct jb__progress *progress, double from, double to)
+{
+    pthread_mutex_lock(&progress->mutex);
+    progress->part_from = from;
+    progress->part_to = to;
+    pthread_mutex_unlock(&progress->mutex);
+}
+
 void jb__progress_share(struct jb__progress *progress, double share, int64_t done)
 {
     pthread_mutex_lock(&progress->mutex);
-    progress->done = done;
+    share = progress->part_from + (progress->part_to - progress->part_from) * share;
+    if (done >= 0)
+        progress->done = done;
+    else if (progress->total > 0)
+        progress->done = (int64_t)((double)progress->total * share);
     move_to(progress, share);
     pthread_mutex_unlock(&progress->mutex);
 }
 
-void jb__progress_counts(struct jb__progress *progress, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused)
+void jb__progress_counts(struct jb__progress *progress, int64_t done, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused)
 {
     pthread_mutex_lock(&progress->mutex);
+    if (done >= 0)
+        progress->done = done;
     progress->new_rows = new_rows;
     progress->changed = changed;
     progress->unchanged = unchanged;
     progress->refused = refused;
+    if (done >= 0 && progress->total > 0)
+        move_to(progress, (double)done / (double)progress->total);
     progress->moved = true;
     pthread_mutex_unlock(&progress->mutex);
 }
@@ -120,8 +139,6 @@ void jb__progress_counts(struct jb__progress *progress, int64_t new_rows, int64_
 static size_t take_events(struct jb__progress *progress, struct import_progress *events)
 {
     pthread_mutex_lock(&progress->mutex);
-    if (progress->watched) /* a merge counts rows without the mutex */
-        progress->done = atomic_load(progress->watched), move_to(progress, progress->total > 0 ? (double)progress->done / (double)progress->total : 0);
     if (progress->moved)
         make_event(progress);
     size_t count = progress->pending_count;
@@ -177,7 +194,7 @@ static void report(void *arg)
 
 bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_scope, int64_t job_id, bool writes)
 {
-    static const int with_writing[JB_PHASES][2] = { { 0, 2 }, { 2, 55 }, { 55, 65 }, { 65, 99 } }, without[JB_PHASES][2] = { { 0, 2 }, { 2, 80 }, { 80, 99 }, { 99, 99 } };
+    static const int with_writing[JB_PHASES][2] = { { 0, 2 }, { 2, 40 }, { 40, 60 }, { 60, 99 } }, without[JB_PHASES][2] = { { 0, 2 }, { 2, 60 }, { 60, 99 }, { 99, 99 } };
 
     *progress = (struct jb__progress){ .job_id = job_id, .attempt_scope = attempt_scope, .started_at = jb_now(), .percent_event = -STEP_PERCENT };
     pthread_mutex_init(&progress->mutex, NULL);
@@ -198,13 +215,6 @@ bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_s
     progress->ended = jb_channel_new(1);
     jb_fiber_start("progress", report, progress);
     return true;
-}
-
-void jb__progress_watch(struct jb__progress *progress, _Atomic int64_t *done)
-{
-    pthread_mutex_lock(&progress->mutex);
-    progress->watched = done;
-    pthread_mutex_unlock(&progress->mutex);
 }
 
 void jb__progress_close(struct jb__progress *progress)

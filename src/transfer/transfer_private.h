@@ -108,25 +108,25 @@ struct jb__progress {
     enum jb__phase phase;
     int percent, percent_event; /* now; at the last event */
     int64_t done, total, new_rows, changed, unchanged, refused;
-    bool moved; /* since the last event */
+    double part_from, part_to; /* of the phase: the call that runs now; 0…1 */
+    bool moved;                /* since the last event */
     struct import_progress pending[JB_EVENTS_PENDING];
     size_t pending_count;
     /* the reporter's */
     struct jb_scope *steady, *scope, *attempt_scope;
     struct jb_channel *ended;
-    _Atomic int64_t *watched;
     bool wished;
 };
-/* The reporter reads `done` by itself from now on (a merge counts there); NULL ends that. */
-void jb__progress_watch(struct jb__progress *progress, _Atomic int64_t *done);
 /* Starts the reporter on a fiber: writes events, and cancels attempt_scope (setting `wished`) when somebody asks for it. */
 bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_scope, int64_t job_id, bool writes);
 void jb__progress_close(struct jb__progress *progress); /* the last events are written when it returns */
-/* From any thread. */
+/* From any thread. A phase whose rows in all are unknown (0) keeps the rows counted so far. */
 void jb__progress_phase(struct jb__progress *progress, enum jb__phase phase, int64_t total);
 void jb__progress_done(struct jb__progress *progress, int64_t done);
-void jb__progress_share(struct jb__progress *progress, double share, int64_t done); /* 0…1 of the phase where rows in all are unknown */
-void jb__progress_counts(struct jb__progress *progress, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused);
+void jb__progress_part(struct jb__progress *progress, double from, double to);      /* shares are of this part of the phase from now on */
+void jb__progress_share(struct jb__progress *progress, double share, int64_t done); /* 0…1; done -1: that share of the rows in all */
+/* done -1: as it is. */
+void jb__progress_counts(struct jb__progress *progress, int64_t done, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused);
 
 /* ---- read.c: the reader thread ------------------------------------------------------------------------------------------------------- */
 
@@ -186,9 +186,9 @@ struct jb__attempt {
     void *check_state;
     bool checked_early; /* the model's check was asked while loading */
     bool compared, was_empty;
-    int64_t started_us, batch_position;
-    struct jb_str stage_path, spool; /* of the job, which forgets its spool when it ends */
-    const char *status;              /* once it has ended or waits */
+    int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
+    struct jb_str stage_path, spool;             /* of the job, which forgets its spool when it ends */
+    const char *status;                          /* once it has ended or waits */
 };
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);

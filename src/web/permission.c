@@ -22,7 +22,8 @@ void jb_permissions_use(struct jb_scope *scope, const char *const *permissions)
 
 /* ---- which names there are ---------------------------------------------------------------------------------------------------- */
 
-static const char *const verbs[] = { "view", "add", "change", "delete", "import", "export" };
+static const char *const verbs[] = { "view", "export", "add", "change", "delete", "import" };
+#define READING_VERBS 2
 
 static struct jb_str permission_name(struct jb_scope *scope, const char *verb, const struct jb_model *model)
 {
@@ -38,7 +39,7 @@ bool jb__permission_declared(struct jb_scope *scope, struct jb_str permission)
     size_t count = 0;
 
     for (const struct jb_model *const *model = jb_db_models(scope); *model; model++)
-        for (size_t i = 0; i < JB_COUNT(verbs) && !(*model)->hidden && count < JB_COUNT(names); i++)
+        for (size_t i = 0; i < ((*model)->read_only ? READING_VERBS : JB_COUNT(verbs)) && !(*model)->hidden && count < JB_COUNT(names); i++)
             names[count++] = permission_name(scope, verbs[i], *model);
     for (size_t i = 0; tie && tie->permissions && tie->permissions[i] && count < JB_COUNT(names); i++)
         names[count++] = jb_str_of(tie->permissions[i]);

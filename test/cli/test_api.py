@@ -291,3 +291,16 @@ def test_people_sign_in_and_out_while_a_merge_holds_the_writer(site, clerk, on_e
     assert requests.get(address + answer.headers["Location"], headers=clerk, timeout=30).json()["status"] == "running"
     assert is_merging(site)
     worker.kill()  # the merge would go on for an hour
+
+
+def test_jobs_can_be_exported_but_not_imported_by_anybody(site):
+    site.run("user", "add", "root", "--superuser", "--password-stdin", stdin=b"correct horse\n")
+    token, _ = site.run("user", "token", "root")
+    headers = {"Authorization": "Bearer " + token.strip()}
+    address = site.serve()
+    assert requests.post(address + "/api/cash/importjob/import?file_name=a.csv", data=b"id,status\n1,done\n", headers=headers, timeout=30).status_code == 404
+    assert requests.post(address + "/api/cash/importjob/export?format=csv", headers=headers, timeout=30).status_code == 202
+    site.run("user", "grant", "root", "cash.import_importjob", status=3)
+    site.csv("a.csv", "id,status", "1,done")
+    site.run("import", "cash.importjob", "a.csv", status=4)
+    assert site.run("jobs", "list")[0].count("\n") == 1

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a person at a terminal sees it."""
+import os
 import re
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -351,3 +353,33 @@ def test_production_logs_json_and_sends_cookies_over_https_alone(site):
 def test_a_redis_address_stops_the_start_with_one_sentence(site):
     _, err = site.run("worker", status=3, CELERY_BROKER_URL="redis://localhost:6379/0")
     assert err.count("\n") == 1 and "CELERY_BROKER_URL" in err
+
+
+def test_progress_rises_by_small_steps_while_an_empty_table_is_filled_by_copying(site):
+    site.run("sheet", "generate", "cash.cashbook", "60000", "a.csv")
+    site.run("import", "cash.cashbook", "a.csv")
+    with sqlite3.connect(site.path("jangbu-live.db")) as live:
+        events = live.execute("select phase, progress, done, total from import_progress where number > 0 order by number").fetchall()
+    assert all(later[1] - earlier[1] <= 5 for earlier, later in zip(events, events[1:])), events
+    assert all(done == 60000 for phase, _, done, _ in events if phase == "comparing"), events
+    writing = [(done, total) for phase, _, done, total in events if phase == "writing"]
+    assert len(writing) >= 10 and writing == sorted(writing) and writing[-1] == (60000, 60000), events
+
+
+@pytest.mark.parametrize("path", ["nowhere/refused.xlsx", "spool"])
+def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, path):
+    site.csv("a.csv", HEAD, line(1), line(2, date="x"))
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
+    assert path in err and err.count("\n") == 1, err
+    assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_is_not_touched_when_nothing_was_refused(site):
+    site.csv("a.csv", HEAD, line(1))
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "new.xlsx")
+    with open(site.path("old.xlsx"), "w", encoding="utf-8") as old:
+        old.write("of last week")
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "old.xlsx")
+    assert not os.path.exists(site.path("new.xlsx"))
+    with open(site.path("old.xlsx"), encoding="utf-8") as old:
+        assert old.read() == "of last week"

@@ -176,6 +176,40 @@ JB_TEST("the first worksheet is read, charts before it are not, and a sheet can 
     CHECK_TEXT(cells_of(scope, three_sheets(scope), &(struct jb_sheet_options){ .sheet = JB_STR(" more") }), "1\t1\tn\t2\n");
 }
 
+/* Texts of one workbook: `count` sheets; every id is long, and they differ only at the end. */
+static const char *many_sheets(struct jb_scope *scope, int count)
+{
+    static char prefix[1001];
+    struct jb_buf book = JB_BUF_INIT((size_t)64 << 20), relations = JB_BUF_INIT((size_t)64 << 20);
+
+    memset(prefix, 'r', sizeof prefix - 1);
+    jb_buf_put_z(&book, "<workbook xmlns=\"" MAIN "\" xmlns:r=\"" OFFICE "\"><sheets>");
+    jb_buf_put_z(&relations, "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">");
+    for (int i = 0; i < count; i++) {
+        jb_buf_printf(&book, "<sheet name=\"S%d\" sheetId=\"%d\" r:id=\"%s%d\"/>", i, i + 1, prefix, i);
+        for (int twin = 0; twin < 2; twin++) /* an id that stands twice is the first one's */
+            jb_buf_printf(&relations, "<Relationship Id=\"%s%d\" Type=\"" OFFICE "/worksheet\" Target=\"%s%d.xml\"/>", prefix, count - 1 - i, twin ? "twin" : "s", count - 1 - i);
+    }
+    jb_buf_put_z(&book, "</sheets></workbook>");
+    jb_buf_put_z(&relations, "</Relationships>");
+    struct jb_str book_text = jb_buf_str(&book), relations_text = jb_buf_str(&relations);
+    struct jb_str last = jb_format(scope, "xl/s%d.xml", count - 1);
+    const char *path = zip_parts(scope, (struct part[]){
+                                            { "xl/workbook.xml", book_text.data, book_text.size },
+                                            { "xl/_rels/workbook.xml.rels", relations_text.data, relations_text.size },
+                                            { last.data, SHEET("<row><c><v>7</v></c></row>"), 0 },
+                                            { 0 },
+                                        });
+    jb_buf_done(&book);
+    jb_buf_done(&relations);
+    return path;
+}
+
+JB_TEST("the last of 10,000 sheets is found although its id is long and stands twice")
+{
+    CHECK_TEXT(cells_of(scope, many_sheets(scope, 10000), &(struct jb_sheet_options){ .sheet = JB_STR("S9999") }), "1\t1\tn\t7\n");
+}
+
 JB_TEST("a sheet that is not there is named with those that are")
 {
     CHECK_SAYS(cells_of(scope, three_sheets(scope), &(struct jb_sheet_options){ .sheet = JB_STR("없는") }), "'없는' 시트가 없습니다. 있는 시트: Data, More");

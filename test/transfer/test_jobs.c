@@ -87,6 +87,54 @@ JB_FIBER_TEST("an import shows at least ten rising values, also a dry run")
     }
 }
 
+/* Every step small, so that nobody thinks it stands still; rows only of what has been done. */
+static void check_course(struct jb_scope *scope, int64_t id, int64_t rows)
+{
+    struct jb_rows *events = jb_job_events(scope, id, 0);
+    int last = 0, writing = 0;
+    int64_t done = 0;
+
+    CHECK_OK(events != NULL);
+    for (JB_EACH_ROW(events, struct import_progress, event)) {
+        bool writes = jb_str_is(event->phase, "writing"), compares = jb_str_is(event->phase, "comparing");
+        if (event->progress - last > 5)
+            fprintf(stderr, "%.*s: from %d %% to %d %%\n", JB_FMT(event->phase), last, event->progress);
+        CHECK(event->progress - last <= 5);
+        last = event->progress;
+        CHECK(!compares || event->done == rows);
+        CHECK(!writes || event->total == rows);
+        CHECK(!writes || event->done <= event->total);
+        done = event->done;
+        writing += writes;
+    }
+    CHECK(last >= 95);
+    CHECK(writing >= 10);
+    CHECK_INT(done, rows);
+}
+
+JB_FIBER_TEST("progress rises by small steps through every phase of an import into an empty table and into a full one")
+{
+    site_new(scope);
+    int64_t empty = start(scope, rows_text(scope, 1, 60000), (struct jb_import_options){ 0 });
+    drain(scope);
+    check_course(scope, empty, 60000);
+    int64_t full = start(scope, rows_text(scope, 30001, 60000), (struct jb_import_options){ 0 });
+    drain(scope);
+    check_course(scope, full, 60000);
+}
+
+JB_FIBER_TEST("rows shown while good rows are applied are those that are in")
+{
+    site_new(scope);
+    int64_t id = start(scope, rows_text(scope, 1, 60000), (struct jb_import_options){ .on_error = JB_SKIP });
+    drain(scope);
+    check_course(scope, id, 60000);
+    struct jb_rows *events = jb_job_events(scope, id, 0);
+    for (JB_EACH_ROW(events, struct import_progress, event))
+        if (jb_str_is(event->phase, "writing"))
+            CHECK_INT(event->done, event->new_rows);
+}
+
 JB_FIBER_TEST("events are numbered and can be had again after any of them")
 {
     site_new(scope);
