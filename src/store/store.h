@@ -59,12 +59,6 @@ struct jb_model {
     bool live;                            /* in the live file */
     enum jb_reads reads;                  /* PostgreSQL with replicas */
     bool hidden;                          /* no admin, no API, no import (auth secrets, queue) */
-    const char *title;                    /* the field that names a row for people ("external_ref"); NULL: id */
-    const char *order;                    /* "-date -id"; NULL: "-id" */
-    const char *indexes;                  /* "date, category date": groups separated by commas, fields by blanks, - for descending */
-    const char *uniques;                  /* groups of fields that are unique together */
-    bool live;                            /* in the live file */
-    bool hidden;                          /* no admin, no API, no import (auth secrets, queue) */
     bool read_only;                       /* people may look at it and export it; only the program writes it (jobs) */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
      * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
