@@ -131,6 +131,10 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "database: what is shown depends on the database; runs on PostgreSQL too")
+
+
 @pytest.fixture
 def site(tmp_path):
     made = CLI.Site(tmp_path)

@@ -47,6 +47,7 @@ def test_signing_in_leads_where_one_wanted_to_go_and_signing_out_back(browser):
     browser.wait_path("/admin/login/")
 
 
+@pytest.mark.database
 def test_the_list_sorts_filters_searches_and_turns_pages(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/")
@@ -74,6 +75,7 @@ def test_the_list_sorts_filters_searches_and_turns_pages(browser):
     browser.shot("empty")
 
 
+@pytest.mark.database
 def test_two_totals_add_up_the_page_and_what_was_found(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/")
@@ -93,6 +95,7 @@ def test_a_filter_applies_when_it_changes(browser):
     assert "date=" not in browser.path()
 
 
+@pytest.mark.database
 def test_a_form_keeps_what_was_typed_and_names_every_fault(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/add/")
@@ -119,6 +122,7 @@ def test_a_form_keeps_what_was_typed_and_names_every_fault(browser):
     assert "1,200.5" in browser.find("tbody").text
 
 
+@pytest.mark.database
 def test_references_are_chosen_and_rules_of_the_model_speak_in_the_form(site, browsers):
     site.csv("p.csv", "code,name", "P-01,한강 사업", "P-02,가을 사업")
     site.run("import", "cash.project", "p.csv")
@@ -150,6 +154,7 @@ def test_references_are_chosen_and_rules_of_the_model_speak_in_the_form(site, br
     assert "2건" in browser.find(".head p").text
 
 
+@pytest.mark.database
 def test_a_row_is_changed_and_the_list_is_as_it_was(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/?category=매출&page=2")
@@ -163,6 +168,7 @@ def test_a_row_is_changed_and_the_list_is_as_it_was(browser):
     assert "저장했습니다" in browser.find(".note.ok").text
 
 
+@pytest.mark.database
 def test_ticked_rows_are_deleted_after_one_question(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/?o=external_ref")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The job that the program is for: a big workbook goes in, is watched, and comes out again."""
 import openpyxl
+import pytest
 import requests
 
 from conftest import HANG_SECONDS
@@ -55,6 +56,7 @@ def test_a_hundred_thousand_rows_go_in_are_watched_and_come_out_again(site, brow
     assert browser.complaints() == []
 
 
+@pytest.mark.database
 def test_a_preview_shows_what_would_change_and_changes_nothing_before_it_is_confirmed(site, browsers):
     site.csv("a.csv", HEAD, *(row(n) for n in range(1, 6)))
     site.run("import", "cash.cashbook", "a.csv")
@@ -117,6 +119,7 @@ def test_a_bad_file_is_refused_with_one_sentence_on_the_same_page(site, browsers
     browser.shot("upload-refused")
 
 
+@pytest.mark.database
 def test_a_running_job_is_cancelled_and_says_what_stays(site, browsers):
     site.run("sheet", "generate", "cash.cashbook", "20000", "a.xlsx")
     browser = browsers(site.serve("up", IMPORT_ASYNC_BYTES="1000", JANGBU_FAULTS="transfer/import/batch=sleep:300*1000"))
@@ -163,6 +166,7 @@ def test_everything_works_without_a_script(site, browsers):
     assert "고른 전표가 없습니다" in browser.find(".note.care").text
 
 
+@pytest.mark.database
 def test_the_stream_is_replayed_after_the_last_event_that_was_seen(site, browsers):
     site.run("sheet", "generate", "cash.cashbook", "20000", "a.xlsx")
     browser = browsers(site.serve("up", IMPORT_ASYNC_BYTES="1000", JANGBU_FAULTS="transfer/import/batch=sleep:100*1000"))
@@ -189,6 +193,7 @@ def test_the_stream_is_replayed_after_the_last_event_that_was_seen(site, browser
     assert poll["job"] == job and 0 <= poll["progress"] <= 100
 
 
+@pytest.mark.database
 def test_another_persons_job_is_not_shown(site, browsers):
     site.run("user", "add", "clerk", "--staff", "--password-stdin", stdin=b"correct horse\n")
     site.run("user", "grant", "clerk", "cash.view_cashbook")
