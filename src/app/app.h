@@ -32,6 +32,7 @@ struct jb_app {
     const struct jb_route *routes;
     const struct jb_asset *templates;
     const struct jb_asset *statics;
+    enum jb_reads reads;            /* where reads of its models go with replicas (store.h): reports and logs may say JB_READS_ANALYTICS */
     const char *const *permissions; /* besides APP.VERB_MODEL: "cash.close" */
 };
 

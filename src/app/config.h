@@ -21,11 +21,11 @@ struct jb_config {
     struct jb_str replica_urls, analytics_url;                                                                                          /* PostgreSQL's, complete; NULL: none */
     struct jb_str db_name, db_user, db_password, db_host, db_readonly_user, db_readonly_password, db_readonly_host, analytics_password; /* as given; the URLs say it all */
     int64_t db_port;
-    int64_t db_slow_ms, db_pool_min, db_pool_max, db_connection_age_s, db_connect_timeout_s, db_shared_read_ms;
+    int64_t db_slow_ms, db_pool_min, db_pool_max, db_connection_age_s, db_connect_timeout_s, db_shared_read_ms, replica_lag_ms;
     struct jb_str db_reads;
     int64_t chunk_size, import_async_bytes, upload_bytes_max, data_upload_bytes_max, file_upload_memory_bytes;
     struct jb_str spool_dir, media_dir;
-    struct jb_str secret_key, allowed_hosts, trusted_proxies, cdn_domain, time_zone, language;
+    struct jb_str secret_key, allowed_hosts, trusted_proxies, internal_ips, cdn_domain, time_zone, language;
     bool debug, cookie_secure;
     int64_t session_age_s, lease_s, concurrency, tasks_per_child, prefetch;
     bool acks_late;

@@ -63,6 +63,23 @@ static void log_stall(struct jb_str sql, int64_t us, void *arg)
     jb_log(JB_LOG_WARNING, "store", "a read held its loop for %.1f ms: %.*s", (double)us / 1000, JB_FMT(sql));
 }
 
+/* Row G3: seconds to three decimals, the statement, its parameters. */
+static void log_slow(struct jb_scope *scope, struct jb_str sql, struct jb_str parameters, int64_t us, void *arg)
+{
+    (void)scope, (void)arg;
+    jb_log(JB_LOG_WARNING, "slow_queries", "%.3f s: %.*s %.*s", (double)us / JB_SECOND_US, JB_FMT(sql), JB_FMT(parameters));
+}
+
+static const struct jb_db_route *gather_routes(struct jb_scope *scope, const struct jb_site *site)
+{
+    struct jb_db_route *routes = JB_NEW_ARRAY(scope, struct jb_db_route, count_apps(site) + 1), *at = routes;
+
+    for (const struct jb_app *const *app = site->apps; *app; app++)
+        if ((*app)->reads)
+            *at++ = (struct jb_db_route){ (*app)->name, (*app)->reads };
+    return routes;
+}
+
 static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
@@ -79,6 +96,9 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
                                         .shared_read_ms = (int)config->db_shared_read_ms,
                                         .replica_urls = config->replica_urls,
                                         .analytics_url = config->analytics_url,
+                                        .replica_lag_ms = (int)config->replica_lag_ms,
+                                        .routes = gather_routes(scope, runtime->site),
+                                        .slow = log_slow,
                                         .stalled = log_stall,
                                     });
     if (!runtime->db)
@@ -214,6 +234,7 @@ static const struct jb_route site_routes[] = {
     { JB_GET, "/", show_root, "site.root", .permission = NULL },
     { JB_GET, "/healthz", show_healthz, "site.healthz", .permission = NULL },
     { JB_GET, "/readyz", show_readyz, "site.readyz", .permission = NULL },
+    { JB_GET, "/metrics", jb__show_metrics, "site.metrics", .permission = NULL },
     { 0 },
 };
 

@@ -28,6 +28,8 @@ struct jb_runtime *jb__site_open(struct jb_scope *scope, const struct jb_site *s
 bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime);
 /* Ties the services to another root scope (one per loop). */
 void jb__site_use(struct jb_scope *scope, struct jb_runtime *runtime);
+/* metrics.c: GET /metrics. */
+struct jb_response *jb__show_metrics(struct jb_request *req);
 /* Fails UNAVAILABLE, naming the command, when tables do not follow the models. */
 bool jb__site_migrated(struct jb_scope *scope);
 

@@ -11,6 +11,7 @@
 
 const struct jb_model jb_queue_entry = {
     .app = "queue",
+    .reads = JB_READS_PRIMARY,
     .name = "entry",
     .table = "queue_entries",
     .label = "할 일",

@@ -166,6 +166,7 @@ static void run_job(void *arg)
 static bool start_one(struct work *work, bool *ret_failed)
 {
     struct jb_scope *scope = jb_scope_child(work->scope, "task run");
+    jb_db_reads(scope, JB_READS_PRIMARY); /* it is about what somebody has just written */
     struct job *job = JB_NEW(scope, struct job);
     struct queue_lease lease = { 0 };
 

@@ -76,6 +76,8 @@ struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *opt
     db->routes = options->routes;
     db->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : 32 << 20;
     db->slow_query_us = (int64_t)((options->slow_query_s > 0 ? options->slow_query_s : 1.0) * JB_SECOND_US);
+    db->slow = options->slow;
+    db->slow_arg = options->slow_arg;
     db->stalled = options->stalled;
     db->stalled_arg = options->stalled_arg;
     db->stall_us = (int64_t)((options->stall_s > 0 ? options->stall_s : 0.01) * JB_SECOND_US);
@@ -131,8 +133,15 @@ const char *jb__db_path(const struct jb_db *db)
 
 bool jb_db_ping(struct jb_scope *scope)
 {
+    struct jb_scope *child = jb_scope_child(scope, "ping");
     int64_t one;
-    return jb_query_int(scope, JB_SQL("select 1"), &one) && jb_live_query_int(scope, JB_SQL("select 1"), &one);
+
+    jb_db_reads(child, JB_READS_PRIMARY);
+    bool ok = jb_query_int(child, JB_SQL("select 1"), &one) && jb_live_query_int(child, JB_SQL("select 1"), &one);
+    if (!ok)
+        jb_failure_pass(child, scope);
+    jb_scope_end(child);
+    return ok;
 }
 
 bool jb_live_version(struct jb_scope *scope, int64_t *ret_version)
@@ -188,18 +197,6 @@ static void order_check(struct jb_scope *scope, bool live)
     JB_CHECK(live || !jb__use_of(scope)->tx[true] || jb__use_of(scope)->tx[false]);
 }
 
-static void count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, size_t rows)
-{
-    struct jb_counters *counters = jb_counters(scope);
-    int64_t took_us = jb_monotonic_us() - start_us;
-
-    counters->queries++;
-    counters->query_us += took_us;
-    counters->rows += (int64_t)rows;
-    if (took_us >= db->slow_query_us)
-        atomic_fetch_add(&db->slow_queries, 1);
-}
-
 bool jb__tx_sound(struct jb_tx *tx, struct jb_scope *scope)
 {
     if (!tx || !tx->failed)
@@ -225,7 +222,7 @@ bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
         order_check(scope, statement->live);
     bool ok = db->driver->run(db, scope, tx, statement);
     jb__tx_note(tx, ok);
-    count(scope, db, start_us, statement->sink ? statement->sink->count : 0);
+    jb__count(scope, db, start_us, statement, ok);
     return ok;
 }
 
@@ -240,7 +237,7 @@ bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch)
     order_check(scope, batch->model->live);
     bool ok = db->driver->batch(db, scope, tx, batch);
     jb__tx_note(tx, ok);
-    count(scope, db, start_us, 0);
+    jb__count(scope, db, start_us, &(struct jb__statement){ .sql = batch->sql, .model = batch->model }, ok);
     return ok;
 }
 

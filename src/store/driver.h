@@ -92,6 +92,7 @@ struct jb_driver {
     void (*pages_close)(struct jb__pages *pages);
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
     bool (*live_tell)(struct jb_db *db, struct jb_scope *scope); /* NULL: the database tells by itself */
+    void (*stats)(struct jb_db *db, struct jb_db_stats *stats);  /* adds what it knows; may be NULL */
     /* Compares the tables with the models; `apply` also does what is not destructive. */
     bool (*migrate)(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 };

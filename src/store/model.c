@@ -248,6 +248,8 @@ static bool references_check(struct jb_scope *scope, const struct jb_model *mode
             known++;
         if (!*known)
             return jb_fail(scope, JB_INVALID, "%s.%s: it refers to %s, which is no model of the site", model->record.name, field->name, field->references->record.name);
+        if (field->references && !jb__may_relate(jb_db_of(scope), model, field->references))
+            return jb_fail(scope, JB_INVALID, "%s.%s: it refers to %s, but only one of the two is read from the analytics server; route their apps alike", model->record.name, field->name, field->references->record.name);
     }
     return true;
 }

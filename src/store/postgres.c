@@ -212,6 +212,19 @@ static void postgres_rollback(struct jb_db *db, bool live, int depth, void *hand
         jb__pg_give(connection);
 }
 
+static void postgres_stats(struct jb_db *db, struct jb_db_stats *stats)
+{
+    struct jb__pg *pg = jb__pg_of(db);
+
+    stats->connection_errors = atomic_load(&pg->primary.connection_errors);
+    jb__pg_server_stats(&pg->primary, stats);
+    stats->replicas = pg->replica_count;
+    for (int i = 0; i < pg->replica_count; i++) {
+        stats->connection_errors += atomic_load(&pg->replicas[i].connection_errors);
+        stats->replicas_usable += atomic_load(&pg->replicas[i].replayed) != 0;
+    }
+}
+
 static const struct jb__dialect postgres_dialect = {
     .like = " ilike ",
     .part_of = { "cast(", " as text)" },
@@ -240,5 +253,6 @@ const struct jb_driver jb__postgres_driver = {
     .pages_close = jb__pg_pages_close,
     .live_version = postgres_live_version,
     .live_tell = postgres_live_tell,
+    .stats = postgres_stats,
     .migrate = jb__pg_migrate,
 };

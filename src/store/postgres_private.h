@@ -167,6 +167,7 @@ void jb__pg_server_done(struct jb__pg_server *server);
 struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_scope *scope, bool live);
 /* Broken and old ones are closed. NULL is fine. */
 void jb__pg_give(struct jb__pg_connection *connection);
+void jb__pg_server_stats(struct jb__pg_server *server, struct jb_db_stats *stats);
 /* Closes idle ones that are too old or more than enough; opens some when there are fewer than DB_POOL_MIN. Blocks: for the keeper. */
 void jb__pg_server_tidy(struct jb__pg_server *server, struct jb_scope *scope);
 /* postgres_keeper.c */

@@ -152,6 +152,19 @@ void jb__pg_give(struct jb__pg_connection *connection)
     jb__gate_leave(&pool->gate);
 }
 
+void jb__pg_server_stats(struct jb__pg_server *server, struct jb_db_stats *stats)
+{
+    struct jb__pg_pool *own = &server->own;
+
+    pthread_mutex_lock(&own->gate.mutex);
+    stats->connections_busy = own->gate.permits - own->gate.free;
+    stats->connections_max = own->gate.permits;
+    pthread_mutex_unlock(&own->gate.mutex);
+    pthread_mutex_lock(&own->mutex);
+    stats->connections_open = own->open_count;
+    pthread_mutex_unlock(&own->mutex);
+}
+
 /* ---- for the keeper ----------------------------------------------------------------------------------------------------------------- */
 
 /* Takes out what is too old or has been idle for long while there are more than `least`; a list. */

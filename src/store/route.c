@@ -58,6 +58,11 @@ static enum jb_reads reads_of_model(const struct jb_db *db, const struct jb_mode
     return model->reads ? model->reads : reads_of_app(db, model->app);
 }
 
+bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b)
+{
+    return (reads_of_model(db, a) == JB_READS_ANALYTICS) == (reads_of_model(db, b) == JB_READS_ANALYTICS);
+}
+
 /* SQL by hand: the strictest of the tables that its text may name. */
 static enum jb_reads reads_of_text(const struct jb_db *db, struct jb_str sql)
 {

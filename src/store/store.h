@@ -276,6 +276,9 @@ struct jb_db_route {
     enum jb_reads reads;
 };
 
+/* A statement took slow_query_s or longer. `parameters`: as a JSON list; only their kinds when the statement touches a secret field. */
+typedef void jb_slow_query(struct jb_scope *scope, struct jb_str sql, struct jb_str parameters, int64_t us, void *arg);
+
 struct jb_db;
 struct jb_db_options {
     struct jb_str url;                    /* sqlite:///relative.db, sqlite:////absolute.db; the live file stands beside it: relative-live.db. Or postgresql://user:password@host:port/database */
@@ -283,7 +286,9 @@ struct jb_db_options {
     int reader_threads;                   /* 0: 2 */
     bool reads_on_threads;                /* DB_READS=threads */
     int64_t cache_bytes;                  /* of the writer; 0: 32 MiB */
-    double slow_query_s;                  /* 0: 1.0; slower statements are counted */
+    double slow_query_s;                  /* 0: 1.0; slower statements are counted, and told to `slow` */
+    jb_slow_query *slow;                  /* NULL: nobody */
+    void *slow_arg;
     /* PostgreSQL; per process */
     int pool_min, pool_max;           /* connections to one server: kept, at most; 0: 5 and 20 */
     int connection_age_max_s;         /* older ones are not used again; 0: 600 */
@@ -316,6 +321,13 @@ const struct jb_model *const *jb_db_models(struct jb_scope *scope);
 /* SELECT 1 on both files. */
 bool jb_db_ping(struct jb_scope *scope);
 const char *jb_db_kind(const struct jb_db *db); /* "sqlite", "postgresql" */
+/* Counters of this process. Connections are PostgreSQL's: busy ones of the primary's main pool, and how many it may have. */
+struct jb_db_stats {
+    int64_t queries, slow_queries, connection_errors;
+    int connections_busy, connections_open, connections_max;
+    int replicas, replicas_usable;
+};
+void jb_db_stats(struct jb_db *db, struct jb_db_stats *ret_stats);
 /* Changes whenever another connection committed to the live file; for progress (decisions.md F). Cheap; runs on the calling loop. */
 bool jb_live_version(struct jb_scope *scope, int64_t *ret_version);
 /* For whoever has written what others watch by it: PostgreSQL has to be told (NOTIFY), SQLite sees it by itself. */

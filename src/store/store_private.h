@@ -23,7 +23,9 @@ struct jb_db {
     int reader_threads;
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
-    _Atomic int64_t slow_queries;
+    _Atomic int64_t queries, slow_queries;
+    jb_slow_query *slow; /* NULL: nobody */
+    void *slow_arg;
     const struct jb_db_route *routes;                          /* may be NULL */
     void (*stalled)(struct jb_str sql, int64_t us, void *arg); /* NULL: nobody */
     void *stalled_arg;
@@ -92,6 +94,8 @@ bool jb__tx_sound(struct jb_tx *tx, struct jb_scope *scope);
 void jb__tx_note(struct jb_tx *tx, bool ok); /* a statement of it went well, or not */
 /* Where the statement's rows may come from. */
 enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *statement);
+/* Rows of the two can be joined: both are read from the analytics server, or none is. */
+bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b);
 /* A commit has reached this position. */
 void jb__session_note(struct jb_scope *scope, uint64_t position);
 /* Sends the statement down and counts it. */
@@ -99,6 +103,11 @@ bool jb__run(struct jb_scope *scope, struct jb__statement *statement);
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch);
 /* NOT_FOUND: there is no such row (any more). */
 bool jb__fail_gone(struct jb_scope *scope, const struct jb_model *model, int64_t id);
+
+/* ---- count.c ---------------------------------------------------------------------------------------------------------- */
+
+/* A statement that began at start_us has ended. */
+void jb__count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const struct jb__statement *statement, bool ok);
 
 /* ---- model.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -29,6 +29,7 @@ static const struct jb_choice kinds[] = { { "import", "가져오기", "Import", 
 
 const struct jb_model jb_import_job = {
     .app = "cash",
+    .reads = JB_READS_PRIMARY,
     .name = "importjob",
     .table = "import_jobs",
     .label = "작업",

@@ -13,6 +13,7 @@
 
 const struct jb_model jb_import_mark = {
     .app = "cash",
+    .reads = JB_READS_PRIMARY,
     .name = "importmark",
     .table = "import_marks",
     .label = "가져오기 표식",

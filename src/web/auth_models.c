@@ -4,6 +4,7 @@
 
 const struct jb_model jb_auth_user = {
     .app = "auth",
+    .reads = JB_READS_PRIMARY,
     .name = "user",
     .label = "사용자",
     .label_en = "Users",
@@ -25,6 +26,7 @@ const struct jb_model jb_auth_user = {
 
 const struct jb_model jb_auth_group = {
     .app = "auth",
+    .reads = JB_READS_PRIMARY,
     .name = "group",
     .label = "그룹",
     .label_en = "Groups",
@@ -37,6 +39,7 @@ const struct jb_model jb_auth_group = {
 
 const struct jb_model jb_auth_membership = {
     .app = "auth",
+    .reads = JB_READS_PRIMARY,
     .name = "membership",
     .label = "그룹에 든 사람",
     .label_en = "Memberships",
@@ -51,6 +54,7 @@ const struct jb_model jb_auth_membership = {
 
 const struct jb_model jb_auth_grant = {
     .app = "auth",
+    .reads = JB_READS_PRIMARY,
     .name = "permission",
     .label = "권한",
     .label_en = "Permissions",
@@ -65,6 +69,7 @@ const struct jb_model jb_auth_grant = {
 
 const struct jb_model jb_auth_token = {
     .app = "auth",
+    .reads = JB_READS_PRIMARY,
     .name = "token",
     .label = "토큰",
     .label_en = "Tokens",

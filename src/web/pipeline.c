@@ -223,12 +223,14 @@ void jb_web_handle(struct jb_http *http, void *arg)
 
     memcpy(tag + 4, req->id, sizeof req->id);
     jb_log_tag_set(tag);
+    jb__position_open(req);
     struct jb_response *response = decide(req);
     jb_failure_clear(http->scope);
     if (!jb__session_save(req)) {
         response = jb_problem(req);
         jb_failure_clear(http->scope);
     }
+    jb__position_save(req, response);
     bool sent = jb__answer(req, response);
     log_failure(req);
     if (!sent && jb_error(http->scope) != JB_CANCELLED && jb_error(http->scope) != JB_OK)

@@ -222,10 +222,15 @@ bool jb__session_end(struct jb_request *req)
     return ok;
 }
 
+const char *jb__cookie_secure(const struct jb_request *req)
+{
+    return req->secure || req->web->options.cookie_secure ? "; Secure" : "";
+}
+
 struct jb_str jb__session_cookie(struct jb_request *req)
 {
     const struct jb__session *session = &req->state->session;
-    const char *secure = req->secure || req->web->options.cookie_secure ? "; Secure" : "";
+    const char *secure = jb__cookie_secure(req);
 
     if (session->send_cookie && session->stored)
         return jb_format(req->scope, COOKIE_NAME "=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", session->token, req->web->options.session_age_s, secure);

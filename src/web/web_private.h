@@ -92,6 +92,7 @@ struct jb__request_state {
     struct jb_request *req;
     struct jb__session session;
     struct jb_user user;        /* id 0: nobody */
+    uint64_t position;          /* that its reads must have reached */
     bool by_token;              /* signed in by Authorization: Bearer */
     bool csrf_ok, csrf_pending; /* pending: checked by jb_form_parts */
     bool form_read;
@@ -156,6 +157,13 @@ void jb__session_token(struct jb_request *req); /* makes one when there is none 
 bool jb__session_start(struct jb_request *req, int64_t user_id, struct jb_str mark);
 bool jb__session_end(struct jb_request *req);
 bool jb__session_save(struct jb_request *req);
+const char *jb__cookie_secure(const struct jb_request *req); /* "; Secure" or "" */
+
+/* ---- position.c ------------------------------------------------------------------------------------------------------ */
+
+/* Before anything is read; and once everything is written. */
+void jb__position_open(struct jb_request *req);
+void jb__position_save(struct jb_request *req, struct jb_response *response);
 struct jb_str jb__session_cookie(struct jb_request *req); /* Set-Cookie value, NULL: none */
 
 /* user.c */
