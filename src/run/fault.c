@@ -15,6 +15,7 @@ static const char *const names[] = {
     "queue/work/claimed",
     "store/bulk/flush",
     "store/migrate/step",
+    "store/postgres/commit",
     "store/sqlite/busy",
     "store/sqlite/commit",
     "transfer/import/batch",

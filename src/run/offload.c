@@ -38,9 +38,19 @@ static void crew_init(struct crew *crew)
     JB_CHECK(uv_cond_init(&crew->work) == 0);
 }
 
+/* A forked child has none of the threads. */
+static void forget_pool(void)
+{
+    pthread_mutex_init(&pool.mutex, NULL);
+    crew_init(&pool);
+    pool.waiting = 0;
+    pool.threads = pool.idle = 0;
+}
+
 static void init_pool(void)
 {
     crew_init(&pool);
+    pthread_atfork(NULL, NULL, forget_pool);
 }
 
 /* The next job; NULL when this thread should leave. With the mutex. */

@@ -98,6 +98,8 @@ static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struc
         if (served)
             return ok;
     }
+    if (statement->write && JB_FAULT("store/postgres/commit", scope))
+        return false;
     struct jb__pg_connection *connection = jb__pg_take(server, scope, statement->live);
     if (!connection)
         return false;
@@ -186,7 +188,10 @@ static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live,
     (void)db;
     if (depth > 0)
         return savepoint(connection, scope, "release savepoint s%d", depth);
-    if (PQtransactionStatus(connection->handle) == PQTRANS_INERROR) {
+    if (JB_FAULT("store/postgres/commit", scope)) {
+        exec_patiently(connection, NULL, "rollback", ROLLBACK_US);
+        ok = false;
+    } else if (PQtransactionStatus(connection->handle) == PQTRANS_INERROR) {
         exec_patiently(connection, NULL, "rollback", ROLLBACK_US);
         ok = jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
     } else {

@@ -100,13 +100,12 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
     const char *name = field->name;
 
     jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
-    if (jb__index_leads(indexes, name)) {
+    if (field->type != JB_BOOL && jb__index_leads(indexes, name)) { /* PostgreSQL has no min of booleans */
         struct jb_str table = jb_model_table(query->model);
-        jb__query_put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null limit ?)",
+        jb__query_put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null)",
                                  name, JB_FMT(table), name, JB_FMT(table), name)
                                  .data);
-        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
-        jb__query_arg(query, jb_v_int(limit));
+        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null limit ?", name).data); /* they come in order, and no further than the limit */
     } else {
         jb__query_put(query, "select ");
         jb__put_name(&query->sql, jb_str_of(field->name));
@@ -116,7 +115,7 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
         jb__put_name(&query->sql, jb_model_table(query->model));
         jb__query_put(query, " where ");
         jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " is not null limit ?) order by 1 limit ?");
+        jb__query_put(query, " is not null limit ?) as found order by 1 limit ?");
         jb__query_arg(query, jb_v_int(limit));
     }
     jb__query_arg(query, jb_v_int(limit));

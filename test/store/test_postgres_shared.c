@@ -34,6 +34,8 @@ static struct reader *read_all(struct jb_scope *scope, void (*read)(struct reade
     }
     while (running > 0)
         CHECK(jb_sleep(scope, 1000));
+    for (int i = 0; i < FIBERS; i++)
+        jb_scope_end(readers[i].scope);
     return readers;
 }
 

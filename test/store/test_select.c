@@ -153,11 +153,11 @@ JB_FIBER_TEST("sums are exact, of nothing zero, and too big for 18 digits LIMIT"
     CHECK_INT(sums[0].scale, 2);
     CHECK_INT(sums[1].units, 45);
     CHECK_INT(sums[1].scale, 0);
-    CHECK_OK(jb_exec(scope, JB_SQL("update sample_entry set income = 999999999999999"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update sample_entry set income = ?", cents(999999999999999)), NULL));
     CHECK_OK(jb_sum_rows(scope, &sample_entry, &(struct jb_select){ 0 }, "income", sums));
     CHECK_INT(sums[0].units, 99999999999999900);
     sample_entries_more(scope, 101, 10000);
-    CHECK_OK(jb_exec(scope, JB_SQL("update sample_entry set income = 999999999999999"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update sample_entry set income = ?", cents(999999999999999)), NULL));
     CHECK_FAILS(jb_sum_rows(scope, &sample_entry, &(struct jb_select){ 0 }, "income", sums), JB_LIMIT);
 }
 
@@ -169,8 +169,10 @@ JB_FIBER_TEST("distinct values come sorted, without NULL, at most so many")
     CHECK_OK(rows != NULL);
     CHECK_INT(rows->count, 2);
     CHECK_STR(jb_record_get(rows->record, jb_rows_at(rows, 0), rows->record->fields).text, JB_STR("expense"));
-    CHECK_INT(jb_distinct(scope, &sample_entry, "memo", 10)->count, 0);
-    CHECK_INT(jb_distinct(scope, &sample_entry, "pages", 3)->count, 3);
+    CHECK_OK((rows = jb_distinct(scope, &sample_entry, "memo", 10)) != NULL);
+    CHECK_INT(rows->count, 0);
+    CHECK_OK((rows = jb_distinct(scope, &sample_entry, "pages", 3)) != NULL);
+    CHECK_INT(rows->count, 3);
 }
 
 /* ---- own SQL --------------------------------------------------------------------------------------------------------------------- */
@@ -344,7 +346,7 @@ JB_FIBER_TEST("open cursors leave connections for the reads of others")
     while (jb_cursor_open(cursors, &sample_entry, &(struct jb_select){ 0 }))
         open++;
     CHECK_INT(jb_error(cursors), JB_TIMEOUT); /* as many as may be open at once */
-    CHECK(open >= 8);
+    CHECK(open >= 5);
     struct jb_scope *hasty = jb_scope_child(scope, "hasty");
     struct sample_entry row;
     jb_deadline_set(hasty, jb_monotonic_us() + 30 * JB_SECOND_US);

@@ -177,10 +177,11 @@ JB_FIBER_TEST("the live file is written while a transaction on the main file is 
     CHECK_OK(jb_insert(scope, &sample_lease, &lease));
     jb_rollback(tx);
     CHECK_INT(jb_count(scope, &sample_lease, .offset = 0), 1);
-    CHECK_OK(jb_live_version(scope, &after));
-    CHECK(before != after);
-    CHECK_OK(jb_live_version(scope, &before));
-    CHECK_INT(before, after);
+    CHECK_OK(jb_live_tell(scope));
+    do {
+        CHECK_OK(jb_live_version(scope, &after)); /* PostgreSQL's word takes its way */
+        CHECK(before != after || jb_sleep(scope, 1000));
+    } while (before == after);
 }
 
 JB_FIBER_TEST("a statement that writes and returns goes to the writer by itself")
@@ -287,7 +288,7 @@ static void count_up(struct jb_scope *scope, int turns)
         struct sample_project row;
         struct jb_tx *tx = jb_begin(turn);
         CHECK_OK(tx != NULL);
-        CHECK_OK(jb_get(turn, &sample_project, 1, &row));
+        CHECK_OK(jb_first(turn, &sample_project, &row, .where = JB_SQL("id = ?", 1), .lock = JB_LOCK_UPDATE));
         int64_t number;
         CHECK(jb_str_to_int64(row.name, &number));
         row.name = jb_format(turn, "%lld", (long long)number + 1);
