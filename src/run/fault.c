@@ -14,6 +14,7 @@ static const char *const names[] = {
     "net/stream/write",
     "queue/work/claimed",
     "store/bulk/flush",
+    "store/migrate/step",
     "store/sqlite/busy",
     "store/sqlite/commit",
     "transfer/import/batch",

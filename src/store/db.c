@@ -156,27 +156,6 @@ bool jb_live_tell(struct jb_scope *scope)
     return !db->driver->live_tell || db->driver->live_tell(db, scope);
 }
 
-bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count)
-{
-    struct jb_db *db = jb_db_of(scope);
-    return db->driver->migrate(db, scope, false, ret_steps, ret_count);
-}
-
-bool jb_migrate(struct jb_scope *scope, size_t *ret_done)
-{
-    struct jb_db *db = jb_db_of(scope);
-    struct jb_migration_step *steps;
-    size_t count, done = 0;
-
-    JB_CHECK(!jb_in_transaction(scope));
-    if (!db->driver->migrate(db, scope, true, &steps, &count))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        done += !steps[i].destructive;
-    *ret_done = done;
-    return true;
-}
-
 /* ---- running ------------------------------------------------------------------------------------------------------------------------ */
 
 struct jb_tx *jb__tx_of(struct jb_scope *scope, bool live)

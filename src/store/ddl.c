@@ -1,4 +1,4 @@
-/* ddl.c — a model's table as SQLite's DDL.
+/* ddl.c — a model's table as SQLite's DDL (PostgreSQL's is in postgres_ddl.c).
  *
  * The declared type tells a reader what a column holds: DECIMAL(15,2) is an integer of minor units with two decimals. The rules of the fields stand as CHECKs named "table.column rule", so
  * that a broken one can be said in words. Unique rules are indexes: they can come and go without a new table. One column is one definition whose text is compared by migrate.c: change a
@@ -7,7 +7,7 @@
 #include "store/ddl.h"
 #include <string.h>
 
-static void put_literal(struct jb_buf *sql, struct jb_str text)
+void jb__put_literal(struct jb_buf *sql, struct jb_str text)
 {
     jb_buf_put_char(sql, '\'');
     for (size_t i = 0; i < text.size; i++) {
@@ -27,9 +27,9 @@ static void put_value(struct jb_buf *sql, struct jb_value value)
     case JB_INT32:
     case JB_INT64: jb_buf_printf(sql, "%lld", (long long)value.number); break;
     case JB_DECIMAL: jb_buf_printf(sql, "%lld", (long long)value.decimal.units); break;
-    case JB_TEXT: put_literal(sql, value.text); break;
-    case JB_DATE: put_literal(sql, jb_date_text((struct jb_date){ (int32_t)value.number }, out)); break;
-    case JB_MONTH: put_literal(sql, jb_month_text((struct jb_month){ (int32_t)value.number }, out)); break;
+    case JB_TEXT: jb__put_literal(sql, value.text); break;
+    case JB_DATE: jb__put_literal(sql, jb_date_text((struct jb_date){ (int32_t)value.number }, out)); break;
+    case JB_MONTH: jb__put_literal(sql, jb_month_text((struct jb_month){ (int32_t)value.number }, out)); break;
     default: jb_buf_put_z(sql, "null");
     }
 }
@@ -54,8 +54,7 @@ static void put_type(struct jb_buf *sql, const struct jb_field *field)
     }
 }
 
-/* The declared default; otherwise nothing of its kind, for a member that cannot be absent. */
-static void put_default(struct jb_scope *scope, struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+struct jb_value jb__field_default(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field)
 {
     struct jb_value value = jb_v_null();
 
@@ -67,6 +66,18 @@ static void put_default(struct jb_scope *scope, struct jb_buf *sql, const struct
         if (field->type == JB_DECIMAL)
             value = jb_v_decimal((struct jb_decimal){ 0, field->decimals });
     }
+    return value;
+}
+
+bool jb__field_unfillable(const struct jb_model *model, const struct jb_field *field)
+{
+    return field->required && !field->default_text && !jb__field_nullable(model, field);
+}
+
+static void put_default(struct jb_scope *scope, struct jb_buf *sql, const struct jb_model *model, const struct jb_field *field)
+{
+    struct jb_value value = jb__field_default(scope, model, field);
+
     if (value.type == JB_NULL)
         return;
     jb_buf_put_z(sql, " DEFAULT ");
@@ -206,89 +217,25 @@ struct jb_str jb__table_sql(struct jb_scope *scope, const struct jb_model *model
 
 /* ---- indexes --------------------------------------------------------------------------------------------------------------------------- */
 
-/* "status", "created_at" DESC */
-static struct jb_str index_columns(struct jb_scope *scope, const struct jb_model *model, struct jb_str words)
+struct jb_str jb__index_create(struct jb_scope *scope, const struct jb__index *index, struct jb_str table)
 {
-    struct jb_buf columns = JB_BUF_INIT(JB__SQL_BYTES_MAX);
-    const struct jb__use *use = jb_service(scope, JB_SERVICE_DB); /* a staging file, which is SQLite's, may be made without one */
-    bool nulls_last = use && use->db->driver->dialect->nulls_last, descending;
-    struct jb_str word;
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
 
-    while ((word = jb__list_word(&words, &descending)).data) {
-        const struct jb_field *field = jb_record_field(&model->record, word);
-        jb_buf_put_z(&columns, columns.size ? ", " : "");
-        jb__put_name(&columns, word);
-        jb_buf_put_z(&columns, descending ? " DESC" : "");
-        if (nulls_last && field && jb__field_nullable(model, field))
-            jb_buf_put_z(&columns, descending ? " NULLS LAST" : " NULLS FIRST");
+    jb_buf_printf(&sql, "CREATE %sINDEX \"%.*s\" ON \"%.*s\" (", index->unique ? "UNIQUE " : "", JB_FMT(index->name), JB_FMT(table));
+    for (size_t i = 0; i < index->column_count; i++)
+        jb_buf_printf(&sql, "%s\"%s\"%s", i ? ", " : "", index->columns[i].field->name, index->columns[i].descending ? " DESC" : "");
+    jb_buf_put_char(&sql, ')');
+    for (size_t i = 0; i < index->condition_count; i++) {
+        const struct jb__index_condition *condition = &index->conditions[i];
+        jb_buf_printf(&sql, "%s\"%s\" %s", i ? " AND " : " WHERE ", condition->field->name, condition->op);
+        if (condition->value.type != JB_NULL) {
+            jb_buf_put_char(&sql, ' ');
+            put_value(&sql, condition->value);
+        }
     }
-    struct jb_str text = jb_copy(scope, jb_buf_str(&columns));
-    jb_buf_done(&columns);
+    struct jb_str text = jb_copy(scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
     return text;
-}
-
-/* products_status_created_at_idx */
-static struct jb_str index_name(struct jb_scope *scope, struct jb_str table, struct jb_str words, bool unique)
-{
-    struct jb_str name = table, word;
-    bool descending;
-
-    while ((word = jb__list_word(&words, &descending)).data)
-        name = jb_format(scope, "%.*s_%.*s", JB_FMT(name), JB_FMT(word));
-    return jb_format(scope, "%.*s_%s", JB_FMT(name), unique ? "key" : "idx");
-}
-
-static void index_add(struct jb_scope *scope, struct jb__indexes *indexes, const struct jb_model *model, struct jb_str table, const struct jb_index *wanted)
-{
-    struct jb_str words = jb_str_of(wanted->fields), columns = index_columns(scope, model, words);
-
-    if (columns.size == 0)
-        return;
-    JB_CHECK(indexes->count < JB_COUNT(indexes->at));
-    struct jb__index *index = &indexes->at[indexes->count++];
-    *index = (struct jb__index){ .name = jb_str_of(wanted->name), .columns = columns, .where = jb_str_of(wanted->where), .unique = wanted->unique };
-    if (!wanted->name)
-        index->name = index_name(scope, table, words, wanted->unique);
-    index->sql = jb_format(scope, "CREATE %sINDEX \"%.*s\" ON \"%.*s\" (%.*s)%s%.*s", wanted->unique ? "UNIQUE " : "", JB_FMT(index->name), JB_FMT(table), JB_FMT(columns), wanted->where ? " WHERE " : "",
-        JB_FMT(index->where));
-}
-
-/* Groups of a list, separated by commas. */
-static void groups_add(struct jb_scope *scope, struct jb__indexes *indexes, const struct jb_model *model, struct jb_str table, const char *list, bool unique)
-{
-    struct jb_str groups = jb_str_of(list);
-
-    while (groups.data)
-        index_add(scope, indexes, model, table, &(struct jb_index){ .fields = jb_cstr(scope, jb_str_cut(&groups, ',')), .unique = unique });
-}
-
-bool jb__index_leads(const struct jb__indexes *indexes, const char *column)
-{
-    for (size_t i = 0; i < indexes->count; i++) {
-        if (indexes->at[i].where.data)
-            continue;
-        struct jb_str columns = indexes->at[i].columns, first = jb_str_slice(columns, 1, strlen(column) + 1);
-        if (jb_str_is(first, column) && columns.size > first.size + 1 && columns.data[first.size + 1] == '"')
-            return true;
-    }
-    return false;
-}
-
-void jb__indexes_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str table, struct jb__indexes *ret_indexes)
-{
-    struct jb__indexes *indexes = ret_indexes;
-
-    indexes->count = 0;
-    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (field->unique && !field->primary)
-            index_add(scope, indexes, model, table, &(struct jb_index){ .fields = field->name, .unique = true });
-    groups_add(scope, indexes, model, table, model->uniques, true);
-    groups_add(scope, indexes, model, table, model->indexes, false);
-    for (const struct jb_index *index = model->named_indexes; index && index->name; index++)
-        index_add(scope, indexes, model, table, index);
-    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if ((field->indexed || field->references) && !jb__index_leads(indexes, field->name))
-            index_add(scope, indexes, model, table, &(struct jb_index){ .fields = field->name });
 }
 
 struct jb_str jb__index_sql(struct jb_scope *scope, const struct jb_model *model, struct jb_str table)
@@ -298,7 +245,7 @@ struct jb_str jb__index_sql(struct jb_scope *scope, const struct jb_model *model
 
     jb__indexes_of(scope, model, table, indexes);
     for (size_t i = 0; i < indexes->count; i++) {
-        jb_buf_put(&sql, indexes->at[i].sql);
+        jb_buf_put(&sql, jb__index_create(scope, &indexes->at[i], table));
         jb_buf_put_z(&sql, ";\n");
     }
     struct jb_str text = jb_copy(scope, jb_buf_str(&sql));

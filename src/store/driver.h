@@ -93,8 +93,8 @@ struct jb_driver {
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
     bool (*live_tell)(struct jb_db *db, struct jb_scope *scope); /* NULL: the database tells by itself */
     void (*stats)(struct jb_db *db, struct jb_db_stats *stats);  /* adds what it knows; may be NULL */
-    /* Compares the tables with the models; `apply` also does what is not destructive. */
-    bool (*migrate)(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
+    /* Compares the tables with the models and, with options, makes them alike. */
+    bool (*migrate)(struct jb_db *db, struct jb_scope *scope, const struct jb_migrate_options *apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 };
 
 extern const struct jb_driver jb__sqlite_driver, jb__postgres_driver;

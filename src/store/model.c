@@ -1,6 +1,6 @@
 /* model.c — what a model is called, and whether everything it names exists. */
 // SPDX-License-Identifier: Apache-2.0
-#include "store/store_private.h"
+#include "store/ddl.h"
 #include <string.h>
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------------- */
@@ -207,6 +207,8 @@ static bool stored_type(enum jb_type type)
 
 static const char *field_fault(const struct jb_field *field)
 {
+    if (strlen(field->name) > JB__NAME_BYTES_MAX)
+        return "the name of a column has at most 63 bytes";
     if (!stored_type(field->type))
         return "a member of this type cannot be stored";
     if (field->type == JB_DECIMAL && (field->digits < 1 || field->digits > JB_DECIMAL_DIGITS_MAX || field->decimals < 0 || field->decimals > field->digits))
@@ -254,14 +256,6 @@ static bool references_check(struct jb_scope *scope, const struct jb_model *mode
     return true;
 }
 
-static bool indexes_check(struct jb_scope *scope, const struct jb_model *model)
-{
-    for (const struct jb_index *index = model->named_indexes; index && index->name; index++)
-        if (!index->fields || !list_check(scope, model, index->fields, jb_format(scope, "%s.named_indexes, %s", model->record.name, index->name).data))
-            return jb_failure(scope) ? false : jb_fail(scope, JB_INVALID, "%s.named_indexes, %s: it names no fields", model->record.name, index->name);
-    return true;
-}
-
 static bool links_check(struct jb_scope *scope, const struct jb_model *model)
 {
     for (const struct jb_link *link = model->links; link && link->name; link++)
@@ -274,9 +268,7 @@ bool jb_model_check(struct jb_scope *scope, const struct jb_model *model)
 {
     const char *name = model->record.name;
 
-    return indexes_check(scope, model) && links_check(scope, model) && fields_check(scope, model) && references_check(scope, model) &&
-           list_check(scope, model, model->indexes, jb_format(scope, "%s.indexes", name).data) &&
-           list_check(scope, model, model->uniques, jb_format(scope, "%s.uniques", name).data) &&
+    return jb__indexes_check(scope, model) && links_check(scope, model) && fields_check(scope, model) && references_check(scope, model) &&
            list_check(scope, model, model->order, jb_format(scope, "%s.order", name).data) &&
            list_check(scope, model, model->title, jb_format(scope, "%s.title", name).data);
 }

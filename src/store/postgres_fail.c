@@ -47,12 +47,15 @@ static struct jb_str bare(struct jb_str column)
 static struct jb_str index_columns(struct jb_scope *scope, const struct jb_model *model, struct jb_str name)
 {
     struct jb__indexes *indexes = JB_NEW(scope, struct jb__indexes);
+    struct jb_buf columns = JB_BUF_INIT(4000);
 
     jb__indexes_of(scope, model, jb_model_table(model), indexes);
     for (size_t i = 0; i < indexes->count; i++)
-        if (jb_str_equal(indexes->at[i].name, name))
-            return indexes->at[i].columns;
-    return JB_STR_NULL;
+        for (size_t j = 0; j < indexes->at[i].column_count && jb_str_equal(indexes->at[i].name, name); j++)
+            jb_buf_printf(&columns, "%s%s", j ? ", " : "", indexes->at[i].columns[j].field->name);
+    struct jb_str text = columns.size ? jb_copy(scope, jb_buf_str(&columns)) : JB_STR_NULL;
+    jb_buf_done(&columns);
+    return text;
 }
 
 static bool fail_unique(struct jb_scope *scope, const struct jb__pg_diagnosis *diagnosis, const struct jb__statement *what)
@@ -105,6 +108,8 @@ static bool fail_data(struct jb_scope *scope, const struct jb__pg_diagnosis *dia
         return fail_value(scope, what, JB_L(scope, "날짜나 시각이 아닌 값입니다. 2026-11-21처럼 적으세요.", "A value is no date or time. Write it like 2026-11-21."));
     if (jb_str_is(state, "22P02"))
         return fail_value(scope, what, JB_L(scope, "그 열의 종류가 아닌 값입니다. 수, 날짜, 참거짓을 제 열에 적으세요.", "A value is not of its column's kind. Write numbers, dates and truths where they belong."));
+    if (jb_str_is(state, "22003") && diagnosis->detail.size > 0) /* it tells of a column's digits; of a total it has nothing to tell */
+        return fail_value(scope, what, JB_L(scope, "수가 그 열의 자리수를 넘습니다. 더 작은 수를 쓰세요.", "A number has more digits than its column. Use a smaller one."));
     if (jb_str_is(state, "22003"))
         return !jb__broken_row(scope, what) && jb__fail_total(scope);
     struct jb_str sql = what ? what->sql : JB_STR_NULL;

@@ -264,6 +264,6 @@ void jb__pg_pages_close(struct jb__pages *pages);
 
 /* ---- postgres_migrate.c ------------------------------------------------------------------------------------------------------ */
 
-bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
+bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_migrate_options *apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 
 #endif

@@ -152,8 +152,8 @@ int jb__on_commit(void *connection, sqlite3 *handle, const char *name, int wal_p
 bool jb__checkpointer_start(struct jb__sqlite *sqlite);
 void jb__checkpointer_stop(struct jb__sqlite *sqlite);
 
-/* ---- migrate.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- sqlite_migrate.c ------------------------------------------------------------------------------------------------------------- */
 
-bool jb__sqlite_migrate(struct jb_db *db, struct jb_scope *scope, bool apply, struct jb_migration_step **ret_steps, size_t *ret_count);
+bool jb__sqlite_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_migrate_options *apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 
 #endif

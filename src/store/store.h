@@ -24,7 +24,7 @@ enum jb_reads {
 struct jb_index {
     const char *name;   /* "idx_active_products_name" */
     const char *fields; /* "name", "-created_at id" */
-    const char *where;  /* SQL that both databases understand: "status = 'active'"; NULL: of all rows */
+    const char *where;  /* "status = 'active' and price > 0": FIELD = <> < <= > >= VALUE, FIELD is null, FIELD is not null; NULL: of all rows */
     bool unique;
 };
 
@@ -335,14 +335,30 @@ bool jb_live_tell(struct jb_scope *scope);
 
 /* ---- migrations ------------------------------------------------------------------------------------------------------------------ */
 
+enum jb_migration_hold {
+    JB_HOLD_NONE,    /* readers and writers go on */
+    JB_HOLD_MOMENT,  /* both wait for a moment */
+    JB_HOLD_WRITERS, /* writers wait until it is done */
+    JB_HOLD_ALL,     /* readers too */
+};
+
 struct jb_migration_step {
     struct jb_str sql, reason; /* reason: "new table cashbook", "new column cashbook.memo" */
-    bool destructive;          /* never done by itself */
+    enum jb_migration_hold hold;
+    bool destructive; /* something would be lost: done only with allow_drop */
+    bool by_hand;     /* only said: migrate never does it */
 };
 /* What must change for the tables to follow the models; ret_count 0: nothing. */
 bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count);
-/* Does it, in one transaction per file, under a lock; idempotent. */
+/* Does it: on SQLite in one transaction per file; on PostgreSQL in one transaction, then one by one what would make readers and writers wait there (indexes, rules looked up in old rows). One process at a time. Killed
+ * at any point it has left old or new tables, and running again goes on. Rows that break a new rule: INVALID or CONFLICT, naming one, and nothing was done. */
+struct jb_migrate_options {
+    bool allow_drop;   /* also what no model names any more */
+    int lock_ms;       /* PostgreSQL: how long a table is waited for at a time, while its users wait behind; 0: 1000 */
+    int lock_attempts; /* then somebody else goes first, and it tries again; 0: 30 */
+};
 bool jb_migrate(struct jb_scope *scope, size_t *ret_done);
+bool jb_migrate_with(struct jb_scope *scope, const struct jb_migrate_options *options, size_t *ret_done);
 
 /* jb check's part: every model's indexes, uniques, order, title, references resolve; types and sizes fit. Fails INVALID with one sentence, with the nearest name. */
 bool jb_model_check(struct jb_scope *scope, const struct jb_model *model);
