@@ -86,8 +86,10 @@ struct jb__pg_connection {
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
-    int serial;  /* of the next statement's name */
-    bool broken; /* closed instead of given back */
+    int serial;                 /* of the next statement's name */
+    bool broken;                /* closed instead of given back */
+    void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */
+    void *look_arg;
 };
 
 /* One database server that we know under one URL. */

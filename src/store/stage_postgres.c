@@ -3,6 +3,7 @@
  * The connection belongs to the import's thread and is counted apart from the pools. Its commits wait for no disk, but for the last one before a seal. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_postgres.h"
+#include "base/time.h"
 #include "run/run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 
 #define SETTINGS "set work_mem = '64MB'; set maintenance_work_mem = '128MB'; set cursor_tuple_fraction = 1; set default_statistics_target = 10"
 #define MAGIC "jb_stage "
+#define STEP 0.08 /* of what is told */
 #define NAME_CHARS_MAX ((size_t)40)
 #define ROWS_BYTES_MAX ((size_t)256 << 20) /* one row's texts may be long */
 
@@ -132,6 +134,43 @@ static void file_read(const char *path, char *name)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------------------- */
 
+/* ---- how far it is ------------------------------------------------------------------------------------------------------------- */
+
+static void tell(struct jb_stage *stage, double share)
+{
+    struct jb__stage_postgres *pg = &stage->pg;
+
+    while (share - pg->told > STEP)
+        jb__stage_tell(stage, pg->told += STEP);
+    if (share > pg->told)
+        jb__stage_tell(stage, pg->told = share);
+}
+
+void jb__pg_stage_part(struct jb_stage *stage, double from, double to, int64_t ns_per_row)
+{
+    struct jb__stage_postgres *pg = &stage->pg;
+
+    if (from == 0)
+        pg->told = 0;
+    tell(stage, from);
+    pg->from = from;
+    pg->to = to;
+    pg->part_us = jb_monotonic_us();
+    pg->expected_us = JB_MAX(1000, pg->rows_added * ns_per_row / 1000);
+}
+
+static void on_look(void *arg)
+{
+    struct jb_stage *stage = arg;
+    const struct jb__stage_postgres *pg = &stage->pg;
+
+    if (pg->expected_us == 0)
+        return;
+    double share = (double)(jb_monotonic_us() - pg->part_us) / (double)pg->expected_us;
+    share = share < 0.8 ? share : 1 - 0.16 / share;
+    tell(stage, pg->from + (pg->to - pg->from) * share);
+}
+
 static void buffers_init(struct jb_stage *stage)
 {
     struct jb_buf empty = JB_BUF_INIT(ROWS_BYTES_MAX);
@@ -141,7 +180,11 @@ static void buffers_init(struct jb_stage *stage)
 static bool connect(struct jb_stage *stage, struct jb_scope *scope)
 {
     stage->pg.connection = jb__pg_connect(&jb__pg_of(stage->db)->primary, scope, true);
-    return stage->pg.connection && jb__pg_exec_on(stage->pg.connection, scope, SETTINGS);
+    if (!stage->pg.connection)
+        return false;
+    stage->pg.connection->on_look = on_look;
+    stage->pg.connection->look_arg = stage;
+    return jb__pg_exec_on(stage->pg.connection, scope, SETTINGS);
 }
 
 static struct jb_str drop_sql(struct jb_scope *scope, const char *name)

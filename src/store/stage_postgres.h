@@ -18,6 +18,10 @@ struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage
 /* " and ALIAS.COLUMN > from and … <= to"; INT64_MIN and INT64_MAX: no bound. */
 struct jb_str jb__pg_stage_range(struct jb_scope *scope, const char *column, int64_t from, int64_t to);
 
+/* What runs next is the part from … to (0…1) of the call, and takes about so long a row. The server does not say how far a statement is: it is told by the clock, coming ever closer to the end of the
+ * part, and what is left of a part is told in small steps when the next one begins. */
+void jb__pg_stage_part(struct jb_stage *stage, double from, double to, int64_t ns_per_row);
+
 /* On the staging's own connection, after what is still on its way has arrived. Commands have no parameters. */
 bool jb__pg_stage_flush(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__pg_stage_exec(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sql, int64_t *ret_changes); /* ret_changes may be NULL */

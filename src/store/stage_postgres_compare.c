@@ -6,6 +6,11 @@
 #include <stdlib.h>
 
 #define PAGE_ROWS 2000
+/* About as long as a row takes. */
+#define SETTLE_NS 500
+#define GROUP_NS 700
+#define MATCH_NS 2000
+#define CHECK_NS 3000
 
 struct compare {
     struct jb_stage *stage;
@@ -149,14 +154,24 @@ bool jb__pg_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_
 {
     struct compare compare = compare_of(stage, scope, &(struct jb_stage_compare){ .refuse = refuse, .arg = arg });
     struct jb__stage_group group;
+    int groups = 0;
+
+    while (jb__stage_group_at(stage, groups, &group))
+        groups++;
+    jb__pg_stage_part(stage, 0, 0.4, SETTLE_NS);
     bool ok = jb__pg_stage_exec(stage, scope, JB_STR("begin"), NULL) && settle(&compare);
 
     for (int i = 0; ok && jb__stage_group_at(stage, i, &group); i++)
-        if (group.is_key || group.brought)
+        if (group.is_key || group.brought) {
+            jb__pg_stage_part(stage, 0.4 + 0.5 * i / groups, 0.4 + 0.5 * (i + 1) / groups, GROUP_NS);
             ok = group_duplicates(&compare, &group);
+        }
     ok = ok && (!stage->by_id || key_duplicates(&compare));
     ok = ok && jb__pg_stage_exec(stage, scope, jb_format(scope, "delete from %.*s s using (select distinct row from %.*s) r where s.jb_row = r.row", JB_FMT(compare.rows), JB_FMT(compare.refused)), ret_refused);
-    return ok ? jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL) : end_failed(stage, scope);
+    if (!ok || !jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL))
+        return end_failed(stage, scope);
+    jb__pg_stage_part(stage, 1, 1, 0);
+    return true;
 }
 
 /* ---- matching ------------------------------------------------------------------------------------------------------------------------ */
@@ -306,14 +321,18 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
 
     if (!forget(compare) || !jb__postgres_stage.target_empty(stage, compare->scope, &empty))
         return false;
-    jb__stage_tell(stage, 0.1);
+    double matched = empty ? 0 : 0.5, ruled = empty ? 0.3 : 0.7; /* against an empty table there is little to ask */
+    jb__pg_stage_part(stage, 0, matched, MATCH_NS);
     if (!empty && stage->match_count > 0 && !match_rows(compare))
         return false;
-    jb__stage_tell(stage, 0.5);
+    jb__pg_stage_part(stage, matched, ruled, GROUP_NS);
     if (!mode_rules(compare) || !reference_rules(compare) || (!empty && !unique_rules(compare)))
         return false;
-    jb__stage_tell(stage, 0.7);
-    return check_rules(compare) && count_rows(compare, ret_counts);
+    jb__pg_stage_part(stage, ruled, 1, stage->model->check && !compare->how->no_checks ? CHECK_NS : GROUP_NS);
+    if (!check_rules(compare) || !count_rows(compare, ret_counts))
+        return false;
+    jb__pg_stage_part(stage, 1, 1, 0);
+    return true;
 }
 
 bool jb__pg_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts)

@@ -122,6 +122,7 @@ bool jb__pg_stage_add(struct jb_stage *stage, struct jb_scope *scope, int64_t ro
             rows->size = start;
             return jb_fail(scope, JB_INVALID, JB_L(scope, "%lld행: ‘%s’에 담을 수 없는 값입니다.", "Row %lld: %s cannot hold the value."), (long long)row, fields[i]->name);
         }
+    stage->pg.rows_added++;
     return rows->size < CHUNK_BYTES || send_chunk(stage, scope, rows);
 }
 

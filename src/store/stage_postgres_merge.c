@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_ROWS 20000
+#define CHUNK_ROWS 5000 /* progress is told and a wish to cancel is heard between them */
 
 /* ---- on the caller's connection -------------------------------------------------------------------------------------------------- */
 

@@ -81,6 +81,9 @@ struct jb__stage_postgres {
     struct jb_stage_counts expected; /* what the last comparison says that a merge will do */
     char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */
     char fingerprint[64];            /* that number when it read */
+    int64_t rows_added;
+    double from, to, told;        /* the part of the call that the running statements are; what was told last */
+    int64_t part_us, expected_us; /* when it began, how long it may take */
 };
 
 struct jb_stage {
