@@ -2,6 +2,7 @@
  *
  * Every byte that comes is counted before it is read. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/broken_rule.h"
 #include "store/postgres_private.h"
 #include <math.h>
 #include <stdio.h>
@@ -280,6 +281,8 @@ static bool fail_value(struct jb_scope *scope, const struct jb__sink *sink, cons
 {
     struct jb_str text;
 
+    if (field->type == JB_DECIMAL && type == JB__PG_NUMERIC) /* of more digits than we hold */
+        return jb__fail_total(scope);
     if (!text_of(scope, type, bytes, &text))
         text = jb_format(scope, "%zu bytes of type %u", bytes.size, type);
     return jb__fail_member(scope, sink, field, text);

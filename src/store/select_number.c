@@ -100,9 +100,9 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
     const char *name = field->name;
 
     jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
-    if (jb__index_leads(indexes, name)) {
+    if (jb__index_leads(indexes, name) && field->type != JB_BOOL) { /* PostgreSQL knows no smallest truth */
         struct jb_str table = jb_model_table(query->model);
-        jb__query_put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null limit ?)",
+        jb__query_put(query, jb_format(query->scope, "with recursive seek(x, n) as (select min(\"%s\"), 1 from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x), n + 1 from seek where seek.x is not null and n < ?)",
                                  name, JB_FMT(table), name, JB_FMT(table), name)
                                  .data);
         jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
@@ -116,7 +116,7 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
         jb__put_name(&query->sql, jb_model_table(query->model));
         jb__query_put(query, " where ");
         jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " is not null limit ?) order by 1 limit ?");
+        jb__query_put(query, " is not null limit ?) as few order by 1 limit ?");
         jb__query_arg(query, jb_v_int(limit));
     }
     jb__query_arg(query, jb_v_int(limit));
