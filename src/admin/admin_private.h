@@ -137,6 +137,11 @@ jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_vie
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
 jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard;
 
+/* What the row is linked to (links.c), for its form: `typed` shows what was sent. Then what was sent is saved, after the row. */
+bool jb__links_vars(struct jb_request *req, const struct jb_model *model, int64_t id, bool may_write, bool typed, const struct jb_field_error *errors, struct jb_vars *vars);
+/* The name itself when it is no link's. */
+struct jb_str jb__link_label(struct jb_scope *scope, const struct jb_model *model, struct jb_str name);
+bool jb__links_save(struct jb_request *req, const struct jb_model *model, int64_t id);
 /* The chosen rows' delete page and its confirmation (edit.c), called by the list's actions. */
 struct jb_response *jb__delete_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen);
 /* The preview part of a waiting job's page (preview.c), and the refused rows of any job. */

@@ -133,7 +133,7 @@ static void summary_vars(const struct form *form, const struct jb_failure *failu
         const struct jb_field *field = jb_record_field(&form->book->model->record, error->field);
         struct jb_vars *inner = jb_vars_append(vars, "errors");
         jb_vars_text(inner, "name", error->field);
-        jb_vars_text(inner, "label", field ? jb__label(scope, field) : error->field);
+        jb_vars_text(inner, "label", field ? jb__label(scope, field) : jb__link_label(scope, form->book->model, error->field));
         jb_vars_text(inner, "message", error->message);
     }
     jb_vars_text(vars, "problem", JB_STR_NULL);
@@ -164,6 +164,8 @@ static struct jb_response *form_page(struct form *form, int status)
     for (size_t i = 0; i < book->form_count; i++)
         if (!input_vars(form, i, failure ? failure->fields : NULL, jb_vars_append(vars, book->form[i]->long_text ? "areas" : "fields")))
             return jb_problem(req);
+    if (!jb__links_vars(req, book->model, form->id, form->may_write, form->typed, failure ? failure->fields : NULL, vars))
+        return jb_problem(req);
     return jb_page_vars(req, status, "admin/form.html", vars);
 }
 
@@ -279,7 +281,9 @@ static bool write_row(struct form *form)
     }
     if (!read_fields(form) || !jb__check_row(scope, model, before, form->row))
         return false;
-    return form->id ? jb_save(scope, model, form->row) : jb_insert(scope, model, form->row);
+    if (!(form->id ? jb_save(scope, model, form->row) : jb_insert(scope, model, form->row)))
+        return false;
+    return jb__links_save(form->req, model, jb_row_id(model, form->row));
 }
 
 static bool save(struct form *form)

@@ -1,63 +1,14 @@
-/* command_data.c — migrate, import, export: rows and tables from the command line. */
+/* command_data.c — import and export: rows from the command line. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 #include "app/job_report.h"
 #include "app/site.h"
-#include "base/json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- migrate -------------------------------------------------------------------------------------------------------------------- */
-
-static void print_step(const struct jb_program *program, const struct jb_migration_step *step)
-{
-    struct jb_buf buf = JB_BUF_INIT(1 << 20);
-    struct jb_json_writer writer;
-
-    if (!program->json) {
-        printf("%s%.*s\n    %.*s\n", step->destructive ? "! " : "", JB_FMT(step->reason), JB_FMT(step->sql));
-        return;
-    }
-    jb_json_start(&writer, &buf);
-    jb_json_object(&writer);
-    jb_json_put(&writer, "reason", jb_v(step->reason));
-    jb_json_put(&writer, "sql", jb_v(step->sql));
-    jb_json_put(&writer, "destructive", jb_v_bool(step->destructive));
-    jb_json_object_end(&writer);
-    printf("%.*s\n", JB_FMT(jb_buf_str(&buf)));
-    jb_buf_done(&buf);
-}
-
-int jb__command_migrate(struct jb_program *program)
-{
-    struct jb_scope *scope = program->scope;
-    struct jb_migration_step *steps;
-    size_t count, done;
-
-    if (!jb__site_open(scope, program->site, &program->config) || !jb_migrate_plan(scope, &steps, &count))
-        return jb__command_failed(program);
-    if (jb__flag(program, "plan") || jb__flag(program, "check")) {
-        for (size_t i = 0; i < count; i++)
-            print_step(program, &steps[i]);
-        return jb__flag(program, "check") && !jb__site_migrated(scope) ? 6 : 0;
-    }
-    if (!jb_migrate(scope, &done))
-        return jb__command_failed(program);
-    for (size_t i = 0; i < count && !program->json; i++)
-        if (steps[i].destructive)
-            printf("! %.*s\n", JB_FMT(steps[i].reason));
-    if (program->json)
-        printf("{\"done\":%zu}\n", done);
-    else if (done == 0)
-        puts(JB_L(scope, "표가 이미 모델과 같습니다.", "The tables follow the models already."));
-    else
-        printf(JB_L(scope, "%zu가지를 맞추었습니다.\n", "%zu changes made.\n"), done);
-    return 0;
-}
 
 /* A model that people may move in and out; the secrets of sign-in and the queue's own tables are none. */
 static const struct jb_model *find_model(struct jb_program *program)

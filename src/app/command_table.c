@@ -51,6 +51,7 @@ static const struct jb_option worker_options[] = {
 static const struct jb_option migrate_options[] = {
     { "plan", 0, NULL, { "무엇이 바뀔지 보기만", "only show what would change" } },
     { "check", 0, NULL, { "바꿀 것이 있으면 6으로 끝남", "exit 6 when something would change" } },
+    { "allow-drop", 0, NULL, { "모델에 없는 열, 색인, 표도 지움", "also drop columns, indexes and tables that no model names" } },
     { 0 },
 };
 
@@ -119,8 +120,8 @@ const struct jb_command jb__commands[] = {
             "Runs what is queued. SIGTERM lets running tasks finish. A dead worker's tasks are taken over within LEASE_SECONDS.\n\n  jangbu worker --concurrency 4\n  jangbu worker -Q default --loglevel info --logfile celery.log" },
         worker_options, 0, 0, true, jb__command_worker },
     { "migrate", "", { "표를 모델에 맞춤", "make tables follow the models" },
-        { "없는 표, 열, 색인을 만듭니다. 여러 번 해도 같습니다. 지우는 일은 스스로 하지 않고 알려만 줍니다.\n\n  jangbu migrate --plan\n  jangbu migrate",
-            "Creates missing tables, columns and indexes. Running it again changes nothing. It never drops anything by itself, it only says so.\n\n  jangbu migrate --plan\n  jangbu migrate" },
+        { "표, 열, 규칙, 색인을 모델에 맞춥니다. 여러 번 해도 같고, 여러 곳에서 함께 해도 한 번만 됩니다. 모델에 없는 것은 알려만 주고 --allow-drop이 있어야 지웁니다.\n--plan은 할 일을 SQL과 함께, 누가 기다리게 되는지와 함께 보여 줍니다. 새 규칙에 맞지 않는 행이 있으면 그 행을 말하고 아무것도 바꾸지 않습니다.\n\n  jangbu migrate --plan\n  jangbu migrate\n  jangbu migrate --allow-drop",
+            "Makes tables, columns, rules and indexes follow the models. Running it again changes nothing; run in several places at once it is done once. What no model names is only told of, and goes with --allow-drop.\n--plan shows each step with its SQL and with who has to wait for it. A row that breaks a new rule is named, and then nothing is changed.\n\n  jangbu migrate --plan\n  jangbu migrate\n  jangbu migrate --allow-drop" },
         migrate_options, 0, 0, false, jb__command_migrate },
     { "check", "", { "선언마다 이름이 맞는지 살핌", "every name in every declaration resolves" },
         { "모델, 관리 화면, 주소, 틀의 이름을 모두 찾아봅니다. --deploy는 설정, 데이터베이스, 작업자, 디스크, 메모리까지 보고, 나쁜 것이 있으면 1로 끝납니다.\n\n  jangbu check\n  jangbu check --deploy",

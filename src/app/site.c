@@ -182,7 +182,7 @@ bool jb__site_migrated(struct jb_scope *scope)
     if (!jb_migrate_plan(scope, &steps, &count))
         return false;
     for (size_t i = count; i-- > 0;)
-        if (!steps[i].destructive) { /* a column that no model names any more stands in nobody's way, and migrate would leave it */
+        if (!steps[i].destructive && !steps[i].by_hand) { /* a column that no model names any more stands in nobody's way, and migrate would leave it */
             first = i;
             missing++;
         }

@@ -23,9 +23,9 @@ static struct jb_rows *candidates(struct jb_scope *scope, const struct jb__claim
     if (claim->only_id)
         return jb_query(scope, JB_SQL("select id from queue_entries where id = ? and status = 'queued' and ? = 0 limit 1", claim->only_id, offset), &candidate_record);
     return jb_query(scope,
-        JB_SQL("select id from queue_entries where status = 'queued' and run_at <= ? and (? = '' or instr(?, ',' || queue || ',') > 0)"
+        JB_SQL("select id from queue_entries where status = 'queued' and run_at <= ? and (? = '' or replace(?, ',' || queue || ',', '') <> ?)"
                " order by priority desc, run_at, id limit ? offset ?",
-            now, queues, queues, CANDIDATES_MAX, offset),
+            now, queues, queues, queues, CANDIDATES_MAX, offset),
         &candidate_record);
 }
 
@@ -35,7 +35,7 @@ static bool take_lease(struct jb_scope *scope, const struct jb__claim *claim, in
     int64_t changes = 0;
 
     if (!jb_live_exec(scope,
-            JB_SQL("insert into queue_leases (id, worker, pid, starts, cancel, until) values (?, ?, ?, 1, 0, ?)"
+            JB_SQL("insert into queue_leases (id, worker, pid, starts, cancel, until) values (?, ?, ?, 1, false, ?)"
                    " on conflict (id) do update set worker = excluded.worker, pid = excluded.pid, until = excluded.until, starts = queue_leases.starts + 1"
                    " where queue_leases.until < ?",
                 id, claim->worker, (int)getpid(), until, now),
@@ -197,14 +197,14 @@ bool jb_task_cancel(struct jb_scope *scope, int64_t id)
 {
     int64_t running, changes = 0;
 
-    if (!jb_live_exec(scope, JB_SQL("update queue_leases set cancel = 1 where id = ? and until >= ?", id, jb_now()), &running))
+    if (!jb_live_exec(scope, JB_SQL("update queue_leases set cancel = true where id = ? and until >= ?", id, jb_now()), &running))
         return false;
     if (running > 0) {
         jb__queue_poke(jb__queue_of(scope));
         return true;
     }
     if (!jb_exec(scope, JB_SQL("update queue_entries set status = 'cancelled', unique_key = null, finished_at = ? where id = ? and status = 'queued'", jb_now(), id), &changes) ||
-        !jb_live_exec(scope, JB_SQL("update queue_leases set cancel = 1 where id = ?", id), NULL)) /* somebody may have claimed it just now */
+        !jb_live_exec(scope, JB_SQL("update queue_leases set cancel = true where id = ?", id), NULL)) /* somebody may have claimed it just now */
         return false;
     return changes > 0 || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 끝났습니다.", "Task %lld has ended already."), (long long)id);
 }

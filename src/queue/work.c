@@ -58,7 +58,9 @@ static void wait_poke(struct work *work, int64_t us)
 static void log_and_clear(struct jb_scope *scope, const char *doing)
 {
     struct jb_str text = jb_failure_text(scope);
-    jb_log(JB_LOG_WARNING, "queue", "%s: %.*s", doing, JB_FMT(text));
+
+    if (jb_error(scope) != JB_CANCELLED) /* by the end of the work */
+        jb_log(JB_LOG_WARNING, "queue", "%s: %.*s", doing, JB_FMT(text));
     jb_failure_clear(scope);
 }
 
@@ -110,7 +112,7 @@ static bool wish_exists(struct work *work, struct jb_scope *scope)
 
     if (jb_list_empty(&work->runs))
         return false;
-    if (!jb_live_query_int(scope, JB_SQL("select count(*) from queue_leases where worker = ? and cancel <> 0", work->claim.worker), &count))
+    if (!jb_live_query_int(scope, JB_SQL("select count(*) from queue_leases where worker = ? and cancel", work->claim.worker), &count))
         log_and_clear(scope, "looking for wishes to cancel");
     return count > 0;
 }

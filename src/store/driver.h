@@ -59,6 +59,7 @@ struct jb__batch {
 
 struct jb_tx; /* db.c */
 struct jb__pages;
+struct jb__stage_driver; /* stage_private.h */
 
 /* What differs in the SQL that select.c, bulk.c and params.c write. Everything else is one text for both databases. */
 struct jb__dialect {
@@ -78,6 +79,7 @@ struct jb_driver {
     const char *kind; /* "sqlite" */
     const char *url;  /* what its DATABASE_URL begins with */
     const struct jb__dialect *dialect;
+    const struct jb__stage_driver *stage;
     bool (*open)(struct jb_db *db, struct jb_scope *scope, const struct jb_db_options *options);
     void (*close)(struct jb_db *db);
     bool (*run)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement);

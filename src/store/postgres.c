@@ -1,6 +1,7 @@
 /* postgres.c — PostgreSQL as a driver: its servers, which connection a statement gets, transactions. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/postgres_private.h"
+#include "store/stage_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,7 @@ const struct jb_driver jb__postgres_driver = {
     .kind = "postgresql",
     .url = "postgresql:",
     .dialect = &postgres_dialect,
+    .stage = &jb__postgres_stage,
     .open = postgres_open,
     .close = postgres_close,
     .run = postgres_run,

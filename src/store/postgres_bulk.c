@@ -46,29 +46,11 @@ static bool fail_value(const struct copy *copy, const struct jb_field *field)
     return jb_fail(copy->scope, JB_INVALID, JB_L(copy->scope, "‘%.*s’에 담을 수 없는 값입니다.", "%.*s cannot hold this value."), JB_FMT(label));
 }
 
-static void put_be16(struct jb_buf *out, uint16_t number)
-{
-    number = htobe16(number);
-    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
-}
-
-static void put_be32(struct jb_buf *out, uint32_t number)
-{
-    number = htobe32(number);
-    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
-}
-
-static void put_be64(struct jb_buf *out, uint64_t number)
-{
-    number = htobe64(number);
-    jb_buf_put(out, (struct jb_str){ (const char *)&number, sizeof number });
-}
-
 static bool put_row(struct copy *copy, size_t index, uint16_t columns)
 {
     const void *row = row_at(copy->batch, index);
 
-    put_be16(&copy->chunk, columns);
+    jb__pg_put16(&copy->chunk, columns);
     for (size_t i = 0; i < copy->field_count; i++) {
         const struct jb_field *field = copy->fields[i];
         struct jb_value value = jb__column_value(copy->model, row, field);
@@ -78,8 +60,8 @@ static bool put_row(struct copy *copy, size_t index, uint16_t columns)
             return fail_value(copy, field);
     }
     if (copy->numbered) {
-        put_be32(&copy->chunk, sizeof(int64_t));
-        put_be64(&copy->chunk, index);
+        jb__pg_put32(&copy->chunk, sizeof(int64_t));
+        jb__pg_put64(&copy->chunk, index);
     }
     JB_CHECK(!copy->chunk.full);
     return true;
@@ -107,14 +89,13 @@ static bool send_chunk(struct copy *copy)
 
 static bool send_rows(struct copy *copy)
 {
-    static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
     uint16_t columns = (uint16_t)(copy->field_count + copy->numbered);
     bool ok = true;
 
-    jb_buf_put(&copy->chunk, (struct jb_str){ head, 19 });
+    jb_buf_put(&copy->chunk, JB__PG_COPY_HEAD);
     for (size_t i = 0; ok && i < copy->batch->count; i++)
         ok = put_row(copy, i, columns) && (copy->chunk.size < CHUNK_BYTES || send_chunk(copy));
-    put_be16(&copy->chunk, UINT16_MAX);
+    jb__pg_put16(&copy->chunk, UINT16_MAX);
     return ok && send_chunk(copy);
 }
 

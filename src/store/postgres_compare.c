@@ -487,6 +487,15 @@ static bool has_target(void *arg, const struct jb_model *target)
     return false;
 }
 
+/* Only those whose rows it refers to wait for a new table. */
+static enum jb_migration_hold hold_of_new(const struct jb__pg_difference *difference, const struct jb_model *model)
+{
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->references && jb__pg_has_table(difference->catalog, jb_model_table(field->references)))
+            return JB_HOLD_MOMENT;
+    return JB_HOLD_NONE;
+}
+
 static void table_new(struct jb__pg_difference *difference, const struct jb_model *const *model)
 {
     struct jb_scope *scope = difference->scope;
@@ -496,7 +505,7 @@ static void table_new(struct jb__pg_difference *difference, const struct jb_mode
     jb__step_add(scope, &difference->together, (struct jb_migration_step){
                                                    .reason = jb_format(scope, JB_L(scope, "새 표 %.*s", "new table %.*s"), JB_FMT(table)),
                                                    .sql = jb__pg_table_sql(scope, *model, has_target, &made),
-                                                   .hold = JB_HOLD_MOMENT,
+                                                   .hold = hold_of_new(difference, *model),
                                                });
     jb__pg_compare_indexes(difference, *model, true);
 }

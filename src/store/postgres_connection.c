@@ -149,6 +149,8 @@ static bool wait_until(struct jb__pg_connection *connection, struct jb_scope *sc
         if (scope && !jb_continue(scope))
             return false;
         int ready = poll(&poll_fd, 1, LOOK_MS);
+        if (ready == 0 && connection->on_look)
+            connection->on_look(connection->look_arg);
         if (ready != 0)
             return ready > 0 || errno == EINTR;
         if (jb_monotonic_us() >= deadline_us)

@@ -86,8 +86,10 @@ struct jb__pg_connection {
     struct jb_map by_sql;
     struct jb_list recent;
     size_t statement_count;
-    int serial;  /* of the next statement's name */
-    bool broken; /* closed instead of given back */
+    int serial;                 /* of the next statement's name */
+    bool broken;                /* closed instead of given back */
+    void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */
+    void *look_arg;
 };
 
 /* One database server that we know under one URL. */
@@ -221,6 +223,11 @@ struct jb__pg_params {
 bool jb__pg_encode(struct jb_scope *scope, struct jb_str sql, const Oid *types, const struct jb_value *args, size_t count, struct jb__pg_params *ret_params);
 /* Reads rows [0, PQntuples) of a binary result into what->sink, up to its max; columns by order or by name as the statement says. */
 bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what);
+/* What COPY BINARY is made of. */
+#define JB__PG_COPY_HEAD ((struct jb_str){ "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19 })
+void jb__pg_put16(struct jb_buf *out, uint16_t number);
+void jb__pg_put32(struct jb_buf *out, uint32_t number);
+void jb__pg_put64(struct jb_buf *out, uint64_t number);
 /* One column of a COPY BINARY row for that field of a model: length and value (-1 for NULL). Value as jb__column_value gives it. false when it does not fit the field. */
 bool jb__pg_put_field(struct jb_buf *out, const struct jb_field *field, struct jb_value value);
 

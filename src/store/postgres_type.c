@@ -35,6 +35,24 @@ static int put64(char *out, int64_t number)
     return sizeof bytes;
 }
 
+void jb__pg_put16(struct jb_buf *out, uint16_t number)
+{
+    char bytes[sizeof number];
+    jb_buf_put(out, (struct jb_str){ bytes, (size_t)put16(bytes, number) });
+}
+
+void jb__pg_put32(struct jb_buf *out, uint32_t number)
+{
+    char bytes[sizeof number];
+    jb_buf_put(out, (struct jb_str){ bytes, (size_t)put32(bytes, number) });
+}
+
+void jb__pg_put64(struct jb_buf *out, uint64_t number)
+{
+    char bytes[sizeof number];
+    jb_buf_put(out, (struct jb_str){ bytes, (size_t)put64(bytes, (int64_t)number) });
+}
+
 /* ---- values ------------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_whole(struct jb_value value)

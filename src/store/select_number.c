@@ -100,12 +100,13 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
     const char *name = field->name;
 
     jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
-    if (field->type != JB_BOOL && jb__index_leads(indexes, name)) { /* PostgreSQL has no min of booleans */
+    if (jb__index_leads(indexes, name) && field->type != JB_BOOL) { /* PostgreSQL knows no smallest truth */
         struct jb_str table = jb_model_table(query->model);
-        jb__query_put(query, jb_format(query->scope, "with recursive seek(x) as (select min(\"%s\") from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x) from seek where seek.x is not null)",
+        jb__query_put(query, jb_format(query->scope, "with recursive seek(x, n) as (select min(\"%s\"), 1 from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x), n + 1 from seek where seek.x is not null and n < ?)",
                                  name, JB_FMT(table), name, JB_FMT(table), name)
                                  .data);
-        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null limit ?", name).data); /* they come in order, and no further than the limit */
+        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
+        jb__query_arg(query, jb_v_int(limit));
     } else {
         jb__query_put(query, "select ");
         jb__put_name(&query->sql, jb_str_of(field->name));
@@ -115,7 +116,7 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
         jb__put_name(&query->sql, jb_model_table(query->model));
         jb__query_put(query, " where ");
         jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " is not null limit ?) as found order by 1 limit ?");
+        jb__query_put(query, " is not null limit ?) as few order by 1 limit ?");
         jb__query_arg(query, jb_v_int(limit));
     }
     jb__query_arg(query, jb_v_int(limit));

@@ -1,6 +1,7 @@
 /* sqlite_db.c — SQLite as a driver: two files, their writers, the reader threads. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/sqlite_private.h"
+#include "store/stage_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -155,6 +156,7 @@ const struct jb_driver jb__sqlite_driver = {
     .kind = "sqlite",
     .url = "sqlite:",
     .dialect = &sqlite_dialect,
+    .stage = &jb__sqlite_stage,
     .open = sqlite_open,
     .close = sqlite_close,
     .run = jb__sqlite_run,

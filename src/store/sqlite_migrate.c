@@ -224,39 +224,36 @@ static bool can_be_filled(struct plan *plan, const struct jb_model *model, const
     return true;
 }
 
-/* After copying all rows failed: the first one that fails alone, and why. "CHECK constraint failed: items.state choice", "NOT NULL constraint failed: items_new.memo". */
-static bool fail_copying(struct plan *plan, const struct jb_model *model, struct jb_str id)
-{
-    struct jb_str table = jb_model_table(model), rule = jb_str_of(sqlite3_errmsg(plan->handle)), value = JB_STR_NULL;
-
-    rule = jb_copy(plan->scope, jb_str_slice(rule, jb_str_find_char(rule, '.', 0) + 1, rule.size));
-    struct jb_str rest = rule, column = jb_str_cut(&rest, ' ');
-    const struct jb_field *field = jb_record_field(&model->record, column);
-    if (!field || !ask(plan, jb_format(plan->scope, "select cast(\"%s\" as text) from \"%.*s\" where id = ?", field->name, JB_FMT(table)).data, id, keep_text, &value))
-        return false;
-    jb_failure_clear(plan->scope);
-    return jb__fail_row(plan->scope, table, id, field, value, rest.data ? rest.data : "required");
-}
+struct blame {
+    struct jb_str insert;      /* copies all rows */
+    struct jb_str id, message; /* of the first row that fails alone; NULL: none did */
+};
 
 static bool try_row(struct plan *plan, sqlite3_stmt *statement, void *arg)
 {
-    struct jb_str *id = arg, insert = *id; /* in: the statement; out: which row failed */
-    struct jb_str one = text_at(plan, statement, 0);
+    struct blame *blame = arg;
+    struct jb_str id = text_at(plan, statement, 0);
 
-    if (sqlite3_exec(plan->handle, jb_format(plan->scope, "%.*s WHERE \"id\" = %.*s", JB_FMT(insert), JB_FMT(one)).data, NULL, NULL, NULL) == SQLITE_OK)
+    if (sqlite3_exec(plan->handle, jb_format(plan->scope, "%.*s WHERE \"id\" = %.*s", JB_FMT(blame->insert), JB_FMT(id)).data, NULL, NULL, NULL) == SQLITE_OK)
         return true;
-    *id = one;
+    blame->id = id;
+    blame->message = jb_copy(plan->scope, jb_str_of(sqlite3_errmsg(plan->handle)));
     return false;
 }
 
-/* The statement that copied all rows has failed with the scope; says which row it was. */
+/* The statement that copied all rows has failed with the scope; says which row it was. "CHECK constraint failed: items.state choice", "NOT NULL constraint failed: items_new.memo". */
 static bool blame_row(struct plan *plan, const struct jb_model *model, struct jb_str insert)
 {
-    struct jb_str table = jb_model_table(model), found = insert;
+    struct jb_str table = jb_model_table(model), value = JB_STR_NULL;
+    struct blame blame = { .insert = insert };
 
-    if (ask(plan, jb_format(plan->scope, "select cast(id as text) from \"%.*s\" order by id", JB_FMT(table)).data, JB_STR_NULL, try_row, &found) || found.data == insert.data)
+    ask(plan, jb_format(plan->scope, "select cast(id as text) from \"%.*s\" order by id", JB_FMT(table)).data, JB_STR_NULL, try_row, &blame);
+    struct jb_str rule = jb_str_slice(blame.message, jb_str_find_char(blame.message, '.', 0) + 1, blame.message.size), column = jb_str_cut(&rule, ' ');
+    const struct jb_field *field = column.data ? jb_record_field(&model->record, column) : NULL;
+    if (!field || !ask(plan, jb_format(plan->scope, "select cast(\"%s\" as text) from \"%.*s\" where id = ?", field->name, JB_FMT(table)).data, blame.id, keep_text, &value))
         return false;
-    return fail_copying(plan, model, found);
+    jb_failure_clear(plan->scope);
+    return jb__fail_row(plan->scope, table, blame.id, field, value, rule.data ? rule.data : "required");
 }
 
 static bool table_rebuild(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str changed)

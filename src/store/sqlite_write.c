@@ -45,13 +45,27 @@ void jb__turn_leave(struct jb__file *file)
     turn_lock(file, F_UNLCK);
 }
 
+/* With a staging file attached, BEGIN IMMEDIATE would lock that too, and what is compared under the lock could not be written there: only the main file is begun. */
+static bool begin_main(struct jb__connection *writer, struct jb_scope *scope)
+{
+    struct jb__statement begin = { .sql = JB_STR("begin"), .write = true }, lock = { .sql = JB_STR("delete from main.jb_generation where 0"), .write = true };
+
+    if (!jb__execute(writer, scope, &begin))
+        return false;
+    if (jb__execute(writer, scope, &lock))
+        return true;
+    sqlite3_exec(writer->handle, "rollback", NULL, NULL, NULL);
+    return false;
+}
+
 bool jb__write_begin(struct jb__connection *writer, struct jb_scope *scope)
 {
     struct jb__statement begin = { .sql = JB_STR("begin immediate"), .write = true };
 
     if (JB_FAULT("store/sqlite/busy", scope) || !jb__turn_take(writer->file, scope))
         return false;
-    bool ok = jb__execute(writer, scope, &begin);
+    bool staged = sqlite3_db_filename(writer->handle, "jb_stage") != NULL;
+    bool ok = staged ? begin_main(writer, scope) : jb__execute(writer, scope, &begin);
     jb__turn_leave(writer->file);
     return ok;
 }

@@ -1,170 +1,15 @@
-/* stage.c — the staging file: opening, loading, sealing.
- *
- * Its journal is in memory: a statement that fails (a unique index over duplicates) can be taken back, and since rows are only appended it holds next to nothing. */
+/* stage.c — the door to the two stagings. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_private.h"
-#include "base/json.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define STEPS 5000
-#define SETTINGS \
-    "pragma ignore_check_constraints = on; pragma main.journal_mode = memory; pragma main.synchronous = off; pragma main.cache_size = -16384; pragma target.cache_size = -16384;"
-#define TABLES                                                                                                                                            \
-    "create table main.jb_match (id integer primary key, target integer not null, state integer not null);"                                               \
-    "create table main.jb_key (id integer primary key, key integer not null);"                                                                            \
-    "create table main.jb_refused (id integer primary key, row integer not null, compared integer not null, col text, value text, reason text not null);" \
-    "create table main.jb_meta (id_base integer not null, generation integer not null, indexed integer not null);"
-
-/* ---- statements ---------------------------------------------------------------------------------------------------------- */
-
-struct jb_str jb__quoted(struct jb_scope *scope, const char *name)
-{
-    struct jb_buf buf = JB_BUF_INIT(1000);
-    jb__put_name(&buf, jb_str_of(name));
-    struct jb_str quoted = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return quoted;
-}
-
-struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage)
-{
-    return jb__quoted(scope, jb_cstr(scope, jb_model_table(stage->model)));
-}
-
-/* Every @ of `pattern` is the field's quoted name. */
-struct jb_str jb__stage_list(struct jb_scope *scope, const struct jb_field *const *fields, size_t count, const char *pattern, const char *between)
-{
-    struct jb_buf buf = JB_BUF_INIT(JB__SQL_BYTES_MAX);
-
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            jb_buf_put_z(&buf, between);
-        for (const char *c = pattern; *c; c++)
-            if (*c == '@')
-                jb__put_name(&buf, jb_str_of(fields[i]->name));
-            else
-                jb_buf_put_char(&buf, *c);
-    }
-    struct jb_str list = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return list;
-}
-
-bool jb__stage_exec(struct jb_stage *stage, struct jb_scope *scope, const char *sql)
-{
-    stage->scope = scope;
-    return jb__sqlite_exec(scope, stage->handle, sql);
-}
-
-sqlite3_stmt *jb__stage_prepare(struct jb_stage *stage, struct jb_scope *scope, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-
-    stage->scope = scope;
-    int code = sqlite3_prepare_v2(stage->handle, sql, -1, &statement, NULL);
-    if (code != SQLITE_OK)
-        jb__sqlite_fail(scope, stage->handle, code, sql);
-    return statement;
-}
-
-bool jb__stage_step(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement)
-{
-    stage->scope = scope;
-    int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        return true;
-    if (code != SQLITE_DONE)
-        jb__sqlite_fail(scope, stage->handle, code, "staging");
-    return false;
-}
-
-bool jb__stage_int(struct jb_stage *stage, struct jb_scope *scope, const char *sql, int64_t *ret_number)
-{
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, sql);
-    if (!statement)
-        return false;
-    bool found = jb__stage_step(stage, scope, statement);
-    if (found)
-        *ret_number = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return found;
-}
-
-static int on_progress(void *arg)
-{
-    struct jb_stage *stage = arg;
-    jb__stage_steps(stage, STEPS);
-    return stage->scope && jb_cancelled(stage->scope);
-}
-
-/* ---- how far it is ------------------------------------------------------------------------------------------------------------- */
-
-void jb_stage_watch(struct jb_stage *stage, jb_stage_watch_fn *watch, void *arg)
-{
-    stage->watch = (struct jb__watch){ .tell = watch, .arg = arg };
-}
-
-void jb__stage_part(struct jb_stage *stage, double from, double to, int64_t steps_per_row)
-{
-    struct jb__watch *watch = &stage->watch;
-
-    watch->from = from;
-    watch->to = to;
-    watch->steps = 0;
-    watch->expected = JB_MAX(1, stage->rows * steps_per_row);
-    if (watch->tell)
-        watch->tell(watch->arg, from);
-}
-
-/* More steps than expected come ever closer to the end without reaching it. */
-void jb__stage_steps(void *arg, int64_t steps)
-{
-    struct jb_stage *stage = arg;
-    struct jb__watch *watch = &stage->watch;
-
-    if (!watch->tell || watch->expected == 0)
-        return;
-    watch->steps += steps;
-    double share = (double)watch->steps / (double)watch->expected;
-    share = share < 0.95 ? share : 1 - 0.0475 / share;
-    watch->tell(watch->arg, watch->from + (watch->to - watch->from) * share);
-}
-
-/* ---- opening --------------------------------------------------------------------------------------------------------------- */
-
-struct jb_str jb__file_uri(struct jb_scope *scope, const char *path, bool read_only)
-{
-    struct jb_buf buf = JB_BUF_INIT(20000);
-
-    jb_buf_put_z(&buf, "file:");
-    for (const char *c = path; *c; c++)
-        if (strchr("%?#'\" ", *c))
-            jb_buf_printf(&buf, "%%%02X", (unsigned char)*c);
-        else
-            jb_buf_put_char(&buf, *c);
-    jb_buf_put_z(&buf, read_only ? "?mode=ro" : "?mode=rw");
-    struct jb_str uri = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return uri;
-}
-
-static bool attach_target(struct jb_stage *stage, struct jb_scope *scope)
-{
-    struct jb_str uri = jb__file_uri(scope, jb__db_path(stage->db), true);
-    return jb__stage_exec(stage, scope, jb_format(scope, "attach '%.*s' as target", JB_FMT(uri)).data);
-}
 
 static struct jb_stage *stage_new(struct jb_db *db, const struct jb_stage_options *options)
 {
     struct jb_stage *stage = calloc(1, sizeof *stage);
 
     JB_CHECK(stage && options->column_count <= JB_STAGE_COLUMNS_MAX && options->match_count <= JB_STAGE_COLUMNS_MAX);
+    stage->driver = db->driver->stage;
     stage->db = db;
     stage->path = strdup(options->path);
     JB_CHECK(stage->path);
@@ -179,86 +24,11 @@ static struct jb_stage *stage_new(struct jb_db *db, const struct jb_stage_option
     return stage;
 }
 
-static bool connect(struct jb_stage *stage, struct jb_scope *scope, int more_flags)
-{
-    int code = sqlite3_open_v2(stage->path, &stage->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI | more_flags, NULL);
-
-    if (code != SQLITE_OK)
-        return jb__sqlite_fail(scope, stage->handle, code, "opening the staging file");
-    sqlite3_extended_result_codes(stage->handle, 1);
-    sqlite3_progress_handler(stage->handle, STEPS, on_progress, stage);
-    sqlite3_busy_timeout(stage->handle, 60 * 1000);
-    return attach_target(stage, scope) && jb__stage_exec(stage, scope, SETTINGS);
-}
-
-/* The target's own definition, whatever migrations have made of it. */
-static bool create_table(struct jb_stage *stage, struct jb_scope *scope)
-{
-    struct jb_str table = jb_model_table(stage->model);
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master where type = 'table' and name = ?");
-
-    if (!statement)
-        return false;
-    sqlite3_bind_text(statement, 1, table.data, (int)table.size, SQLITE_STATIC);
-    struct jb_str sql = JB_STR_NULL;
-    if (jb__stage_step(stage, scope, statement))
-        sql = jb_copy(scope, jb_str_of((const char *)sqlite3_column_text(statement, 0)));
-    sqlite3_finalize(statement);
-    if (!sql.data)
-        return jb_failure(scope) ? false : jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "표 %.*s이(가) 없습니다. `jangbu migrate`를 먼저 실행하세요.", "There is no table %.*s. Run `jangbu migrate` first."), JB_FMT(table));
-    return jb__stage_exec(stage, scope, sql.data);
-}
-
-/* Ids of staged rows begin after every id the table ever gave, so that a copy of them needs no new ones. */
-static bool find_id_base(struct jb_stage *stage, struct jb_scope *scope, int64_t head_row)
-{
-    struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
-    int64_t has_sequence, last, sequence = 0;
-
-    if (!jb__stage_int(stage, scope, "select count(*) from target.sqlite_master where name = 'sqlite_sequence'", &has_sequence) ||
-        !jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(%.*s), 0) from target.%.*s", JB_FMT(primary), JB_FMT(table)).data, &last))
-        return false;
-    if (has_sequence) {
-        struct jb_str name = jb_model_table(stage->model);
-        if (!jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(seq), 0) from target.sqlite_sequence where name = '%.*s'", JB_FMT(name)).data, &sequence))
-            return false;
-    }
-    stage->id_base = JB_MAX(last, sequence) - head_row;
-    return true;
-}
-
-static size_t stored_fields(const struct jb_model *model, const struct jb_field **fields)
-{
-    size_t count = 0;
-
-    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field)) {
-            JB_CHECK(count < JB_STAGE_COLUMNS_MAX);
-            fields[count++] = field;
-        }
-    return count;
-}
-
-static bool prepare_loading(struct jb_stage *stage, struct jb_scope *scope)
-{
-    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
-    size_t count = stored_fields(stage->model, fields);
-    struct jb_str table = jb__stage_table(scope, stage);
-    struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), marks = jb__stage_list(scope, fields, count, "?", ", ");
-
-    stage->add = jb__stage_prepare(stage, scope, jb_format(scope, "insert into main.%.*s (%.*s) values (%.*s)", JB_FMT(table), JB_FMT(names), JB_FMT(marks)).data);
-    stage->add_key = stage->add ? jb__stage_prepare(stage, scope, "insert into main.jb_key (id, key) values (?, ?)") : NULL;
-    stage->refuse = stage->add_key ? jb__stage_prepare(stage, scope, "insert into main.jb_refused (row, compared, col, value, reason) values (?, ?, ?, ?, ?)") : NULL;
-    return stage->refuse != NULL;
-}
-
 struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options)
 {
     struct jb_stage *stage = stage_new(db, options);
 
-    unlink(options->path); /* of an attempt that died under the same number */
-    if (connect(stage, scope, SQLITE_OPEN_CREATE) && create_table(stage, scope) && jb__stage_exec(stage, scope, TABLES) && find_id_base(stage, scope, options->head_row) &&
-        jb__stage_exec(stage, scope, jb_format(scope, "insert into main.jb_meta values (%lld, -1, 0)", (long long)stage->id_base).data) && prepare_loading(stage, scope))
+    if (stage->driver->open(stage, scope, options->head_row))
         return stage;
     jb_stage_close(stage);
     return NULL;
@@ -267,167 +37,173 @@ struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const s
 struct jb_stage *jb_stage_open_sealed(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options)
 {
     struct jb_stage *stage = stage_new(db, options);
-    struct jb_str table = jb__stage_table(scope, stage);
-    int64_t indexed = 0;
 
-    if (connect(stage, scope, 0) && jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(rowid) - min(rowid) + 1, 0) from main.%.*s", JB_FMT(table)).data, &stage->rows) &&
-        jb__stage_int(stage, scope, "select indexed from main.jb_meta", &indexed) && jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->id_base) &&
-        jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->generation) && prepare_loading(stage, scope)) {
-        stage->indexed = indexed != 0;
+    if (stage->driver->open_sealed(stage, scope))
         return stage;
-    }
     jb_stage_close(stage);
     return NULL;
-}
-
-static void disconnect(struct jb_stage *stage)
-{
-    sqlite3_finalize(stage->add);
-    sqlite3_finalize(stage->add_key);
-    sqlite3_finalize(stage->refuse);
-    stage->add = stage->add_key = stage->refuse = NULL;
-    int code = sqlite3_close(stage->handle);
-    JB_CHECK(code == SQLITE_OK);
-    stage->handle = NULL;
 }
 
 void jb_stage_close(struct jb_stage *stage)
 {
     if (!stage)
         return;
-    disconnect(stage);
+    stage->driver->close(stage);
     free(stage->path);
     free(stage);
 }
 
-static bool sync_path(struct jb_scope *scope, const char *path, int flags)
+void jb_stage_watch(struct jb_stage *stage, jb_stage_watch_fn *watch, void *arg)
 {
-    int fd = open(path, flags | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
+    stage->watch = (struct jb__watch){ .tell = watch, .arg = arg };
+}
 
-    if (!ok)
-        jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 디스크에 쓰기", "writing %s to disk"), path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+void jb__stage_tell(struct jb_stage *stage, double share)
+{
+    if (stage->watch.tell)
+        stage->watch.tell(stage->watch.arg, share);
 }
 
 bool jb_stage_seal(struct jb_stage *stage, struct jb_scope *scope, const char *sealed)
 {
-    char *folder = strdup(sealed);
-
-    JB_CHECK(folder);
-    bool ok = jb__stage_exec(stage, scope, jb_format(scope, "update main.jb_meta set generation = %lld", (long long)stage->generation).data);
-    disconnect(stage);
-    ok = ok && sync_path(scope, stage->path, O_RDONLY);
-    if (ok && rename(stage->path, sealed) != 0)
-        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s의 이름 바꾸기", "renaming %s"), stage->path);
-    ok = ok && sync_path(scope, dirname(folder), O_RDONLY | O_DIRECTORY);
-    free(folder);
-    return ok;
+    return stage->driver->seal(stage, scope, sealed);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------------------------ */
+/* ---- loading and comparing --------------------------------------------------------------------------------------------------- */
 
 bool jb_stage_begin(struct jb_stage *stage, struct jb_scope *scope)
 {
-    return jb__stage_exec(stage, scope, "begin");
+    return stage->driver->begin(stage, scope);
 }
 
 bool jb_stage_commit(struct jb_stage *stage, struct jb_scope *scope)
 {
-    return jb__stage_exec(stage, scope, "commit");
-}
-
-static bool run_once(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement)
-{
-    stage->scope = scope;
-    int code = sqlite3_step(statement);
-    bool ok = code == SQLITE_DONE || jb__sqlite_fail(scope, stage->handle, code, "staging a row");
-    sqlite3_reset(statement);
-    return ok;
+    return stage->driver->commit(stage, scope);
 }
 
 bool jb_stage_add(struct jb_stage *stage, struct jb_scope *scope, int64_t row, const void *record)
 {
-    int64_t id = stage->id_base + row, key = jb_row_id(stage->model, record);
-    int index = 0;
-
-    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field))
-            continue;
-        struct jb_value value = field->primary ? jb_v_int(id) : jb__column_value(stage->model, record, field);
-        if (value.type == JB_NULL && !jb__field_nullable(stage->model, field))
-            value = jb_v_text(JB_STR("")); /* a required column that the sheet leaves alone: only rows that exist have it, and keep theirs */
-        if (!jb__bind(stage->add, ++index, value))
-            return jb__sqlite_fail(scope, stage->handle, sqlite3_errcode(stage->handle), "binding a row");
-    }
-    if (!run_once(stage, scope, stage->add))
-        return false;
-    stage->rows++;
-    if (!stage->by_id || key == 0)
-        return true;
-    sqlite3_bind_int64(stage->add_key, 1, id);
-    sqlite3_bind_int64(stage->add_key, 2, key);
-    return run_once(stage, scope, stage->add_key);
-}
-
-static void bind_text(sqlite3_stmt *statement, int index, struct jb_str text)
-{
-    sqlite3_bind_text64(statement, index, text.data, text.size, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static bool refuse_as(struct jb_stage *stage, struct jb_scope *scope, bool compared, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
-{
-    sqlite3_bind_int64(stage->refuse, 1, row);
-    sqlite3_bind_int(stage->refuse, 2, compared);
-    bind_text(stage->refuse, 3, column);
-    bind_text(stage->refuse, 4, value);
-    bind_text(stage->refuse, 5, reason);
-    bool ok = run_once(stage, scope, stage->refuse);
-    sqlite3_clear_bindings(stage->refuse);
-    return ok;
+    return stage->driver->add(stage, scope, row, record);
 }
 
 bool jb_stage_refuse(struct jb_stage *stage, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
 {
-    return refuse_as(stage, scope, stage->comparing, row, column, value, reason);
-}
-
-/* ---- looking up -------------------------------------------------------------------------------------------------------------------- */
-
-static struct jb_str keys_json(struct jb_scope *scope, const struct jb_str *keys, size_t count)
-{
-    struct jb_buf buf = JB_BUF_INIT((size_t)64 << 20);
-    struct jb_json_writer writer;
-
-    jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    for (size_t i = 0; i < count; i++)
-        jb_json_text(&writer, keys[i]);
-    jb_json_array_end(&writer);
-    struct jb_str json = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return json;
+    return stage->driver->refuse(stage, scope, row, column, value, reason);
 }
 
 bool jb_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids)
 {
-    struct jb_str table = jb__quoted(scope, jb_cstr(scope, jb_model_table(in))), name = jb__quoted(scope, by->name), primary = jb__quoted(scope, jb_model_primary(in)->name);
-    struct jb_str sql = jb_format(scope, "select j.key, r.%.*s from json_each(?) j cross join target.%.*s r on r.%.*s = j.value", JB_FMT(primary), JB_FMT(table), JB_FMT(name));
-    struct jb_str json = keys_json(scope, keys, count);
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, sql.data);
+    return stage->driver->lookup(stage, scope, in, by, keys, count, ids);
+}
 
-    if (!statement)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        ids[i] = 0;
-    bind_text(statement, 1, json);
-    while (jb__stage_step(stage, scope, statement)) {
-        int64_t key = sqlite3_column_int64(statement, 0);
-        if (key >= 0 && (size_t)key < count)
-            ids[key] = sqlite3_column_int64(statement, 1);
-    }
-    sqlite3_finalize(statement);
-    return !jb_failure(scope);
+bool jb_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused)
+{
+    return stage->driver->duplicates(stage, scope, refuse, arg, ret_refused);
+}
+
+bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved)
+{
+    return stage->driver->note(stage, scope, ret_moved);
+}
+
+bool jb_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved)
+{
+    return !stage->model->check_prepare || stage->driver->prepare(stage, scope, ret_state, ret_moved);
+}
+
+bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts)
+{
+    stage->comparisons++;
+    stage->comparing = true;
+    bool ok = stage->driver->compare(stage, scope, how, ret_counts);
+    stage->comparing = false;
+    return ok;
+}
+
+bool jb_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty)
+{
+    return stage->driver->target_empty(stage, scope, ret_empty);
+}
+
+bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return stage->driver->index(stage, scope);
+}
+
+bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
+{
+    return stage->driver->range_end(stage, scope, after_row, limit, ret_last_row);
+}
+
+/* ---- merging ---------------------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return stage->driver->attach(stage, scope);
+}
+
+bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return stage->driver->detach(stage, scope);
+}
+
+bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh)
+{
+    return stage->driver->is_fresh(stage, scope, hold, ret_fresh);
+}
+
+bool jb_stage_moved(const struct jb_stage *stage)
+{
+    return stage->moved;
+}
+
+bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
+{
+    stage->moved = false;
+    return stage->driver->merge(stage, scope, after_row, last_row);
+}
+
+bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
+{
+    stage->moved = false;
+    return stage->driver->merge_empty(stage, scope, ret_possible);
+}
+
+/* ---- removing, looking ---------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_remove(struct jb_scope *scope, const char *path)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return db->driver->stage->remove(scope, db, path);
+}
+
+bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void *arg)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return db->driver->stage->sweep(scope, db, is_needed, arg);
+}
+
+bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg)
+{
+    return stage->driver->refused(stage, scope, each, arg);
+}
+
+bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
+{
+    return stage->driver->refused_by_compare(stage, scope, after_row, last_row, each, arg);
+}
+
+bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)
+{
+    return stage->driver->refused_count(stage, scope, ret_errors);
+}
+
+bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows)
+{
+    return stage->driver->refused_rows(stage, scope, ret_rows);
+}
+
+bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
+{
+    return stage->driver->look(stage, scope, kind, offset, limit, each, arg);
 }

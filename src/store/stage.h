@@ -1,12 +1,15 @@
-/* stage.h — rows of an import on their way: checked and compared in a SQLite file of their own, merged into the table by sets (decisions.md G).
+/* stage.h — rows of an import on their way: checked and compared beside the table, merged into it by sets.
  *
- * The staging file holds a table of the target's own definition, whose row ids are sheet row numbers plus a constant. The main database is attached to it read-only.
- *   load     jb_stage_add, one transaction per batch (jb_stage_begin … jb_stage_commit)
+ *   load     jb_stage_add, in batches (jb_stage_begin … jb_stage_commit)
  *   compare  jb_stage_compare: duplicates within the file, rules against the table, and per row: new, changed or unchanged
- *   merge    jb_stage_merge: within a transaction on the main file, rows of a range, by `insert … select` and `update … from`
- * A file that was never sealed is thrown away after a crash; a sealed one can be opened again.
+ *   merge    jb_stage_merge: within a transaction, rows of a range, by `insert … select` and `update … from`
+ * What was never sealed is thrown away after a crash; what was can be opened again.
  *
- * Everything but the merge blocks and belongs to one thread at a time (a jb_thread of the import's own). */
+ * SQLite stages in a file of its own (docs/decisions/0008), PostgreSQL in unlogged tables, with a file of their name at the same path (0010). On both the last part of the path begins with the job's
+ * number. Between comparing and merging others may write. SQLite knows from a number per table that nobody did (jb_stage_is_fresh); PostgreSQL lets them and counts what the merge did
+ * (jb_stage_moved).
+ *
+ * What is not said to be asked within or outside a transaction blocks and belongs to one thread at a time (a jb_thread of the import's own). */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STAGE_H
 #define JB_STORE_STAGE_H
@@ -31,7 +34,7 @@ void jb_stage_close(struct jb_stage *stage); /* NULL is fine */
 /* Durable under the path `sealed`, closed. */
 bool jb_stage_seal(struct jb_stage *stage, struct jb_scope *scope, const char *sealed);
 
-/* How far the call is that runs now (duplicates, index, compare, merge), 0…1: told often, from the thread that works. Within one long statement it is estimated from SQLite's own steps.
+/* How far the call is that runs now (duplicates, index, compare, merge), 0…1: told often, from the thread that works. Within one long statement of SQLite it is estimated from its steps.
  * NULL ends it. */
 typedef void jb_stage_watch_fn(void *arg, double share);
 void jb_stage_watch(struct jb_stage *stage, jb_stage_watch_fn *watch, void *arg);
@@ -80,26 +83,39 @@ struct jb_stage_counts {
 };
 /* Notes how the table (and what decides about it) stands now; to be asked before anything is read that a comparison uses. *ret_moved: something changed since the last time. */
 bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
+/* The model's check_prepare, on the caller's fiber, and what it read: should that change before the merge commits, the merge will have moved. *ret_moved becomes true when it changed since the last
+ * time. */
+bool jb_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved);
 /* After jb_stage_note. May be asked again for the same range: what it found before is forgotten. */
 bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
 /* true when the target holds no row now. */
 bool jb_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty);
-/* Indexes as the target's, so that an empty target is filled by one copy of the b-trees; only before any row was refused. */
+/* SQLite: indexes as the target's, so that an empty target is filled by one copy of the b-trees; only before any row was refused. */
 bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope);
 /* The `limit`-th row after `after_row`; 0 when there is none left. */
 bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row);
 
-/* ---- merging: on the main file's writer, within the caller's transaction ------------------------------------------------------- */
+/* ---- merging: on the caller's fiber --------------------------------------------------------------------------------------------- */
 
-/* Attaches the staging file to the writer and lets go of it again; outside a transaction. */
+/* SQLite: attaches the staging file to the writer and lets go of it again; outside a transaction. */
 bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope);
 bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope);
-/* Still as it was when compared? To be asked inside the transaction. */
-bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool *ret_fresh);
+/* May be merged as it was compared? To be asked inside the transaction. `hold`: nobody else shall change the table until the end of the transaction, so that another comparison stays true. */
+bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
+/* The merge that failed met a table that had changed since the comparison: roll back, compare again. */
+bool jb_stage_moved(const struct jb_stage *stage);
 /* New and changed rows of (after_row, last_row] go in; last_row 0: to the end. */
 bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
 /* The same for a whole file of new rows into an empty table; false in *ret_possible (nothing done) when the table is not empty. */
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+
+/* ---- removing ------------------------------------------------------------------------------------------------------------------- */
+
+/* The staging at that path, which nobody has open; on a fiber, outside a transaction. Absence is fine. */
+bool jb_stage_remove(struct jb_scope *scope, const char *path);
+/* Removes what no file stands for any more, of jobs that is_needed does not want kept. */
+typedef bool jb_stage_needed_fn(void *arg, struct jb_scope *scope, int64_t job, bool *ret_needed);
+bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void *arg);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------------------- */
 

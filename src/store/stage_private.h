@@ -1,15 +1,17 @@
-/* stage_private.h — what the files of the staging share.
+/* stage_private.h — between stage.h's door and the two stagings behind it (stage_sqlite.h, stage_postgres.h), and what both read off a model.
  *
- * Tables of a staging file: the target's own one (rows that were not refused while loading, without those that repeat others); jb_key: the primary key a sheet gave,
- * when that is the import key; jb_match: rows of the file that are in the table or may not go in; jb_refused: sentences; jb_meta: one row. */
+ * Both follow the same order: duplicates within the file; then, for a range of rows, which are in the table (unchanged, changed, skipped), the mode's rule, references, unique values, the model's
+ * own check. A row that one rule refused meets no later one. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STAGE_PRIVATE_H
 #define JB_STORE_STAGE_PRIVATE_H
 
 #include "store/stage.h"
-#include "store/sqlite_private.h"
+#include "store/store_private.h"
 
-/* jb_match.state; a row that is not there at all is new. */
+#define JB_STAGE_COLUMNS_MAX 200
+
+/* What is noted of a row; one that is not noted at all is new. */
 enum jb__match {
     JB_MATCH_UNCHANGED,
     JB_MATCH_CHANGED,
@@ -17,66 +19,128 @@ enum jb__match {
     JB_MATCH_REFUSED,
 };
 
-#define JB_STAGE_COLUMNS_MAX 200
+typedef bool jb__each_refused(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
+typedef bool jb__each_pair(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before);
+
+/* As stage.h says of the function of that name. */
+struct jb__stage_driver {
+    bool (*open)(struct jb_stage *stage, struct jb_scope *scope, int64_t head_row);
+    bool (*open_sealed)(struct jb_stage *stage, struct jb_scope *scope);
+    void (*close)(struct jb_stage *stage); /* also a half-opened one */
+    bool (*seal)(struct jb_stage *stage, struct jb_scope *scope, const char *sealed);
+    bool (*begin)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*commit)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*add)(struct jb_stage *stage, struct jb_scope *scope, int64_t row, const void *record);
+    bool (*refuse)(struct jb_stage *stage, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
+    bool (*lookup)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids);
+    bool (*duplicates)(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
+    bool (*note)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
+    bool (*prepare)(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved);
+    bool (*compare)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
+    bool (*target_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty);
+    bool (*index)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*range_end)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row);
+    bool (*attach)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*detach)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*is_fresh)(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
+    bool (*merge)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+    bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+    bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
+    bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
+    bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
+    bool (*refused_rows)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
+    bool (*look)(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+    bool (*remove)(struct jb_scope *scope, struct jb_db *db, const char *path);
+    bool (*sweep)(struct jb_scope *scope, struct jb_db *db, jb_stage_needed_fn *is_needed, void *arg);
+};
+extern const struct jb__stage_driver jb__sqlite_stage, jb__postgres_stage;
+
+struct sqlite3;
+struct sqlite3_stmt;
+struct jb__stage_sqlite {
+    struct sqlite3 *handle;
+    bool attached; /* to the writer */
+    bool indexed;  /* as the target is */
+    bool key_indexed;
+    int key_group;
+    int64_t id_base;         /* id of a staged row = id_base + row of the sheet */
+    int64_t generation;      /* of the target when it was compared */
+    struct jb_scope *scope;  /* of the call that runs: its cancellation interrupts */
+    int64_t rows;            /* added; of a sealed file, those that are in it */
+    double from, to;         /* the part of the call that the running statement is */
+    int64_t steps, expected; /* of SQLite's virtual machine, for it */
+    struct sqlite3_stmt *add, *add_key, *refuse;
+};
+
+struct jb__pg_connection;
+struct jb__stage_postgres {
+    struct jb__pg_connection *connection;
+    char name[64];                   /* of the tables, without schema */
+    struct jb_buf rows, refused;     /* in COPY's format, on their way */
+    bool copying;                    /* a COPY of rows is open on the connection */
+    struct jb_stage_counts expected; /* what the last comparison says that a merge will do */
+    char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */
+    char fingerprint[64];            /* that number when it read */
+    int64_t rows_added;
+    double from, to, told;        /* the part of the call that the running statements are; what was told last */
+    int64_t part_us, expected_us; /* when it began, how long it may take */
+};
 
 struct jb_stage {
+    const struct jb__stage_driver *driver;
     struct jb_db *db;
-    sqlite3 *handle;
     char *path;
     const struct jb_model *model;
     const struct jb_field *columns[JB_STAGE_COLUMNS_MAX], *match[JB_STAGE_COLUMNS_MAX];
     size_t column_count, match_count;
     bool by_id;
-    bool attached; /* to the writer */
-    bool indexed;  /* as the target is */
-    bool key_indexed;
     int comparisons;
-    int key_group;
-    bool comparing;         /* refusals are of the comparison, forgotten when it is repeated */
-    int64_t rows;           /* added; of a sealed file, those that are in it */
-    int64_t id_base;        /* id of a staged row = id_base + row of the sheet */
-    int64_t generation;     /* of the target when it was compared */
-    struct jb_scope *scope; /* of the call that runs: its cancellation interrupts */
-    sqlite3_stmt *add, *add_key, *refuse;
+    bool comparing; /* refusals are of the comparison, forgotten when it is repeated */
+    bool moved;     /* the last merge met another table than the comparison */
     struct jb__watch {
         jb_stage_watch_fn *tell;
         void *arg;
-        double from, to;         /* the part of the call that the running statement is */
-        int64_t steps, expected; /* of SQLite's virtual machine */
     } watch;
+    union {
+        struct jb__stage_sqlite sqlite;
+        struct jb__stage_postgres pg;
+    };
 };
 
-/* The statement that comes next is the part from … to (0…1) of the running call, and takes about so many steps a row. */
-void jb__stage_part(struct jb_stage *stage, double from, double to, int64_t steps_per_row);
-void jb__stage_steps(void *stage, int64_t steps); /* it took so many more */
+void jb__stage_tell(struct jb_stage *stage, double share); /* whoever watches */
 
-/* Statements for the staging connection, in the scope. */
-struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage); /* quoted */
+/* ---- stage_fields.c ----------------------------------------------------------------------------------------------------- */
+
 struct jb_str jb__quoted(struct jb_scope *scope, const char *name);
+struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage); /* the target's name, quoted */
 /* The fields one after another: every @ of `pattern` is a quoted name. */
 struct jb_str jb__stage_list(struct jb_scope *scope, const struct jb_field *const *fields, size_t count, const char *pattern, const char *between);
-bool jb__stage_exec(struct jb_stage *stage, struct jb_scope *scope, const char *sql);
-/* Prepares with integers bound; NULL on failure. */
-sqlite3_stmt *jb__stage_prepare(struct jb_stage *stage, struct jb_scope *scope, const char *sql);
-bool jb__stage_int(struct jb_stage *stage, struct jb_scope *scope, const char *sql, int64_t *ret_number);
-/* Steps: true with a row; false at the end or with a failure. */
-bool jb__stage_step(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement);
-/* The sum of the numbers of the tables that decide about this import. */
-struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_stage *stage, const char *schema);
+/* Those of the model that are columns. `fields` has room for JB_STAGE_COLUMNS_MAX. */
+size_t jb__stage_stored(const struct jb_model *model, bool with_primary, const struct jb_field **fields);
+/* Those that a row of the sheet may change, and times that every change sets. */
+size_t jb__stage_written(const struct jb_stage *stage, const struct jb_field **fields);
+/* By which a row of the sheet can differ from the one it meets: what it brings, but for the key. */
+size_t jb__stage_differing(const struct jb_stage *stage, const struct jb_field **fields);
+bool jb__stage_brings(const struct jb_stage *stage, const struct jb_field *field);
+const struct jb_field *jb__stage_key(const struct jb_stage *stage); /* first of the import key */
 
-/* file:PATH?mode=… with what means something in a URI escaped. */
-struct jb_str jb__file_uri(struct jb_scope *scope, const char *path, bool read_only);
-/* The merge is one copy of b-trees into an empty table. */
-bool jb__stage_copies(const struct jb_stage *stage);
-
-/* Pairs of a staged row and the row of the table that it meets. */
-struct jb__pairs {
-    struct jb_stage *stage;
-    sqlite3_stmt *ids, *after, *before;
+/* Fields that are unique together. */
+struct jb__stage_group {
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    size_t count;
+    int index; /* names its index */
+    bool is_key, brought;
 };
-bool jb__pairs_open(struct jb__pairs *pairs, struct jb_stage *stage, struct jb_scope *scope, const char *ids_sql);
-void jb__pairs_close(struct jb__pairs *pairs);
-/* The next pair; before is NULL for a new row. Both live in the scope's memory. */
-bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *ret_row, void **ret_after, void **ret_before);
+/* The n-th of the model: its unique fields, then its lists; false after the last. */
+bool jb__stage_group_at(const struct jb_stage *stage, int n, struct jb__stage_group *ret_group);
+/* The row as it would stand in the table: what is there, with the sheet's columns over it. */
+void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged);
+/* Asks the model's check; a refusal goes to `refuse`. *ret_good: the row may go in. */
+bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *before, const void *after, bool *ret_good);
+
+/* ---- stage_files.c: a staging's file in the spool -------------------------------------------------------------------------- */
+
+/* fsync of the file and rename to `sealed`, durable in its folder. */
+bool jb__stage_file_seal(struct jb_scope *scope, const char *path, const char *sealed);
 
 #endif

@@ -61,7 +61,8 @@ struct jb_model {
     bool hidden;                          /* no admin, no API, no import (auth secrets, queue) */
     bool read_only;                       /* people may look at it and export it; only the program writes it (jobs) */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
-     * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. */
+     * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. An import is sure to notice when that changes before it commits; on PostgreSQL it does
+     * not see what the check reads by itself. */
     bool (*check)(struct jb_scope *scope, void *state, const void *before, const void *after);
     bool (*check_prepare)(struct jb_scope *scope, void **ret_state);
 };

@@ -110,7 +110,7 @@ static bool prepare(struct jb__attempt *attempt, bool *ret_moved)
     if (!run_comparing(attempt, &noting))
         return false;
     *ret_moved = noting.moved;
-    return !attempt->model->check_prepare || attempt->model->check_prepare(attempt->scope, &attempt->check_state);
+    return jb_stage_prepare(attempt->stage, attempt->scope, &attempt->check_state, ret_moved);
 }
 
 bool jb__compare_prepare(struct jb__attempt *attempt)

@@ -240,9 +240,9 @@ void jb__ending_sweep(struct jb__attempt *attempt)
     const struct jb_transfer *transfer = attempt->transfer;
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "sweep");
 
-    jb__file_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)attempt->job.id, attempt->job.attempt));
+    jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)attempt->job.id, attempt->job.attempt));
     if (attempt->status && ends(attempt->status)) {
-        jb__file_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
+        jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
         if (attempt->spool.data)
             jb__file_remove(scope, jb__spool_path(scope, transfer, attempt->spool));
     }
@@ -293,7 +293,7 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
         return false;
     if (!keep && spool.data)
         jb__file_remove(scope, jb__spool_path(scope, transfer, spool));
-    jb__file_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)job->id));
-    jb__file_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)job->id, job->attempt));
+    jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)job->id));
+    jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)job->id, job->attempt));
     return true;
 }

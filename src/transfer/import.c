@@ -26,7 +26,7 @@ static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t *ret_j
 
 static bool insert_job(struct jb_scope *scope, struct import_job *job, bool background)
 {
-    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, done, position, new_rows, changed, unchanged, skipped, refused) values (?, 0, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
+    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, done, position, new_rows, changed, unchanged, skipped, refused) values (?, false, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
            (!background || jb__job_enqueue(scope, job));
 }
 

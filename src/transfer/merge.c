@@ -1,8 +1,8 @@
 /* merge.c — staged rows into the table.
  *
  * abort: one transaction holds the mark, all rows, the result and the mail's queue entry. skip: one transaction per some batches holds their rows, the position and the counts.
- * Either way the mark decides when two attempts meet: whoever changes it in the commit was first. When the table changed since the comparison, it is compared again: twice outside the
- * lock, then under it. */
+ * Either way the mark decides when two attempts meet: whoever changes it in the commit was first. When the table changed since the comparison, it is compared again: twice while others may go on
+ * writing, then with the table held. That it changed is known before the merge (SQLite) or when the merge has counted what it did (PostgreSQL). */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 
@@ -36,15 +36,15 @@ static bool fail_overtaken(struct jb__attempt *attempt)
     return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
 }
 
-/* A transaction with the staging file attached; *ret_fresh: the table is as it was when compared. */
-static struct jb_tx *open_merge(struct jb__attempt *attempt, bool *ret_fresh)
+/* A transaction with the staging file attached; *ret_fresh: the table is as it was when compared, or may be taken to be. `hold`: nobody else changes it until the end. */
+static struct jb_tx *open_merge(struct jb__attempt *attempt, bool hold, bool *ret_fresh)
 {
     struct jb_scope *scope = attempt->scope;
 
     if (!jb_lock_take(attempt->transfer->merging, scope))
         return NULL;
     struct jb_tx *tx = jb_stage_attach(attempt->stage, scope) ? jb_begin(scope) : NULL;
-    if (tx && jb_stage_is_fresh(attempt->stage, scope, ret_fresh))
+    if (tx && jb_stage_is_fresh(attempt->stage, scope, hold, ret_fresh))
         return tx;
     if (tx)
         jb_rollback(tx);
@@ -61,13 +61,22 @@ void jb__merge_close(struct jb__attempt *attempt)
     jb_scope_end(scope);
 }
 
+/* The table changed between the comparison and the merge, as was known before (not fresh) or came out in it. */
+static bool look_again(struct jb__attempt *attempt, bool fresh)
+{
+    if (fresh && !jb_stage_moved(attempt->stage))
+        return false;
+    jb_failure_clear(attempt->scope);
+    return jb_continue(attempt->scope);
+}
+
 /* ---- all or nothing ----------------------------------------------------------------------------------------------------------- */
 
 static bool take_mark(struct jb__attempt *attempt)
 {
     int64_t changes;
 
-    if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = 1 where id = ? and done = 0", attempt->job.id), &changes))
+    if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = true where id = ? and not done", attempt->job.id), &changes))
         return false;
     return changes == 1 || fail_overtaken(attempt);
 }
@@ -101,38 +110,27 @@ static bool compare_again(struct jb__attempt *attempt)
 
 static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
 {
-    bool ok = take_mark(attempt) && merge_rows(attempt) && jb__ending_write(attempt, attempt->scope, ending);
-
-    if (!ok) {
-        jb_rollback(tx);
-        return false;
-    }
-    return jb_commit(tx);
+    return take_mark(attempt) && merge_rows(attempt) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
 }
 
 static bool merge_abort(struct jb__attempt *attempt)
 {
     struct jb__ending ending = { .status = "done" };
-    bool fresh, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
+    bool fresh, merged, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
 
     for (int tries = 0; ok; tries++) {
-        struct jb_tx *tx = open_merge(attempt, &fresh);
+        bool hold = tries >= TRIES_OUTSIDE;
+        struct jb_tx *tx = open_merge(attempt, hold, &fresh);
         if (!tx)
             return false;
-        if (!fresh && tries < TRIES_OUTSIDE) {
-            jb_rollback(tx);
-            jb__merge_close(attempt);
-            ok = compare_again(attempt);
-            continue;
-        }
-        ok = fresh || compare_again(attempt);
-        if (ok) {
-            ok = merge_in(attempt, tx, &ending);
-        } else {
-            jb_rollback(tx);
-        }
+        merged = (fresh || (hold && compare_again(attempt))) && merge_in(attempt, tx, &ending);
+        jb_rollback(tx); /* unless committed */
         jb__merge_close(attempt);
-        return ok && !JB_FAULT("transfer/import/merged", attempt->scope);
+        if (merged)
+            return !JB_FAULT("transfer/import/merged", attempt->scope);
+        if (hold || !look_again(attempt, fresh))
+            return false;
+        ok = compare_again(attempt);
     }
     return false;
 }
@@ -149,7 +147,7 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
         return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?, refused = refused + ?"
-                   " where id = ? and position = ? and done = 0 and exists (select 1 from import_jobs j where j.id = import_marks.id and j.status in ('queued', 'running'))",
+                   " where id = ? and position = ? and not done and exists (select 1 from import_jobs j where j.id = import_marks.id and j.status in ('queued', 'running'))",
                 to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, counts->refused, attempt->job.id, from),
             &changes))
         return false;
@@ -158,42 +156,30 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
-    bool ok = move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to));
-
-    if (!ok) {
-        jb_rollback(tx);
-        return false;
-    }
-    return jb_commit(tx);
+    return move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb_commit(tx);
 }
 
-/* Compares and commits (from, to]. *ret_hold_us: how long the writer was held. */
+/* Compares and commits (from, to]. *ret_hold_us: how long the transaction took. */
 static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, int64_t *ret_hold_us)
 {
     struct jb_stage_counts counts;
     bool fresh, ok = jb__compare(attempt, from, to, &counts);
 
     for (int tries = 0; ok; tries++) {
-        struct jb_tx *tx = open_merge(attempt, &fresh);
+        bool hold = tries >= TRIES_OUTSIDE;
+        struct jb_tx *tx = open_merge(attempt, hold, &fresh);
         int64_t began_us = jb_monotonic_us();
         if (!tx)
             return false;
-        if (!fresh && tries < TRIES_OUTSIDE) {
-            jb_rollback(tx);
-            jb__merge_close(attempt);
-            ok = jb__compare(attempt, from, to, &counts);
-            continue;
-        }
-        ok = fresh || jb__compare(attempt, from, to, &counts);
-        if (ok)
-            ok = write_group(attempt, tx, from, to, &counts);
-        else
-            jb_rollback(tx);
+        bool written = (fresh || (hold && jb__compare(attempt, from, to, &counts))) && write_group(attempt, tx, from, to, &counts);
+        jb_rollback(tx); /* unless committed */
         jb__merge_close(attempt);
         *ret_hold_us = jb_monotonic_us() - began_us;
-        if (ok)
+        if (written)
             jb__counts_add(attempt, &counts);
-        return ok;
+        if (written || hold || !look_again(attempt, fresh))
+            return written;
+        ok = jb__compare(attempt, from, to, &counts);
     }
     return false;
 }

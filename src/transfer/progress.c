@@ -153,7 +153,7 @@ static void write_events(struct jb__progress *progress, struct jb_scope *scope)
     struct import_progress *events = JB_NEW_ARRAY(scope, struct import_progress, JB_EVENTS_PENDING);
     size_t count = take_events(progress, events);
 
-    if (count > 0 && !jb_bulk_insert(scope, &jb_import_progress, events, count, &(struct jb_bulk){ 0 })) {
+    if (count > 0 && (!jb_bulk_insert(scope, &jb_import_progress, events, count, &(struct jb_bulk){ 0 }) || !jb_live_tell(scope))) {
         struct jb_str text = jb_failure_text(scope);
         jb_log(JB_LOG_WARNING, "transfer", "writing progress: %.*s", JB_FMT(text));
         jb_failure_clear(scope);
@@ -164,7 +164,7 @@ static void look_for_wish(struct jb__progress *progress, struct jb_scope *scope)
 {
     int64_t wishes = 0;
 
-    if (!jb_live_query_int(scope, JB_SQL("select count(*) from import_progress where job_id = ? and number = 0 and cancel_wish <> 0", progress->job_id), &wishes))
+    if (!jb_live_query_int(scope, JB_SQL("select count(*) from import_progress where job_id = ? and number = 0 and cancel_wish", progress->job_id), &wishes))
         jb_failure_clear(scope);
     if (wishes > 0 && !progress->wished) {
         progress->wished = true;

@@ -219,6 +219,18 @@ static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *re
     return true;
 }
 
+/* What a job staged without a file that stands for it is of no use once it has ended; before that it may be another node's. */
+static bool job_goes_on(void *arg, struct jb_scope *scope, int64_t id, bool *ret_goes_on)
+{
+    struct import_job job;
+
+    (void)arg;
+    *ret_goes_on = jb_get(scope, &jb_import_job, id, &job) && !jb__job_ended(&job);
+    if (jb_error(scope) == JB_NOT_FOUND)
+        jb_failure_clear(scope);
+    return !jb_failure(scope);
+}
+
 static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transfer)
 {
     struct listing listing = { .folder = transfer->spool_dir, .scope = scope };
@@ -232,10 +244,12 @@ static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transf
             continue; /* not ours */
         if (!(stage ? stage_is_needed(scope, name, &needed) : spool_is_needed(scope, name, path.data, &needed)))
             return false;
-        if (!needed)
+        if (!needed && stage)
+            jb__stage_remove(scope, path);
+        else if (!needed)
             jb__file_remove(scope, path);
     }
-    return true;
+    return jb_stage_sweep(scope, job_goes_on, NULL);
 }
 
 /* "job-17-export-…": the job's number. */

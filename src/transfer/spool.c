@@ -3,6 +3,7 @@
  * An open spool holds a lock on its file, and so does a run of the job later: a file that nobody has locked and no job needs may be swept. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
+#include "base/log.h"
 #include "base/random.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -248,4 +249,14 @@ static void unlink_blocking(void *arg)
 void jb__file_remove(struct jb_scope *scope, struct jb_str path)
 {
     jb_offload(unlink_blocking, (void *)jb_cstr(scope, path));
+}
+
+void jb__stage_remove(struct jb_scope *scope, struct jb_str path)
+{
+    struct jb_scope *one = jb_scope_child(scope, "remove staging");
+    if (!jb_stage_remove(one, jb_cstr(one, path))) {
+        struct jb_str text = jb_failure_text(one);
+        jb_log(JB_LOG_WARNING, "transfer", "%.*s stays until the next sweep: %.*s", JB_FMT(path), JB_FMT(text));
+    }
+    jb_scope_end(one);
 }

@@ -87,7 +87,8 @@ void jb__spool_taken(struct jb_spool *spool); /* a committed job owns the file n
 /* Locks a job's spool file for as long as the fd is open: CONFLICT when another run has it, NOT_FOUND when it is gone. */
 bool jb__spool_lock(struct jb_scope *scope, struct jb_str file, int *ret_fd);
 struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *transfer, struct jb_str file);
-void jb__file_remove(struct jb_scope *scope, struct jb_str path); /* on an offload thread; absence is fine */
+void jb__file_remove(struct jb_scope *scope, struct jb_str path);  /* on an offload thread; absence is fine */
+void jb__stage_remove(struct jb_scope *scope, struct jb_str path); /* likewise a staging; one that cannot be removed now is left to the sweep */
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------------------------- */
 

@@ -31,7 +31,7 @@ static bool count_attempt(struct jb_request *req, struct jb_str key, int64_t *re
     struct jb_time now = jb_now(), until = { now.us + WINDOW_S * JB_SECOND_US };
 
     return jb_live_exec(req->scope, JB_SQL("insert into auth_throttle (subject, failures, until) values (?, 1, ?)"
-                                           " on conflict (subject) do update set failures = case when until < ? then 1 else failures + 1 end, until = case when until < ? then excluded.until else until end",
+                                           " on conflict (subject) do update set failures = case when auth_throttle.until < ? then 1 else auth_throttle.failures + 1 end, until = case when auth_throttle.until < ? then excluded.until else auth_throttle.until end",
                                         key, until, now, now),
                NULL) &&
            jb_live_query_int(req->scope, JB_SQL("select failures from auth_throttle where subject = ?", key), ret_count);

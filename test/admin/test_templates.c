@@ -160,11 +160,26 @@ static void field(struct jb_vars *vars, const char *kind, const char *error)
     flag(option, "chosen", true);
 }
 
+static void link_of(struct jb_vars *vars, const char *name, bool many)
+{
+    struct jb_vars *inner = jb_vars_append(vars, "links"), *option;
+    put(inner, "name", name);
+    put(inner, "label", "꼬리표");
+    put(inner, "value", HOSTILE);
+    put(inner, "error", HOSTILE);
+    flag(inner, "disabled", false);
+    flag(inner, "many", many);
+    option = jb_vars_append(inner, "options");
+    number(option, "value", 3);
+    put(option, "label", HOSTILE);
+    flag(option, "chosen", true);
+}
+
 JB_TEST("a form keeps typed values, escaped, and ties each error to its input")
 {
     static const char *const kinds[] = { "text", "area", "check", "date", "month", "datetime-local", "decimal", "numeric", "select" };
     struct jb_vars *vars = book(scope, jb_vars_new(scope));
-    lists(vars, (const char *const[]){ "fields", "areas", "errors", NULL });
+    lists(vars, (const char *const[]){ "fields", "areas", "errors", "links", NULL });
     put(vars, "title", HOSTILE);
     put(vars, "problem", "고칠 곳이 2군데 있습니다.");
     put(vars, "back", "/admin/cash/cashbook/?q=a");
@@ -178,11 +193,15 @@ JB_TEST("a form keeps typed values, escaped, and ties each error to its input")
     put(error, "message", HOSTILE);
     for (size_t i = 0; i < JB_COUNT(kinds); i++)
         field(vars, kinds[i], HOSTILE);
+    link_of(vars, "tags", false);
+    link_of(vars, "labels", true);
     struct jb_str html = page_of(scope, "admin/form.html", vars);
     CHECK(!has(html, "<script>alert"));
     CHECK(has(html, "aria-describedby=\"e_decimal\""));
     CHECK(has(html, "id=\"e_decimal\""));
     CHECK(has(html, "href=\"#f_decimal\""));
+    CHECK(has(html, "name=\"tags.id\" value=\"3\" checked"));
+    CHECK(has(html, "<textarea name=\"labels\""));
     CHECK(has(html, "inputmode=\"decimal\""));
 }
 

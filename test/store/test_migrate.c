@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store_test.h"
 #include "run/run.h"
+#include <signal.h>
 #include <sys/wait.h>
 
 /* The same table as it changes over time: each version is a struct of its own. */
@@ -41,6 +42,27 @@ static const struct jb_model item_demanding = {
     .record = JB_RECORD(item_more, ITEM_FIELDS(item_more, two_states), JB_FIELD(item_more, memo, .required = true)),
 };
 
+/* With an index of some rows, a value that may not stand twice, shorter names, and a state that is never empty. */
+static const struct jb_model item_partial = {
+    .table = "items",
+    .indexes = "state name",
+    .named_indexes = JB_INDEXES({ "idx_open_items", "-name", .where = "state = 'new' and name <> 'it''s' and project_id is not null" }),
+    .record = JB_RECORD(item, ITEM_FIELDS(item, two_states)),
+};
+static const struct jb_model item_single = { .table = "items", .indexes = "state name", .uniques = "state", .record = JB_RECORD(item, ITEM_FIELDS(item, two_states)) };
+static const struct jb_model item_strict = {
+    .table = "items",
+    .indexes = "state name",
+    .record = JB_RECORD(item,
+        JB_FIELD(item, id, .primary = true),
+        JB_FIELD(item, name, .required = true, .length_max = 3, .unique = true),
+        JB_FIELD(item, state, .required = true, .choices = two_states, .default_text = "done"),
+        JB_FIELD(item, project_id, .references = &sample_project, .on_delete = JB_CASCADE)),
+};
+static const struct jb_model *const partial_models[] = { &sample_project, &item_partial, NULL };
+static const struct jb_model *const single_models[] = { &sample_project, &item_single, NULL };
+static const struct jb_model *const strict_models[] = { &sample_project, &item_strict, NULL };
+static const struct jb_model *const no_models[] = { &sample_project, NULL };
 static const struct jb_model *const first_models[] = { &sample_project, &item_first, NULL };
 static const struct jb_model *const lost_models[] = { &sample_project, &item_lost, NULL };
 static const struct jb_model *const grown_models[] = { &sample_project, &item_grown, NULL };
@@ -220,6 +242,101 @@ JB_FIBER_TEST("a required column that no model names any more is kept without st
     CHECK(steps[0].destructive);
 }
 
+JB_FIBER_TEST("rows that a new rule refuses are named, and nothing has changed")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before"), *between = jb_scope_child(scope, "between");
+    struct jb_migration_step *steps;
+    size_t done;
+    migrated(before, lost_models, folder);
+    items(before, "a", "long");
+    CHECK_OK(jb_exec(before, JB_SQL("update items set state = 'lost' where name = 'long'"), NULL));
+    jb_scope_end(before);
+    test_database_open(between, first_models, folder, (struct jb_db_options){ 0 });
+    size_t count = planned(between, &steps);
+    CHECK(!jb_migrate(between, &done));
+    CHECK_TEXT(jb_failure_text(between), "표 items의 2번 행은 state이(가) “lost”인데 새 규칙(choice)에 맞지 않습니다. 고친 뒤에 다시 하세요. 아무것도 바뀌지 않았습니다.");
+    jb_failure_clear(between);
+    CHECK_INT(planned(between, &steps), count);
+    CHECK_OK(jb_exec(between, JB_SQL("update items set state = 'new'"), NULL));
+    jb_scope_end(between);
+    test_database_open(scope, strict_models, folder, (struct jb_db_options){ 0 });
+    CHECK(!jb_migrate(scope, &done));
+    CHECK_TEXT(jb_failure_text(scope), "표 items의 2번 행은 name이(가) “long”인데 새 규칙(size)에 맞지 않습니다. 고친 뒤에 다시 하세요. 아무것도 바뀌지 않았습니다.");
+    jb_failure_clear(scope);
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set name = 'b' where id = 2"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set state = null where id = 2"), NULL));
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items where id = 2 and state = 'done'")), 1); /* the default, where nothing stood */
+    CHECK_FAILS(jb_exec(scope, JB_SQL("update items set state = null"), NULL), JB_INVALID);
+    CHECK_FAILS(jb_exec(scope, JB_SQL("update items set name = 'long' where id = 2"), NULL), JB_INVALID);
+    CHECK_OK(jb_delete(scope, &sample_project, 1)); /* now takes its items along */
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items")), 1);
+    CHECK_INT(planned(scope, &steps), 0);
+}
+
+JB_FIBER_TEST("a value that stands twice is named before a unique index is made")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    struct jb_migration_step *steps;
+    size_t done;
+    migrated(before, first_models, folder);
+    items(before, "a", "b");
+    jb_scope_end(before);
+    test_database_open(scope, single_models, folder, (struct jb_db_options){ 0 });
+    CHECK(!jb_migrate(scope, &done));
+    CHECK_INT(jb_error(scope), JB_CONFLICT);
+    CHECK_TEXT(jb_failure_text(scope), "표 items에 state “done”인 행이 2개 있어 유일 색인 items_state_key을(를) 만들 수 없습니다. 하나만 남기고 다시 하세요.");
+    jb_failure_clear(scope);
+    CHECK(!made(scope, "items_state_key"));
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set state = 'new' where id = 1"), NULL));
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK(made(scope, "items_state_key"));
+    CHECK_INT(planned(scope, &steps), 0);
+}
+
+JB_FIBER_TEST("an index of some rows has the name and the condition that were declared")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    struct jb_migration_step *steps;
+    migrated(before, partial_models, folder);
+    CHECK(made(before, "idx_open_items"));
+    CHECK_INT(planned(before, &steps), 0);
+    jb_scope_end(before);
+    test_database_open(scope, first_models, folder, (struct jb_db_options){ 0 });
+    CHECK_INT(planned(scope, &steps), 1); /* no name of ours: somebody may need it */
+    CHECK(steps[0].destructive);
+}
+
+JB_FIBER_TEST("what no model names goes when that is allowed: a column with its index, another index, a table")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before"), *between = jb_scope_child(scope, "between");
+    struct jb_migration_step *steps;
+    size_t done;
+    migrated(before, grown_models, folder);
+    items(before, "a", "b");
+    CHECK_OK(jb_exec(before, JB_SQL("create index mine on items (memo)"), NULL));
+    CHECK_OK(jb_exec(before, JB_SQL("create table theirs (id integer)"), NULL));
+    jb_scope_end(before);
+    test_database_open(between, first_models, folder, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_migrate_with(between, &(struct jb_migrate_options){ .allow_drop = true }, &done));
+    CHECK_INT(done, 5); /* three columns, the index of price, mine */
+    CHECK_INT(planned(between, &steps), 0);
+    CHECK(!made(between, "mine") && made(between, "items_state_name_idx"));
+    CHECK_INT(asked(between, JB_SQL("select count(*) from items")), 2);
+    jb_scope_end(between);
+    test_database_open(scope, no_models, folder, (struct jb_db_options){ 0 });
+    CHECK_INT(planned(scope, &steps), 1);
+    CHECK_TEXT(steps[0].reason, "모델에 없는 표 items (지우지 않음)");
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK(done == 0 && made(scope, "items"));
+    CHECK_OK(jb_migrate_with(scope, &(struct jb_migrate_options){ .allow_drop = true }, &done));
+    CHECK(!made(scope, "items") && made(scope, "projects") && made(scope, "theirs")); /* not made here: not ours */
+}
+
 static void migrate_other(void *folder)
 {
     struct jb_scope *scope = jb_scope_new("other");
@@ -255,6 +372,49 @@ static int ended(pid_t child)
     int status;
     CHECK(waitpid(child, &status, 0) == child);
     return status;
+}
+
+static int kill_at; /* before this step; read by the forked process */
+
+static void make_first(void *folder)
+{
+    struct jb_scope *scope = jb_scope_new("first");
+    migrated(scope, first_models, folder);
+    items(scope, "a", "b");
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set state = null where id = 2"), NULL));
+    jb_scope_end(scope);
+}
+
+static void migrate_until_killed(void *folder)
+{
+    struct jb_scope *scope = jb_scope_new("killed");
+    CHECK_OK(jb_fault_set(scope, jb_format(scope, "store/migrate/step=crash@%d", kill_at)));
+    migrated(scope, strict_models, folder);
+    jb_scope_end(scope);
+}
+
+static void finish(void *folder)
+{
+    struct jb_scope *scope = jb_scope_new("finish");
+    struct jb_migration_step *steps;
+    migrated(scope, strict_models, folder);
+    CHECK_INT(planned(scope, &steps), 0);
+    CHECK_INT(jb_count(scope, &item_strict, .where = JB_SQL("state = 'done'")), 2);
+    CHECK_FAILS(jb_exec(scope, JB_SQL("update items set state = null"), NULL), JB_INVALID);
+    jb_scope_end(scope);
+}
+
+JB_TEST("killed before any of its steps, a migration is finished by the next")
+{
+    int status = SIGKILL;
+    for (kill_at = 0; status != 0; kill_at++) {
+        const char *folder = test_folder(scope);
+        CHECK_INT(ended(start(make_first, folder)), 0);
+        status = ended(start(migrate_until_killed, folder));
+        CHECK(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        CHECK_INT(ended(start(finish, folder)), 0);
+    }
+    CHECK(kill_at > (test_is_sqlite() ? 1 : 5));
 }
 
 JB_TEST("processes that create and migrate the same files at once do it once")

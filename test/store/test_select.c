@@ -346,7 +346,7 @@ JB_FIBER_TEST("open cursors leave connections for the reads of others")
     while (jb_cursor_open(cursors, &sample_entry, &(struct jb_select){ 0 }))
         open++;
     CHECK_INT(jb_error(cursors), JB_TIMEOUT); /* as many as may be open at once */
-    CHECK(open >= 5);
+    CHECK(open >= 4);
     struct jb_scope *hasty = jb_scope_child(scope, "hasty");
     struct sample_entry row;
     jb_deadline_set(hasty, jb_monotonic_us() + 30 * JB_SECOND_US);
@@ -356,13 +356,12 @@ JB_FIBER_TEST("open cursors leave connections for the reads of others")
     CHECK_OK(jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 }) != NULL);
 }
 
-JB_FIBER_TEST("walking 200,000 rows takes no more memory than walking a few")
+JB_FIBER_TEST("walking a million rows takes no more memory than walking a few")
 {
-    const int64_t all = JB_TEST_MUCH(200000, 20000);
+    const int64_t all = JB_TEST_MUCH(1000000, 20000);
     test_database(scope, sample_models);
-    for (int64_t at = 0; at < all; at += 10000)
-        sample_entries_more(scope, (int)at + 1, 10000);
-    struct jb_cursor *cursor = jb_cursor_open(scope, &sample_entry, &(struct jb_select){ .order = JB_STR("id") });
+    CHECK_OK(jb_exec(scope, JB_SQL("with recursive n (i) as (select 1 union all select i + 1 from n where i < ?) insert into projects (code, name) select 'P' || i, 'the name of a project ' || i from n", all), NULL));
+    struct jb_cursor *cursor = jb_cursor_open(scope, &sample_project, &(struct jb_select){ .order = JB_STR("id") });
     CHECK_OK(cursor != NULL);
     const void *row;
     int64_t count = 0, early = 0;

@@ -1,9 +1,9 @@
-/* stage_compare.c — what is new, changed, unchanged or not allowed, decided by sets and outside any lock on the main file.
+/* stage_sqlite_compare.c — what is new, changed, unchanged or not allowed, decided by sets and outside any lock on the main file.
  *
  * Each rule is one statement over the whole range. Rows that may not go in are noted in jb_match, so that nothing is lost when the comparison must be repeated because somebody
  * changed the table meanwhile; only duplicates within the file, which no table can change, are taken out for good. */
 // SPDX-License-Identifier: Apache-2.0
-#include "store/stage_private.h"
+#include "store/stage_sqlite.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,72 +19,6 @@ struct compare {
     int64_t from, to; /* ids: (from, to] */
     struct jb_str table;
 };
-
-/* ---- groups of fields that are unique together ----------------------------------------------------------------------------------- */
-
-struct group {
-    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
-    size_t count;
-    int index; /* names its index */
-};
-
-static bool same_group(const struct group *group, const struct jb_field *const *fields, size_t count)
-{
-    if (group->count != count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (group->fields[i] != fields[i])
-            return false;
-    return true;
-}
-
-static bool brings(const struct jb_stage *stage, const struct jb_field *field)
-{
-    for (size_t i = 0; i < stage->column_count; i++)
-        if (stage->columns[i] == field)
-            return true;
-    return false;
-}
-
-static bool brings_all(const struct jb_stage *stage, const struct group *group)
-{
-    for (size_t i = 0; i < group->count; i++)
-        if (!brings(stage, group->fields[i]))
-            return false;
-    return true;
-}
-
-static void group_of_list(const struct jb_model *model, struct jb_str list, struct group *group)
-{
-    struct jb_str word;
-    bool descending;
-
-    group->count = 0;
-    while ((word = jb__list_word(&list, &descending)).data)
-        group->fields[group->count++] = jb_record_field(&model->record, word);
-}
-
-/* The n-th group of the model: its unique fields, then its lists. */
-static bool group_at(const struct jb_model *model, int n, struct group *ret_group)
-{
-    int seen = 0;
-
-    ret_group->index = n;
-    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (field->type != JB_WORD && field->unique && !field->primary && seen++ == n) {
-            ret_group->fields[0] = field;
-            ret_group->count = 1;
-            return true;
-        }
-    for (struct jb_str rest = jb_str_of(model->uniques); rest.data;) {
-        struct jb_str list = jb_str_trim(jb_str_cut(&rest, ','));
-        if (list.size > 0 && seen++ == n) {
-            group_of_list(model, list, ret_group);
-            return true;
-        }
-    }
-    return false;
-}
 
 /* ---- refusing ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -150,8 +84,8 @@ static bool refuse_found(struct compare *compare, const char *sql, enum jb_stage
         struct jb_arena_mark mark = jb_arena_mark(jb_scope_arena(scope));
         struct jb_stage_refusal refusal = {
             .conflict = conflict,
-            .row = sqlite3_column_int64(rule, 0) - stage->id_base,
-            .other_row = sqlite3_column_int64(rule, 1) - stage->id_base,
+            .row = sqlite3_column_int64(rule, 0) - stage->sqlite.id_base,
+            .other_row = sqlite3_column_int64(rule, 1) - stage->sqlite.id_base,
             .field = field,
             .value = shown(scope, rule, 2, field),
         };
@@ -169,18 +103,18 @@ static bool refuse_found(struct compare *compare, const char *sql, enum jb_stage
 /* ---- duplicates within the file --------------------------------------------------------------------------------------------------------- */
 
 /* A unique index is the quickest proof that there are none; otherwise a plain one finds them. */
-static bool index_group(struct jb_stage *stage, struct jb_scope *scope, const struct group *group, bool *ret_unique)
+static bool index_group(struct jb_stage *stage, struct jb_scope *scope, const struct jb__stage_group *group, bool *ret_unique)
 {
     struct jb_str names = jb__stage_list(scope, group->fields, group->count, "@", ", "), table = jb__stage_table(scope, stage);
     struct jb_str sql = jb_format(scope, "create unique index main.jb_group_%d on %.*s (%.*s)", group->index, JB_FMT(table), JB_FMT(names));
 
-    stage->scope = scope;
-    int code = sqlite3_exec(stage->handle, sql.data, NULL, NULL, NULL);
+    stage->sqlite.scope = scope;
+    int code = sqlite3_exec(stage->sqlite.handle, sql.data, NULL, NULL, NULL);
     *ret_unique = code == SQLITE_OK;
     if (code == SQLITE_OK)
         return true;
     if ((code & 0xff) != SQLITE_CONSTRAINT)
-        return jb__sqlite_fail(scope, stage->handle, code, sql.data);
+        return jb__sqlite_fail(scope, stage->sqlite.handle, code, sql.data);
     return jb__stage_exec(stage, scope, jb_format(scope, "create index main.jb_group_%d on %.*s (%.*s)", group->index, JB_FMT(table), JB_FMT(names)).data);
 }
 
@@ -191,7 +125,7 @@ static bool remove_rows(struct jb_stage *stage, struct jb_scope *scope)
     return jb__stage_exec(stage, scope, jb_format(scope, "delete from main.%.*s where %.*s in (select id from main.jb_match); delete from main.jb_match", JB_FMT(table), JB_FMT(primary)).data);
 }
 
-static bool group_duplicates(struct compare *compare, const struct group *group)
+static bool group_duplicates(struct compare *compare, const struct jb__stage_group *group)
 {
     struct jb_scope *scope = compare->scope;
     struct jb_str primary = jb__quoted(scope, jb_model_primary(compare->stage->model)->name);
@@ -218,24 +152,23 @@ static bool key_duplicates(struct compare *compare)
         JB_STAGE_DUPLICATE, jb_model_primary(compare->stage->model));
 }
 
-bool jb_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused)
+bool jb__sqlite_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused)
 {
     struct compare compare = { stage, scope, &(struct jb_stage_compare){ .refuse = refuse, .arg = arg }, INT64_MIN, INT64_MAX, jb__stage_table(scope, stage) };
-    struct group group;
+    struct jb__stage_group group;
     bool unique = true, ok = jb__stage_exec(stage, scope, "begin");
     int groups = 0;
 
-    while (group_at(stage->model, groups, &group))
+    while (jb__stage_group_at(stage, groups, &group))
         groups++;
-    for (int i = 0; ok && group_at(stage->model, i, &group); i++) {
-        bool is_key = same_group(&group, stage->match, stage->match_count);
-        if (!is_key && !brings_all(stage, &group))
+    for (int i = 0; ok && jb__stage_group_at(stage, i, &group); i++) {
+        if (!group.is_key && !group.brought)
             continue;
         jb__stage_part(stage, (double)i / groups, (double)(i + 1) / groups, INDEX_STEPS);
         ok = index_group(stage, scope, &group, &unique) && (unique || group_duplicates(&compare, &group));
-        stage->key_indexed |= is_key;
-        if (is_key)
-            stage->key_group = i;
+        stage->sqlite.key_indexed |= group.is_key;
+        if (group.is_key)
+            stage->sqlite.key_group = i;
     }
     ok = ok && (!stage->by_id || key_duplicates(&compare));
     return ok && jb__stage_int(stage, scope, "select count(*) from main.jb_match", ret_refused) && remove_rows(stage, scope) && jb__stage_exec(stage, scope, "commit");
@@ -247,15 +180,8 @@ bool jb_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stag
 static struct jb_str differs(struct jb_scope *scope, const struct jb_stage *stage)
 {
     const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
-    size_t count = 0;
+    size_t count = jb__stage_differing(stage, fields);
 
-    for (size_t i = 0; i < stage->column_count; i++) {
-        bool in_key = stage->columns[i]->primary;
-        for (size_t k = 0; k < stage->match_count; k++)
-            in_key |= stage->match[k] == stage->columns[i];
-        if (!in_key)
-            fields[count++] = stage->columns[i];
-    }
     return count ? jb__stage_list(scope, fields, count, "s.@ is not t.@", " or ") : JB_STR("0");
 }
 
@@ -266,7 +192,7 @@ static bool match_rows(struct compare *compare)
     struct jb_str primary = jb__quoted(scope, jb_model_primary(stage->model)->name), table = compare->table, different = differs(scope, stage);
     struct jb_str same = jb__stage_list(scope, stage->match, stage->match_count, "t.@ = s.@", " and ");
     bool whole = compare->from == INT64_MIN && compare->to == INT64_MAX;
-    struct jb_str by_key = whole && stage->key_indexed ? jb_format(scope, " indexed by jb_group_%d", stage->key_group) : JB_STR("");
+    struct jb_str by_key = whole && stage->sqlite.key_indexed ? jb_format(scope, " indexed by jb_group_%d", stage->sqlite.key_group) : JB_STR("");
     struct jb_str sql;
 
     if (stage->by_id)
@@ -291,16 +217,11 @@ static bool match_rows(struct compare *compare)
 
 /* ---- rules against the table --------------------------------------------------------------------------------------------------------------- */
 
-static const struct jb_field *key_field(const struct jb_stage *stage)
-{
-    return stage->match_count > 0 ? stage->match[0] : jb_model_primary(stage->model);
-}
-
 static struct jb_str key_value(struct jb_scope *scope, const struct jb_stage *stage)
 {
     if (stage->by_id)
         return JB_STR("(select key from main.jb_key k where k.id = s.rowid)");
-    return jb_format(scope, "s.%.*s", JB_FMT(jb__quoted(scope, key_field(stage)->name)));
+    return jb_format(scope, "s.%.*s", JB_FMT(jb__quoted(scope, jb__stage_key(stage)->name)));
 }
 
 static bool mode_rules(struct compare *compare)
@@ -311,11 +232,11 @@ static bool mode_rules(struct compare *compare)
     if (compare->how->insert_only && !compare->how->ignore_existing)
         return refuse_found(compare,
             jb_format(scope, "select m.id, 0, %.*s from main.jb_match m cross join main.%.*s s on s.rowid = m.id where m.id > ? and m.id <= ? and m.state < 2 order by 1", JB_FMT(key), JB_FMT(compare->table)).data,
-            JB_STAGE_EXISTS, key_field(compare->stage));
+            JB_STAGE_EXISTS, jb__stage_key(compare->stage));
     if (compare->how->update_only)
         return refuse_found(compare,
             jb_format(scope, "select s.rowid, 0, %.*s from main.%.*s s where s.rowid > ? and s.rowid <= ? and not exists (select 1 from main.jb_match m where m.id = s.rowid) order by 1", JB_FMT(key), JB_FMT(compare->table)).data,
-            JB_STAGE_UNKNOWN, key_field(compare->stage));
+            JB_STAGE_UNKNOWN, jb__stage_key(compare->stage));
     return true;
 }
 
@@ -326,7 +247,7 @@ static bool reference_rules(struct compare *compare)
     bool ok = true;
 
     for (const struct jb_field *field = compare->stage->model->record.fields; ok && field->type != JB_END; field++) {
-        if (!field->references || !brings(compare->stage, field))
+        if (!field->references || !jb__stage_brings(compare->stage, field))
             continue;
         struct jb_str name = jb__quoted(scope, field->name), other = jb__quoted(scope, jb_cstr(scope, jb_model_table(field->references)));
         ok = refuse_found(compare,
@@ -343,11 +264,11 @@ static bool unique_rules(struct compare *compare)
 {
     struct jb_stage *stage = compare->stage;
     struct jb_scope *scope = compare->scope;
-    struct group group;
+    struct jb__stage_group group;
     bool ok = true;
 
-    for (int i = 0; ok && group_at(stage->model, i, &group); i++) {
-        if ((!stage->by_id && same_group(&group, stage->match, stage->match_count)) || !brings_all(stage, &group))
+    for (int i = 0; ok && jb__stage_group_at(stage, i, &group); i++) {
+        if ((!stage->by_id && group.is_key) || !group.brought)
             continue;
         struct jb_str same = jb__stage_list(scope, group.fields, group.count, "t.@ = s.@", " and "), first = jb__quoted(scope, group.fields[0]->name);
         ok = refuse_found(compare,
@@ -382,15 +303,11 @@ static bool check_rules(struct compare *compare)
         struct jb_scope *one = jb_scope_child(scope, "check");
         bool more = jb__pairs_next(&pairs, one, &row, &after, &before);
         ok = !jb_failure(one) || jb_failure_pass(one, scope);
-        if (more && !model->check(one, compare->how->check_state, before, after)) {
-            struct jb_str reason = jb_failure_text(one);
-            enum jb_error error = jb_error(one);
-            jb_failure_clear(one);
-            found_add(&found, stage->id_base + row);
-            if (error != JB_INVALID && error != JB_CONFLICT && error != JB_DENIED)
-                ok = jb_fail(scope, error, "%.*s", JB_FMT(reason));
-            ok = ok && (compare->how->refuse(compare->how->arg, one, &(struct jb_stage_refusal){ .conflict = JB_STAGE_CHECKED, .row = row, .reason = reason }) || jb_failure_pass(one, scope));
-        }
+        bool good = true;
+        if (ok && more)
+            ok = jb__stage_check(stage, one, compare->how, row, before, after, &good) || jb_failure_pass(one, scope);
+        if (!good)
+            found_add(&found, stage->sqlite.id_base + row);
         jb_scope_end(one);
         if (!more)
             break;
@@ -417,20 +334,20 @@ struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_s
     return jb_format(scope, "select coalesce(sum(number), 0) from %s.jb_generation where name in (%.*s) and name not in ('import_jobs', 'import_marks')", schema, JB_FMT(names));
 }
 
-bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved)
+bool jb__sqlite_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved)
 {
-    int64_t before = stage->generation;
+    int64_t before = stage->sqlite.generation;
 
-    if (!jb__stage_int(stage, scope, jb__stage_generation_sql(scope, stage, "target").data, &stage->generation))
+    if (!jb__stage_int(stage, scope, jb__stage_generation_sql(scope, stage, "target").data, &stage->sqlite.generation))
         return false;
-    *ret_moved = stage->generation != before;
+    *ret_moved = stage->sqlite.generation != before;
     return true;
 }
 
 static bool forget(struct compare *compare)
 {
     struct jb_stage *stage = compare->stage;
-    long long from = compare->from, to = compare->to, first = from == INT64_MIN ? from : from - stage->id_base, last = to == INT64_MAX ? to : to - stage->id_base;
+    long long from = compare->from, to = compare->to, first = from == INT64_MIN ? from : from - stage->sqlite.id_base, last = to == INT64_MAX ? to : to - stage->sqlite.id_base;
 
     return jb__stage_exec(stage, compare->scope,
         jb_format(compare->scope, "delete from main.jb_match where id > %lld and id <= %lld; delete from main.jb_refused where compared and row > %lld and row <= %lld", from, to, first, last).data);
@@ -466,7 +383,7 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
     struct jb_scope *scope = compare->scope;
     bool empty;
 
-    if (!forget(compare) || !jb_stage_target_empty(stage, scope, &empty))
+    if (!forget(compare) || !jb__sqlite_stage_target_empty(stage, scope, &empty))
         return false;
     double matched = empty ? 0 : 0.5, ruled = empty ? 0.1 : 0.7; /* against an empty table there is little to ask */
     jb__stage_part(stage, 0, matched, MATCH_STEPS);
@@ -479,32 +396,29 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
     return check_rules(compare) && count_rows(compare, ret_counts);
 }
 
-bool jb_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts)
+bool jb__sqlite_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts)
 {
     struct compare compare = {
         .stage = stage,
         .scope = scope,
         .how = how,
-        .from = how->after_row ? stage->id_base + how->after_row : INT64_MIN,
-        .to = how->last_row ? stage->id_base + how->last_row : INT64_MAX,
+        .from = how->after_row ? stage->sqlite.id_base + how->after_row : INT64_MIN,
+        .to = how->last_row ? stage->sqlite.id_base + how->last_row : INT64_MAX,
         .table = jb__stage_table(scope, stage),
     };
 
     if (!jb__stage_exec(stage, scope, "begin"))
         return false;
-    stage->comparing = true;
-    stage->comparisons++;
     bool ok = compare_all(&compare, ret_counts);
-    stage->comparing = false;
     if (!ok) { /* over the limit of refused rows, those found so far are the answer */
-        stage->scope = NULL;
-        sqlite3_exec(stage->handle, jb_error(scope) == JB_LIMIT ? "commit" : "rollback", NULL, NULL, NULL);
+        stage->sqlite.scope = NULL;
+        sqlite3_exec(stage->sqlite.handle, jb_error(scope) == JB_LIMIT ? "commit" : "rollback", NULL, NULL, NULL);
         return false;
     }
     return jb__stage_exec(stage, scope, "commit");
 }
 
-bool jb_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty)
+bool jb__sqlite_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty)
 {
     struct jb_str table = jb__stage_table(scope, stage);
     int64_t exists;

@@ -1,8 +1,8 @@
-/* stage_merge.c — from the staging file into the table, on the main file's writer; and looking at what was staged.
+/* stage_sqlite_merge.c — from the staging file into the table, on the main file's writer; and looking at what was staged.
  *
  * The staging file is attached read-only to the writer's connection for as long as a merge lasts. Nothing is decided here: jb_match says which rows are new or changed. */
 // SPDX-License-Identifier: Apache-2.0
-#include "store/stage_private.h"
+#include "store/stage_sqlite.h"
 #include "run/run.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +19,7 @@
 static sqlite3_stmt *prepare_row(struct jb_stage *stage, struct jb_scope *scope, const char *schema)
 {
     const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
-    size_t count = 0;
-
-    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field))
-            fields[count++] = field;
+    size_t count = jb__stage_stored(stage->model, true, fields);
     struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), table = jb__stage_table(scope, stage);
     return jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from %s.%.*s where rowid = ?", JB_FMT(names), schema, JB_FMT(table)).data);
 }
@@ -59,18 +55,6 @@ static void *read_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3
     return ok ? sink.data : NULL;
 }
 
-/* The row as it would stand in the table: what is there, with the sheet's columns over it. */
-static void *lay_over(struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged)
-{
-    const struct jb_record *record = &stage->model->record;
-    void *after = jb_record_copy(scope, record, before);
-
-    for (size_t i = 0; i < stage->column_count; i++)
-        if (!stage->columns[i]->primary)
-            JB_CHECK(jb_record_set(record, after, stage->columns[i], jb_record_get(record, staged, stage->columns[i])));
-    return after;
-}
-
 bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *ret_row, void **ret_after, void **ret_before)
 {
     struct jb_stage *stage = pairs->stage;
@@ -82,9 +66,9 @@ bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *re
     void *before = staged && target ? read_record(stage, scope, pairs->before, target) : NULL;
     if (!staged || jb_failure(scope))
         return false;
-    *ret_row = id - stage->id_base;
+    *ret_row = id - stage->sqlite.id_base;
     *ret_before = before;
-    *ret_after = before ? lay_over(stage, scope, before, staged) : staged;
+    *ret_after = before ? jb__stage_lay_over(stage, scope, before, staged) : staged;
     if (!before) /* the staged id is no id of the table */
         memset((char *)staged + jb_model_primary(stage->model)->offset, 0, sizeof(int64_t));
     return true;
@@ -92,7 +76,7 @@ bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *re
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------------- */
 
-bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg)
+bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
 {
     static const char *const which[] = { "m.id is null", "m.state = 1", "m.state = 0" };
     struct jb_str table = jb__stage_table(scope, stage);
@@ -114,9 +98,7 @@ static struct jb_str column_text(struct jb_scope *scope, sqlite3_stmt *statement
     return text ? jb_copy(scope, (struct jb_str){ text, (size_t)sqlite3_column_bytes(statement, column) }) : JB_STR_NULL;
 }
 
-typedef bool each_refused(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
-
-static bool walk_refused(struct jb_stage *stage, struct jb_scope *scope, const char *sql, each_refused *each, void *arg)
+static bool walk_refused(struct jb_stage *stage, struct jb_scope *scope, const char *sql, jb__each_refused *each, void *arg)
 {
     sqlite3_stmt *statement = jb__stage_prepare(stage, scope, sql);
     bool ok = statement != NULL;
@@ -131,36 +113,36 @@ static bool walk_refused(struct jb_stage *stage, struct jb_scope *scope, const c
     return ok && !jb_failure(scope);
 }
 
-bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, each_refused *each, void *arg)
+bool jb__sqlite_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg)
 {
     return walk_refused(stage, scope, "select row, col, value, reason from main.jb_refused order by row, id", each, arg);
 }
 
-bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, each_refused *each, void *arg)
+bool jb__sqlite_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
     struct jb_str sql = jb_format(scope, "select row, col, value, reason from main.jb_refused where compared and row > %lld and row <= %lld order by row, id", (long long)after_row, (long long)last_row);
     return walk_refused(stage, scope, sql.data, each, arg);
 }
 
-bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)
+bool jb__sqlite_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)
 {
     return jb__stage_int(stage, scope, "select count(*) from main.jb_refused", ret_errors);
 }
 
-bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows)
+bool jb__sqlite_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows)
 {
     return jb__stage_int(stage, scope, "select count(distinct row) from main.jb_refused where not compared", ret_rows);
 }
 
-bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
+bool jb__sqlite_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
 {
     struct jb_str table = jb__stage_table(scope, stage);
-    struct jb_str sql = jb_format(scope, "select coalesce(max(id), 0) from (select rowid as id from main.%.*s where rowid > %lld order by rowid limit %lld)", JB_FMT(table), (long long)(stage->id_base + after_row), (long long)limit);
+    struct jb_str sql = jb_format(scope, "select coalesce(max(id), 0) from (select rowid as id from main.%.*s where rowid > %lld order by rowid limit %lld)", JB_FMT(table), (long long)(stage->sqlite.id_base + after_row), (long long)limit);
     int64_t last;
 
     if (!jb__stage_int(stage, scope, sql.data, &last))
         return false;
-    *ret_last_row = last ? last - stage->id_base : 0;
+    *ret_last_row = last ? last - stage->sqlite.id_base : 0;
     return true;
 }
 
@@ -168,7 +150,7 @@ bool jb_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t 
 
 /* The target's indexes on the staged table too: then SQLite copies the b-trees of an empty target instead of inserting row by row. One that proved that there are no duplicates
  * serves as it is; names do not matter. */
-bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
+bool jb__sqlite_stage_index(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
     int64_t count = 0;
@@ -183,13 +165,13 @@ bool jb_stage_index(struct jb_stage *stage, struct jb_scope *scope)
         sql = jb_format(scope, "%.*s%s;", JB_FMT(sql), (const char *)sqlite3_column_text(statement, 0));
     sqlite3_finalize(statement);
     jb__stage_part(stage, 0, 1, INDEX_STEPS * count);
-    stage->indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data) && jb__stage_exec(stage, scope, "update main.jb_meta set indexed = 1");
-    return stage->indexed;
+    stage->sqlite.indexed = !jb_failure(scope) && jb__stage_exec(stage, scope, sql.data) && jb__stage_exec(stage, scope, "update main.jb_meta set indexed = 1");
+    return stage->sqlite.indexed;
 }
 
 bool jb__stage_copies(const struct jb_stage *stage)
 {
-    return stage->indexed && !stage->by_id && stage->comparisons < 2; /* a second one means that somebody writes there */
+    return stage->sqlite.indexed && !stage->by_id && stage->comparisons < 2; /* a second one means that somebody writes there */
 }
 
 /* ---- on the writer ------------------------------------------------------------------------------------------------------------------ */
@@ -211,7 +193,7 @@ static bool on_writer_exec(sqlite3 *writer, void *arg)
 
 /* Read-only, but for the copy into an empty table: SQLite copies b-trees only from a file that it may write. It would then lock the staging file too, so a comparison under the
  * lock is only possible without. */
-bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
+bool jb__sqlite_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str uri = jb__file_uri(scope, stage->path, !jb__stage_copies(stage));
     struct merge merge = {
@@ -220,17 +202,17 @@ bool jb_stage_attach(struct jb_stage *stage, struct jb_scope *scope)
         .sql = { jb_format(scope, "attach '%.*s' as " SCHEMA "; pragma " SCHEMA ".journal_mode = off; pragma " SCHEMA ".synchronous = off; pragma " SCHEMA ".cache_size = -8192", JB_FMT(uri)).data },
     };
 
-    stage->attached = jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
-    return stage->attached;
+    stage->sqlite.attached = jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
+    return stage->sqlite.attached;
 }
 
-bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
+bool jb__sqlite_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct merge merge = { .stage = stage, .scope = scope, .sql = { "detach " SCHEMA } };
 
-    if (!stage->attached)
+    if (!stage->sqlite.attached)
         return true;
-    stage->attached = false;
+    stage->sqlite.attached = false;
     return jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
 }
 
@@ -253,14 +235,15 @@ static bool on_writer_fresh(sqlite3 *writer, void *arg)
 
     if (!int_on(writer, merge->scope, jb__stage_generation_sql(merge->scope, merge->stage, "main").data, &generation))
         return false;
-    merge->answer = generation == merge->stage->generation;
+    merge->answer = generation == merge->stage->sqlite.generation;
     return true;
 }
 
-bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool *ret_fresh)
+bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh)
 {
     struct merge merge = { .stage = stage, .scope = scope };
 
+    (void)hold; /* the transaction holds the only writer there is */
     if (!jb__writer_call(stage->db, false, on_writer_fresh, &merge, scope))
         return false;
     *ret_fresh = merge.answer;
@@ -301,11 +284,7 @@ static const char *insert_sql(struct jb_scope *scope, const struct jb_stage *sta
 {
     const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
     struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
-    size_t count = 0;
-
-    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field) && !field->primary)
-            fields[count++] = field;
+    size_t count = jb__stage_stored(stage->model, false, fields);
     struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), values = jb__stage_list(scope, fields, count, "s.@", ", ");
     const char *key = stage->by_id ? "(select k.key from " SCHEMA ".jb_key k where k.id = s.rowid)" : "null";
     return jb_format(scope,
@@ -318,16 +297,10 @@ static const char *insert_sql(struct jb_scope *scope, const struct jb_stage *sta
 /* Columns of the sheet, and times that every change sets; NULL when there are none. */
 static const char *update_sql(struct jb_scope *scope, const struct jb_stage *stage)
 {
-    const struct jb_field *fields[2 * JB_STAGE_COLUMNS_MAX];
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
     struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
-    size_t count = 0;
+    size_t count = jb__stage_written(stage, fields);
 
-    for (size_t i = 0; i < stage->column_count; i++)
-        if (!stage->columns[i]->primary)
-            fields[count++] = stage->columns[i];
-    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
-        if (field->auto_now)
-            fields[count++] = field;
     if (count == 0)
         return NULL;
     struct jb_str sets = jb__stage_list(scope, fields, count, "@ = s.@", ", ");
@@ -352,20 +325,19 @@ static bool on_writer_bounds(sqlite3 *writer, void *arg)
            int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(max(rowid), 0) from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->to);
 }
 
-bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
+bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
 {
     struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) } };
 
     if (!jb__writer_call(stage->db, false, on_writer_bounds, &merge, scope))
         return false;
-    int64_t last = last_row ? JB_MIN(merge.to, stage->id_base + last_row) : merge.to;
-    merge.from = after_row ? JB_MAX(merge.from, stage->id_base + after_row) : merge.from;
+    int64_t last = last_row ? JB_MIN(merge.to, stage->sqlite.id_base + last_row) : merge.to;
+    merge.from = after_row ? JB_MAX(merge.from, stage->sqlite.id_base + after_row) : merge.from;
     for (int64_t first = merge.from; merge.from < last; merge.from = merge.to) {
         merge.to = chunk_end(&merge, last);
         if (!jb_continue(scope) || !jb__writer_call(stage->db, false, on_writer_chunk, &merge, scope))
             return false;
-        if (stage->watch.tell)
-            stage->watch.tell(stage->watch.arg, (double)(merge.to - first) / (double)(last - first));
+        jb__stage_tell(stage, (double)(merge.to - first) / (double)(last - first));
     }
     return true;
 }
@@ -406,7 +378,7 @@ static bool on_writer_copy(sqlite3 *writer, void *arg)
     return copy_watched(merge, writer);
 }
 
-bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
+bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
 {
     struct jb_str table = jb__stage_table(scope, stage);
     struct merge merge = {

@@ -1,0 +1,166 @@
+/* stage_fields.c — what both stagings read off a model: lists of columns, groups that are unique together, the model's own check. */
+// SPDX-License-Identifier: Apache-2.0
+#include "store/stage_private.h"
+#include <string.h>
+
+/* ---- names ------------------------------------------------------------------------------------------------------------------- */
+
+struct jb_str jb__quoted(struct jb_scope *scope, const char *name)
+{
+    struct jb_buf buf = JB_BUF_INIT(1000);
+    jb__put_name(&buf, jb_str_of(name));
+    struct jb_str quoted = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return quoted;
+}
+
+struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return jb__quoted(scope, jb_cstr(scope, jb_model_table(stage->model)));
+}
+
+struct jb_str jb__stage_list(struct jb_scope *scope, const struct jb_field *const *fields, size_t count, const char *pattern, const char *between)
+{
+    struct jb_buf buf = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            jb_buf_put_z(&buf, between);
+        for (const char *c = pattern; *c; c++)
+            if (*c == '@')
+                jb__put_name(&buf, jb_str_of(fields[i]->name));
+            else
+                jb_buf_put_char(&buf, *c);
+    }
+    struct jb_str list = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return list;
+}
+
+/* ---- fields ------------------------------------------------------------------------------------------------------------------ */
+
+size_t jb__stage_stored(const struct jb_model *model, bool with_primary, const struct jb_field **fields)
+{
+    size_t count = 0;
+
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (jb__field_is_stored(field) && (with_primary || !field->primary)) {
+            JB_CHECK(count < JB_STAGE_COLUMNS_MAX);
+            fields[count++] = field;
+        }
+    return count;
+}
+
+size_t jb__stage_written(const struct jb_stage *stage, const struct jb_field **fields)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < stage->column_count; i++)
+        if (!stage->columns[i]->primary)
+            fields[count++] = stage->columns[i];
+    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
+        if (field->auto_now && !jb__stage_brings(stage, field)) {
+            JB_CHECK(count < JB_STAGE_COLUMNS_MAX);
+            fields[count++] = field;
+        }
+    return count;
+}
+
+size_t jb__stage_differing(const struct jb_stage *stage, const struct jb_field **fields)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < stage->column_count; i++) {
+        bool in_key = stage->columns[i]->primary;
+        for (size_t k = 0; k < stage->match_count; k++)
+            in_key |= stage->match[k] == stage->columns[i];
+        if (!in_key)
+            fields[count++] = stage->columns[i];
+    }
+    return count;
+}
+
+bool jb__stage_brings(const struct jb_stage *stage, const struct jb_field *field)
+{
+    for (size_t i = 0; i < stage->column_count; i++)
+        if (stage->columns[i] == field)
+            return true;
+    return false;
+}
+
+const struct jb_field *jb__stage_key(const struct jb_stage *stage)
+{
+    return stage->match_count > 0 ? stage->match[0] : jb_model_primary(stage->model);
+}
+
+/* ---- groups of fields that are unique together ----------------------------------------------------------------------------------- */
+
+static void describe(const struct jb_stage *stage, struct jb__stage_group *group)
+{
+    group->is_key = group->count == stage->match_count;
+    group->brought = true;
+    for (size_t i = 0; i < group->count; i++) {
+        group->is_key = group->is_key && group->fields[i] == stage->match[i];
+        group->brought = group->brought && jb__stage_brings(stage, group->fields[i]);
+    }
+}
+
+static void group_of_list(const struct jb_model *model, struct jb_str list, struct jb__stage_group *group)
+{
+    struct jb_str word;
+    bool descending;
+
+    group->count = 0;
+    while ((word = jb__list_word(&list, &descending)).data)
+        group->fields[group->count++] = jb_record_field(&model->record, word);
+}
+
+bool jb__stage_group_at(const struct jb_stage *stage, int n, struct jb__stage_group *ret_group)
+{
+    const struct jb_model *model = stage->model;
+    int seen = 0;
+
+    ret_group->index = n;
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (field->type != JB_WORD && field->unique && !field->primary && seen++ == n) {
+            ret_group->fields[0] = field;
+            ret_group->count = 1;
+            describe(stage, ret_group);
+            return true;
+        }
+    for (struct jb_str rest = jb_str_of(model->uniques); rest.data;) {
+        struct jb_str list = jb_str_trim(jb_str_cut(&rest, ','));
+        if (list.size > 0 && seen++ == n) {
+            group_of_list(model, list, ret_group);
+            describe(stage, ret_group);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------------------- */
+
+void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged)
+{
+    const struct jb_record *record = &stage->model->record;
+    void *after = jb_record_copy(scope, record, before);
+
+    for (size_t i = 0; i < stage->column_count; i++)
+        if (!stage->columns[i]->primary)
+            JB_CHECK(jb_record_set(record, after, stage->columns[i], jb_record_get(record, staged, stage->columns[i])));
+    return after;
+}
+
+bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *before, const void *after, bool *ret_good)
+{
+    *ret_good = stage->model->check(scope, how->check_state, before, after);
+    if (*ret_good)
+        return true;
+    enum jb_error error = jb_error(scope);
+    if (error != JB_INVALID && error != JB_CONFLICT && error != JB_DENIED)
+        return false;
+    struct jb_str reason = jb_failure_text(scope);
+    jb_failure_clear(scope);
+    return how->refuse(how->arg, scope, &(struct jb_stage_refusal){ .conflict = JB_STAGE_CHECKED, .row = row, .reason = reason });
+}

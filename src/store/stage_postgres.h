@@ -1,0 +1,55 @@
+/* stage_postgres.h — what the files of the PostgreSQL staging share (docs/decisions/0010).
+ *
+ * Three unlogged tables of the schema jb_stage, named after the attempt: "17.2" holds rows that were not refused while loading, without those that repeat others: the target's columns, jb_row (the
+ * sheet's row number), jb_key (the primary key a sheet gave, when that is the import key). "17.2 match" says which of them are in the table or may not go in, and in which version (xmin) a row of
+ * the table was met. "17.2 refused" holds sentences. A file at the staging's path holds the name: what is sealed, taken and swept is the file, and the tables go before it does. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_STAGE_POSTGRES_H
+#define JB_STORE_STAGE_POSTGRES_H
+
+#include "store/postgres_private.h"
+#include "store/stage_private.h"
+
+/* Quoted names in the scope. */
+struct jb_str jb__pg_stage_rows(struct jb_scope *scope, const struct jb_stage *stage);
+struct jb_str jb__pg_stage_match(struct jb_scope *scope, const struct jb_stage *stage);
+struct jb_str jb__pg_stage_refused(struct jb_scope *scope, const struct jb_stage *stage);
+struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage);
+/* " and ALIAS.COLUMN > from and … <= to"; INT64_MIN and INT64_MAX: no bound. */
+struct jb_str jb__pg_stage_range(struct jb_scope *scope, const char *column, int64_t from, int64_t to);
+
+/* What runs next is the part from … to (0…1) of the call, and takes about so long a row. The server does not say how far a statement is: it is told by the clock, coming ever closer to the end of the
+ * part, and what is left of a part is told in small steps when the next one begins. */
+void jb__pg_stage_part(struct jb_stage *stage, double from, double to, int64_t ns_per_row);
+
+/* On the staging's own connection, after what is still on its way has arrived. Commands have no parameters. */
+bool jb__pg_stage_flush(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__pg_stage_exec(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sql, int64_t *ret_changes); /* ret_changes may be NULL */
+bool jb__pg_stage_int(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sql, int64_t *ret_number);   /* one row, one bigint */
+/* Reads rows as the record into rows_scope: of a select, or the next ones of a cursor. */
+bool jb__pg_stage_read(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sql, struct jb__sink *sink);
+
+/* For telling of what was refused, whatever ended the work before: a transaction is given up, a connection that broke is made anew. */
+bool jb__pg_stage_revive(struct jb_stage *stage, struct jb_scope *scope);
+
+/* stage_postgres_load.c */
+bool jb__pg_stage_add(struct jb_stage *stage, struct jb_scope *scope, int64_t row, const void *record);
+bool jb__pg_stage_refuse(struct jb_stage *stage, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
+bool jb__pg_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids);
+
+/* stage_postgres_compare.c */
+bool jb__pg_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
+bool jb__pg_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
+
+/* stage_postgres_look.c: pairs of a staged row and the row of the table that it meets (NULL: a new one). `where` chooses among rows s and notes m; `rest` may hold limit and offset. */
+bool jb__pg_stage_pairs(struct jb_stage *stage, struct jb_scope *scope, struct jb_str where, const char *rest, jb__each_pair *each, void *arg);
+bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+bool jb__pg_stage_each_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
+bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
+
+/* stage_postgres_merge.c */
+bool jb__pg_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved);
+bool jb__pg_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
+bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+
+#endif

@@ -1,0 +1,59 @@
+/* stage_sqlite.h — what the files of the SQLite staging share: rows in a SQLite file of their own (decisions.md G).
+ *
+ * Tables of a staging file: the target's own one (rows that were not refused while loading, without those that repeat others), whose row ids are sheet row numbers plus a constant;
+ * jb_key: the primary key a sheet gave, when that is the import key; jb_match: rows of the file that are in the table or may not go in; jb_refused: sentences; jb_meta: one row. */
+// SPDX-License-Identifier: Apache-2.0
+#ifndef JB_STORE_STAGE_SQLITE_H
+#define JB_STORE_STAGE_SQLITE_H
+
+#include "store/sqlite_private.h"
+#include "store/stage_private.h"
+
+/* Statements for the staging connection, in the scope. */
+bool jb__stage_exec(struct jb_stage *stage, struct jb_scope *scope, const char *sql);
+/* Prepares with integers bound; NULL on failure. */
+sqlite3_stmt *jb__stage_prepare(struct jb_stage *stage, struct jb_scope *scope, const char *sql);
+bool jb__stage_int(struct jb_stage *stage, struct jb_scope *scope, const char *sql, int64_t *ret_number);
+/* Steps: true with a row; false at the end or with a failure. */
+bool jb__stage_step(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement);
+/* The sum of the numbers of the tables that decide about this import. */
+struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_stage *stage, const char *schema);
+
+/* The statement that comes next is the part from … to (0…1) of the running call, and takes about so many steps a row. */
+void jb__stage_part(struct jb_stage *stage, double from, double to, int64_t steps_per_row);
+void jb__stage_steps(void *stage, int64_t steps); /* it took so many more */
+
+/* file:PATH?mode=… with what means something in a URI escaped. */
+struct jb_str jb__file_uri(struct jb_scope *scope, const char *path, bool read_only);
+/* The merge is one copy of b-trees into an empty table. */
+bool jb__stage_copies(const struct jb_stage *stage);
+
+/* Pairs of a staged row and the row of the table that it meets. */
+struct jb__pairs {
+    struct jb_stage *stage;
+    sqlite3_stmt *ids, *after, *before;
+};
+bool jb__pairs_open(struct jb__pairs *pairs, struct jb_stage *stage, struct jb_scope *scope, const char *ids_sql);
+void jb__pairs_close(struct jb__pairs *pairs);
+/* The next pair; before is NULL for a new row. Both live in the scope's memory. */
+bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *ret_row, void **ret_after, void **ret_before);
+
+/* stage_sqlite_compare.c, stage_sqlite_merge.c: members of jb__sqlite_stage. */
+bool jb__sqlite_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
+bool jb__sqlite_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
+bool jb__sqlite_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
+bool jb__sqlite_stage_target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_empty);
+bool jb__sqlite_stage_index(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__sqlite_stage_range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row);
+bool jb__sqlite_stage_attach(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__sqlite_stage_detach(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
+bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+bool jb__sqlite_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
+bool jb__sqlite_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
+bool jb__sqlite_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
+bool jb__sqlite_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
+bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+
+#endif
