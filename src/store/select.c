@@ -7,12 +7,13 @@
 
 void jb__query_init(struct jb__query *query, struct jb_scope *scope, const struct jb_model *model)
 {
-    *query = (struct jb__query){ .scope = scope, .db = jb_db_of(scope), .model = model, .sql = JB_BUF_INIT(JB__SQL_BYTES_MAX) };
+    *query = (struct jb__query){ .scope = scope, .db = jb_db_of(scope), .model = model, .head = JB_BUF_INIT(JB__SQL_BYTES_MAX), .sql = JB_BUF_INIT(JB__SQL_BYTES_MAX) };
     query->joins_end = &query->joins;
 }
 
 void jb__query_done(struct jb__query *query)
 {
+    jb_buf_done(&query->head);
     jb_buf_done(&query->sql);
 }
 
@@ -118,13 +119,13 @@ bool jb__query_select(struct jb__query *query, const struct jb_select *what, int
 {
     if (!jb__shape_of(query, what, ret_shape) || !jb__query_where(query, what) || !order(query, what) || !page(query, limit, what->offset) || !lock(query, what->lock))
         return false;
-    jb__query_finish(query, jb_format(query->scope, "select %.*s", JB_FMT(ret_shape->columns)));
+    jb__query_finish(query);
     return true;
 }
 
 struct jb__statement jb__query_statement(const struct jb__query *query, struct jb__sink *sink, int64_t row_limit)
 {
-    return (struct jb__statement){ .sql = jb_buf_str(&query->sql), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .reads = query->reads, .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
+    return (struct jb__statement){ .sql = jb_buf_str(&query->head), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .reads = query->reads, .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
 }
 
 bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__shape *ret_shape, struct jb__statement *ret_statement)
@@ -223,9 +224,9 @@ struct jb_str jb_explain_rows(struct jb_scope *scope, const struct jb_model *mod
 
     jb__query_init(&query, scope, model);
     if (jb__query_select(&query, what, what->limit, &shape)) {
-        struct jb_str sql = jb_copy(scope, jb_buf_str(&query.sql));
-        query.sql.size = 0;
-        jb_buf_printf(&query.sql, query.db->driver->dialect->explain, JB_FMT(sql));
+        struct jb_str sql = jb_copy(scope, jb_buf_str(&query.head));
+        query.head.size = 0;
+        jb_buf_printf(&query.head, query.db->driver->dialect->explain, JB_FMT(sql));
         jb__sink_init(&sink, scope, &plan_record, 1000);
         struct jb__statement statement = jb__query_statement(&query, &sink, 0);
         statement.in_order = false;

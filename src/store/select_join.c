@@ -178,18 +178,13 @@ static void put_join(struct jb__query *query, struct jb_buf *sql, const struct j
     }
 }
 
-void jb__query_finish(struct jb__query *query, struct jb_str head)
+void jb__query_finish(struct jb__query *query)
 {
-    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
-
-    jb_buf_put(&sql, head);
-    jb_buf_put_z(&sql, " from ");
-    jb__put_name(&sql, jb_model_table(query->model));
+    jb_buf_put_z(&query->head, " from ");
+    jb__put_name(&query->head, jb_model_table(query->model));
     for (const struct jb__join *join = query->joins; join; join = join->next)
-        put_join(query, &sql, join);
-    jb_buf_put(&sql, jb_buf_str(&query->sql));
-    jb_buf_done(&query->sql);
-    query->sql = sql;
+        put_join(query, &query->head, join);
+    jb_buf_put(&query->head, jb_buf_str(&query->sql));
 }
 
 /* ---- what is read ---------------------------------------------------------------------------------------------------------------------- */
@@ -297,7 +292,7 @@ struct shaping {
     struct jb_field *fields;
     struct jb__presence *presences;
     size_t count;
-    struct jb_buf columns;
+    struct jb_buf *head;
 };
 
 /* The columns of one record of the row. */
@@ -313,8 +308,8 @@ static void shape_add(struct shaping *shaping, const struct jb_model *model, con
         at->offset += offset;
         size_t index = jb_field_index(&model->record, jb_record_field(&model->record, jb_str_of(field->name)));
         shaping->presences[shaping->count++] = (struct jb__presence){ word->type == JB_WORD ? offset + word->offset : SIZE_MAX, (unsigned)index };
-        jb_buf_put_z(&shaping->columns, shaping->columns.size ? ", " : "");
-        put_joined(&shaping->columns, join, field);
+        jb_buf_put_z(shaping->head, shaping->count > 1 ? ", " : "select ");
+        put_joined(shaping->head, join, field);
     }
 }
 
@@ -322,7 +317,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
 {
     const struct jb_model *model = query->model;
     struct jb_record *own = part_of(query->scope, model, what->only, JB_STR_NULL, what->defer);
-    struct shaping shaping = { .columns = JB_BUF_INIT(JB__SQL_BYTES_MAX) };
+    struct shaping shaping = { .head = &query->head };
     size_t count = jb_record_count(&model->record), offset = (model->record.size + 15) / 16 * 16;
 
     for (const struct jb__join *join = query->joins; join; join = join->next)
@@ -347,21 +342,19 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
     shape->record = record;
     shape->presences = shaping.presences;
     shape->rows = has_word(model) ? &model->record : own;
-    shape->columns = jb_copy(query->scope, jb_buf_str(&shaping.columns));
-    jb_buf_done(&shaping.columns);
 }
 
 static void shape_plain(struct jb__query *query, struct jb__shape *shape)
 {
-    struct jb_buf columns = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+    bool first = true;
 
     for (const struct jb_field *field = query->model->record.fields; field->type != JB_END; field++)
         if (jb__field_is_stored(field)) {
-            jb_buf_put_z(&columns, columns.size ? ", " : "");
-            jb__put_name(&columns, jb_str_of(field->name));
+            jb_buf_put_z(&query->head, first ? "select " : ", ");
+            jb__put_name(&query->head, jb_str_of(field->name));
+            first = false;
         }
-    *shape = (struct jb__shape){ .record = &query->model->record, .rows = &query->model->record, .columns = jb_copy(query->scope, jb_buf_str(&columns)) };
-    jb_buf_done(&columns);
+    *shape = (struct jb__shape){ .record = &query->model->record, .rows = &query->model->record };
 }
 
 bool jb__shape_of(struct jb__query *query, const struct jb_select *what, struct jb__shape *ret_shape)

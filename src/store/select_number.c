@@ -18,7 +18,8 @@ int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, cons
     jb__sink_init(&sink, scope, &number_record, 1);
     bool ok = jb__query_where(&query, what);
     if (ok) {
-        jb__query_finish(&query, JB_STR("select count(*)"));
+        jb_buf_put_z(&query.head, "select count(*)");
+        jb__query_finish(&query);
         struct jb__statement statement = jb__query_statement(&query, &sink, 0);
         ok = jb__run(scope, &statement);
     }
@@ -36,7 +37,8 @@ bool jb_exists_row(struct jb_scope *scope, const struct jb_model *model, const s
     bool ok = jb__query_where(&query, what);
     if (ok) {
         jb__query_put(&query, " limit 1");
-        jb__query_finish(&query, JB_STR("select 1"));
+        jb_buf_put_z(&query.head, "select 1");
+        jb__query_finish(&query);
         struct jb__statement statement = jb__query_statement(&query, &sink, 1);
         ok = jb__run(scope, &statement);
     }
@@ -59,9 +61,9 @@ static bool sum_columns(struct jb__query *query, const char *fields, struct jb_f
             return false;
         JB_CHECK(count < SUMS_MAX && (field->type == JB_DECIMAL || field->type == JB_INT32 || field->type == JB_INT64));
         columns[count] = (struct jb_field){ .name = field->name, .type = JB_DECIMAL, .size = sizeof(struct jb_decimal), .offset = count * sizeof(struct jb_decimal), .digits = JB_DECIMAL_DIGITS_MAX, .decimals = field->decimals };
-        jb__query_put(query, count++ ? ", coalesce(sum(" : "select coalesce(sum(");
-        jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, "), 0)");
+        jb_buf_put_z(&query->head, count++ ? ", coalesce(sum(" : "select coalesce(sum(");
+        jb__put_name(&query->head, jb_str_of(field->name));
+        jb_buf_put_z(&query->head, "), 0)");
     }
     columns[count] = (struct jb_field){ 0 };
     *ret_count = count;
@@ -78,11 +80,9 @@ bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const str
     jb__query_init(&query, scope, model);
     bool ok = sum_columns(&query, fields, columns, &count);
     struct jb_record record = { "sums", SUMS_MAX * sizeof(struct jb_decimal), columns, NULL };
-    struct jb_str head = jb_copy(scope, jb_buf_str(&query.sql));
-    query.sql.size = 0;
     ok = ok && jb__query_where(&query, what);
     if (ok) {
-        jb__query_finish(&query, head);
+        jb__query_finish(&query);
         jb__sink_init(&sink, scope, &record, 1);
         struct jb__statement statement = jb__query_statement(&query, &sink, 0);
         ok = jb__run(scope, &statement);
@@ -102,21 +102,21 @@ static void distinct_text(struct jb__query *query, const struct jb_field *field,
     jb__indexes_of(query->scope, query->model, jb_model_table(query->model), indexes);
     if (jb__index_leads(indexes, name) && field->type != JB_BOOL) { /* PostgreSQL knows no smallest truth */
         struct jb_str table = jb_model_table(query->model);
-        jb__query_put(query, jb_format(query->scope, "with recursive seek(x, n) as (select min(\"%s\"), 1 from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x), n + 1 from seek where seek.x is not null and n < ?)",
-                                 name, JB_FMT(table), name, JB_FMT(table), name)
-                                 .data);
-        jb__query_put(query, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
+        jb_buf_put_z(&query->head, jb_format(query->scope, "with recursive seek(x, n) as (select min(\"%s\"), 1 from \"%.*s\" union all select (select min(\"%s\") from \"%.*s\" where \"%s\" > seek.x), n + 1 from seek where seek.x is not null and n < ?)",
+                                       name, JB_FMT(table), name, JB_FMT(table), name)
+                                       .data);
+        jb_buf_put_z(&query->head, jb_format(query->scope, " select x as \"%s\" from seek where x is not null order by 1 limit ?", name).data);
         jb__query_arg(query, jb_v_int(limit));
     } else {
-        jb__query_put(query, "select ");
-        jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " from (select distinct ");
-        jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " from ");
-        jb__put_name(&query->sql, jb_model_table(query->model));
-        jb__query_put(query, " where ");
-        jb__put_name(&query->sql, jb_str_of(field->name));
-        jb__query_put(query, " is not null limit ?) as few order by 1 limit ?");
+        jb_buf_put_z(&query->head, "select ");
+        jb__put_name(&query->head, jb_str_of(field->name));
+        jb_buf_put_z(&query->head, " from (select distinct ");
+        jb__put_name(&query->head, jb_str_of(field->name));
+        jb_buf_put_z(&query->head, " from ");
+        jb__put_name(&query->head, jb_model_table(query->model));
+        jb_buf_put_z(&query->head, " where ");
+        jb__put_name(&query->head, jb_str_of(field->name));
+        jb_buf_put_z(&query->head, " is not null limit ?) as few order by 1 limit ?");
         jb__query_arg(query, jb_v_int(limit));
     }
     jb__query_arg(query, jb_v_int(limit));

@@ -31,7 +31,8 @@ struct jb__query {
     struct jb_scope *scope;
     struct jb_db *db;
     const struct jb_model *model;
-    struct jb_buf sql; /* from the where on, until jb__query_finish puts the rest before it */
+    struct jb_buf head; /* select …, then the whole */
+    struct jb_buf sql;  /* from the where on */
     struct jb_value *args;
     size_t arg_count, args_max;
     struct jb__join *joins, **joins_end;
@@ -64,16 +65,16 @@ void jb__query_put_place(struct jb__query *query, struct jb__place place);
 bool jb__place_nullable(const struct jb__query *query, struct jb__place place);
 /* Dotted names in a literal (`"category.name" = ?`) are joined too. */
 bool jb__query_literal_joins(struct jb__query *query, const char *text);
-/* HEAD from TABLE joins, before what was written so far. */
-void jb__query_finish(struct jb__query *query, struct jb_str head);
+/* Puts the table, its joins and what was written so far behind the head: the whole statement is in `head`. */
+void jb__query_finish(struct jb__query *query);
 
 /* What is read of each row: some or all columns of the model, and those of its references. */
 struct jb__shape {
     const struct jb_record *record;       /* as it is read */
     const struct jb__presence *presences; /* NULL: the record's own */
     const struct jb_record *rows;         /* as it is given back, without what stands beside */
-    struct jb_str columns;
 };
+/* Writes `select` and the columns into the head. */
 bool jb__shape_of(struct jb__query *query, const struct jb_select *what, struct jb__shape *ret_shape);
 struct jb_rows *jb__shape_rows(struct jb__query *query, const struct jb__shape *shape, const struct jb__sink *sink);
 
