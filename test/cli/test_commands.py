@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -26,7 +27,6 @@ def test_migrating_twice_changes_nothing(site):
 
 
 def test_a_column_that_no_model_names_any_more_stands_in_nobodys_way(site):
-    import sqlite3
     with sqlite3.connect(site.path("jangbu.db")) as book:
         book.execute("alter table cashbook add column colour text")
     out, _ = site.run("migrate", "--plan")
@@ -264,7 +264,6 @@ def test_a_server_says_that_it_is_alive_and_ready_and_stops_when_asked(site):
 
 
 def test_why_a_server_is_not_ready_is_for_the_log_once_and_not_for_strangers(site):
-    import sqlite3
     address = site.serve()
     changes = [("alter table cashbook rename to gone", 503), ("alter table gone rename to cashbook", 200), ("alter table cashbook rename to gone", 503)]
     for change, status in changes:
@@ -336,7 +335,6 @@ def test_production_answers_to_its_own_names_alone(site):
 
 def break_sessions(site):
     """A live file without its table of sessions: whoever comes with a session gets a 500."""
-    import sqlite3
     with sqlite3.connect(site.path("jangbu-live.db")) as book:
         book.execute("drop table auth_session")
 
@@ -385,6 +383,18 @@ def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, p
     _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
     assert path in err and err.count("\n") == 1, err
     assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_may_be_a_link_or_a_pipe(site):
+    site.csv("a.csv", HEAD, line(1))
+    os.symlink("target.xlsx", site.path("link.xlsx"))
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "link.xlsx")
+    assert os.path.islink(site.path("link.xlsx")) and not os.path.exists(site.path("target.xlsx"))
+    site.csv("b.csv", HEAD, line(2, date="x"))
+    os.mkfifo(site.path("pipe"))
+    with subprocess.Popen(["cat", site.path("pipe")], stdout=subprocess.PIPE) as reader:
+        site.run("import", "cash.cashbook", "b.csv", "--on-error", "skip", "--refused", "pipe", status=3)
+        assert reader.stdout.read().startswith(b"PK")
 
 
 def test_a_refused_file_is_not_touched_when_nothing_was_refused(site):
