@@ -126,7 +126,7 @@ struct jb_response *jb__jobs_view(struct jb_request *req)
     if (!jb__jobs_rows(req, vars, (page - 1) * JOBS_A_PAGE, JOBS_A_PAGE))
         return jb_problem(req);
     struct jb_str all = jb__number(scope, count), now = jb__number(scope, open);
-    jb_vars_text(vars, "counts", jb_format(scope, JB_L(scope, "모두 %.*s건, 지금 %.*s건", "%.*s in all, %.*s now"), JB_FMT(all), JB_FMT(now)));
+    jb_vars_text(vars, "counts", jb_format(scope, JB_L(scope, "모두 %.*s건, 진행 중 %.*s건", "%.*s in all, %.*s running or waiting"), JB_FMT(all), JB_FMT(now)));
     jb__set(vars, "count", count);
     jb__set(vars, "open", open);
     jb__set(vars, "no_worker", (bool)(open > 0 && no_worker(scope)));

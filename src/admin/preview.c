@@ -48,7 +48,7 @@ bool jb__refused_vars(struct jb_request *req, const struct import_job *job, cons
     }
     struct jb_str all = jb__number(scope, job->errors_total), some = jb__number(scope, shown);
     jb_vars_text(vars, "refused_counts",
-        shown < job->errors_total ? jb_format(scope, JB_L(scope, "%.*s건 가운데 %.*s건", "%.*s, here the first %.*s"), JB_FMT(all), JB_FMT(some)) : jb_format(scope, JB_L(scope, "%.*s건", "%.*s"), JB_FMT(all)));
+        shown < job->errors_total ? jb_format(scope, JB_L(scope, "이유 %.*s가지 가운데 %.*s가지", "reasons: %.*s, here the first %.*s"), JB_FMT(all), JB_FMT(some)) : jb_format(scope, JB_L(scope, "이유 %.*s가지", "reasons: %.*s"), JB_FMT(all)));
     list = NULL;
     if (job->notes.size > 0 && !(list = jb_json_parse(scope, job->notes)))
         return false;

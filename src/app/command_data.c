@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A model that people may move in and out; the secrets of sign-in and the queue's own tables are none. */
@@ -91,23 +92,28 @@ static bool fill_spool(struct jb_program *program, struct jb_str file, struct jb
     return true;
 }
 
-/* Whether --refused can be written is known before a row goes in. What stands there stays until there is something to write. */
+static bool may_be_written(struct jb_scope *scope, struct jb_str file)
+{
+    const char *path = jb_cstr(scope, file);
+    struct stat info;
+
+    if (stat(path, &info) == 0) {
+        errno = EISDIR;
+        return !S_ISDIR(info.st_mode) && access(path, W_OK) == 0;
+    }
+    const char *slash = strrchr(path, '/');
+    return access(slash ? jb_cstr(scope, jb_str_slice(file, 0, (size_t)(slash - path) + 1)) : ".", W_OK | X_OK) == 0;
+}
+
+/* Whether --refused can be written is known before a row goes in. Opening it would end what reads from a pipe, and empty what stands there. */
 static bool try_refused(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_str option = jb__option(program, "refused");
-    const char *path = jb_cstr(scope, option);
+    struct jb_str path = jb__option(program, "refused");
 
-    if (!option.data)
+    if (!path.data || may_be_written(scope, path))
         return true;
-    bool existed = access(path, F_OK) == 0;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--refused %s’에 쓸 수 없습니다 (%s). 다른 파일 이름을 적으세요. 아무것도 가져오지 않았습니다.", "'--refused %s' cannot be written (%s). Name another file; nothing was imported."), path, strerror(errno));
-    close(fd);
-    if (!existed)
-        unlink(path);
-    return true;
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--refused %.*s’에 쓸 수 없습니다 (%s). 다른 파일 이름을 적으세요. 아무것도 가져오지 않았습니다.", "'--refused %.*s' cannot be written (%s). Name another file; nothing was imported."), JB_FMT(path), strerror(errno));
 }
 
 static bool save_refused(struct jb_program *program, int64_t job)

@@ -35,7 +35,7 @@ void jb_lock_free(struct jb_lock *lock)
 {
     if (!lock)
         return;
-    JB_CHECK(!lock->held && jb_list_empty(&lock->waiters));
+    JB_CHECK(jb_list_empty(&lock->waiters));
     pthread_mutex_destroy(&lock->mutex);
     free(lock);
 }

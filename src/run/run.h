@@ -92,7 +92,7 @@ size_t jb_stack_high_water(void);
 /* A fair lock for fibers. Never held by a fiber that ends. */
 struct jb_lock;
 struct jb_lock *jb_lock_new(void);
-void jb_lock_free(struct jb_lock *lock);
+void jb_lock_free(struct jb_lock *lock); /* nobody may be waiting; a fiber that was abandoned may hold it */
 bool jb_lock_take(struct jb_lock *lock, struct jb_scope *scope);
 void jb_lock_leave(struct jb_lock *lock);
 

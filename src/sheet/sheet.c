@@ -47,6 +47,12 @@ static bool old_excel(const unsigned char *head, size_t size, struct jb_str name
     return biff || name_ends(name, endings);
 }
 
+/* What people choose by mistake: read as CSV it would only miss its headings. */
+static bool picture_or_pdf(const unsigned char *head, size_t size)
+{
+    return size >= 5 && (memcmp(head, "%PDF-", 5) == 0 || memcmp(head, "\x89PNG", 4) == 0 || memcmp(head, "\xff\xd8\xff", 3) == 0 || memcmp(head, "GIF8", 4) == 0);
+}
+
 /* Sets sheet->format, or refuses. */
 static bool choose_format(struct jb_sheet *sheet, struct jb_scope *scope)
 {
@@ -61,6 +67,8 @@ static bool choose_format(struct jb_sheet *sheet, struct jb_scope *scope)
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "빈 파일입니다. 내용이 있는 파일을 올리세요.", "The file is empty. Use one that has content."));
     if (size >= 512 && memcmp(head, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8) == 0)
         return refuse_ole(sheet, scope, head);
+    if (picture_or_pdf(head, size))
+        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "그림이나 PDF입니다. 엑셀 통합 문서(.xlsx)나 CSV를 올리세요.", "This is a picture or a PDF. Use an Excel workbook (.xlsx) or CSV."));
     bool zip = size >= 4 && head[0] == 'P' && head[1] == 'K' && (head[2] == 3 || head[2] == 5 || head[2] == 7);
     bool wants_workbook = sheet->options.format == JB_SHEET_XLSX || (sheet->options.format == JB_SHEET_AUTO && name_ends(sheet->title, workbooks));
     if (zip && (sheet->options.format == JB_SHEET_AUTO || wants_workbook)) {

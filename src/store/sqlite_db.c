@@ -138,13 +138,12 @@ static bool sqlite_open(struct jb_db *db, struct jb_scope *scope, const struct j
     file_init(sqlite, true);
     for (int i = 0; i < db->reader_threads; i++)
         sqlite->readers[i] = jb_thread_new("reader");
-    bool ok = open_lock(sqlite, scope);
+    bool ok = open_lock(sqlite, scope) && jb__checkpointer_start(sqlite); /* before the first commit, which asks how long the log may be */
     for (int i = 0; ok && i < 2; i++) {
         struct opening opening = { &sqlite->files[i], scope };
         jb_thread_call(sqlite->files[i].thread, open_writer, &opening);
         ok = sqlite->files[i].writer != NULL;
     }
-    ok = ok && jb__checkpointer_start(sqlite);
     if (!ok)
         sqlite_close(db);
     return ok;

@@ -74,6 +74,7 @@ struct jb__sqlite {
     pthread_mutex_t checkpoint_mutex;
     pthread_cond_t checkpoint_wanted;
     bool checkpointer_runs, stop;
+    int checkpoint_pages, log_pages_max; /* the log's length at which the checkpointer works beside a busy writer; at which a commit does it */
 };
 
 static inline struct jb__sqlite *jb__sqlite_of(struct jb_db *db)
@@ -147,7 +148,7 @@ bool jb__sqlite_tx_begin(struct jb_db *db, struct jb_scope *scope, bool live, in
 bool jb__sqlite_tx_commit(struct jb_db *db, struct jb_scope *scope, bool live, int depth, void *handle);
 void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth, void *handle);
 bool jb__sqlite_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
-/* SQLite's hook after each commit: notes how long the log is, and checkpoints when it is too long. */
+/* SQLite's hook after each commit: notes how long the log is, and checkpoints when nobody else got it short. */
 int jb__on_commit(void *connection, sqlite3 *handle, const char *name, int wal_pages);
 bool jb__checkpointer_start(struct jb__sqlite *sqlite);
 void jb__checkpointer_stop(struct jb__sqlite *sqlite);

@@ -4,7 +4,8 @@
  * small commits would starve the site. So a process that wants to begin first locks a byte of the lock file, holds it until its BEGIN IMMEDIATE succeeded and lets it go: the one
  * that has just committed finds it taken and must wait behind.
  *
- * Checkpoints run on a thread of their own when the writer has nothing to do; past CHECKPOINT_PAGES the commit itself does one, so that the log cannot grow for ever. */
+ * Checkpoints run on a thread of their own: when the writer has nothing to do, or, past CHECKPOINT_PAGES, beside it. Only an idle moment lets the log begin anew, so a writer that never rests reaches
+ * LOG_PAGES_MAX; that commit copies what little is left by itself. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/sqlite_private.h"
 #include <errno.h>
@@ -15,8 +16,9 @@
 #include <unistd.h>
 
 #define TURN_LOOK_US 500
-#define CHECKPOINT_PAGES 20000     /* the commit that passes this checkpoints itself */
-#define CHECKPOINT_IDLE_PAGES 1000 /* worth a checkpoint when idle */
+#define LOG_PAGES_MAX 200000       /* 800 MB: the commit that passes this checkpoints itself */
+#define CHECKPOINT_PAGES 20000     /* worth a checkpoint while others write */
+#define CHECKPOINT_IDLE_PAGES 1000 /* … when nobody does */
 #define CHECKPOINT_IDLE_MS 50
 
 /* ---- turns among processes ------------------------------------------------------------------------------------------------------- */
@@ -339,14 +341,16 @@ int jb__on_commit(void *arg, sqlite3 *handle, const char *name, int wal_pages)
     struct jb__connection *writer = arg;
 
     atomic_store(&writer->file->wal_pages, wal_pages);
-    if (wal_pages >= CHECKPOINT_PAGES)
+    if (wal_pages >= writer->file->sqlite->log_pages_max)
         sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return SQLITE_OK;
 }
 
 static bool worth_it(struct jb__file *file)
 {
-    return atomic_load(&file->wal_pages) >= CHECKPOINT_IDLE_PAGES && jb__gate_idle(&file->writers);
+    int pages = atomic_load(&file->wal_pages);
+
+    return pages >= file->sqlite->checkpoint_pages || (pages >= CHECKPOINT_IDLE_PAGES && jb__gate_idle(&file->writers));
 }
 
 /* PASSIVE neither waits for anybody nor makes anybody wait. */
@@ -398,6 +402,8 @@ static void *checkpointer_main(void *arg)
 
 bool jb__checkpointer_start(struct jb__sqlite *sqlite)
 {
+    sqlite->checkpoint_pages = CHECKPOINT_PAGES;
+    sqlite->log_pages_max = LOG_PAGES_MAX;
     sqlite->checkpointer_runs = pthread_create(&sqlite->checkpointer, NULL, checkpointer_main, sqlite) == 0;
     return sqlite->checkpointer_runs;
 }
@@ -411,4 +417,5 @@ void jb__checkpointer_stop(struct jb__sqlite *sqlite)
     pthread_cond_signal(&sqlite->checkpoint_wanted);
     pthread_mutex_unlock(&sqlite->checkpoint_mutex);
     pthread_join(sqlite->checkpointer, NULL);
+    sqlite->checkpointer_runs = false;
 }

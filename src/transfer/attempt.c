@@ -299,10 +299,10 @@ void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *
 bool jb__fail_refused(struct jb__attempt *attempt)
 {
     struct jb_scope *scope = attempt->scope;
-    struct jb_str text = jb_format(scope, JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\"."), (long long)attempt->counts.refused);
+    struct jb_str text = jb_format(scope, JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’(skip)를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\" (skip)."), (long long)attempt->counts.refused);
 
     if (attempt->counts.refused == 1 && jb_language(scope) == JB_EN)
-        return jb_fail(scope, JB_INVALID, "Nothing was applied: 1 row was refused. Correct it, or choose \"skip those rows\".");
+        return jb_fail(scope, JB_INVALID, "Nothing was applied: 1 row was refused. Correct it, or choose \"skip those rows\" (skip).");
     return jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
 }
 

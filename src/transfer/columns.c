@@ -262,7 +262,7 @@ static bool check_required(const struct jb__plan *plan, struct jb_scope *scope, 
             return jb_fail(scope, JB_INVALID, JB_L(scope, "필수 열 ‘%.*s’이(가) 없습니다. 행을 알아보는 열쇠이니 머리글을 넣으세요.", "The required column \"%.*s\" is missing. It is the key that tells rows apart: add it."), JB_FMT(target->heading));
         if (target->field->required && !target->field->default_text && mode != JB_UPDATE_ONLY)
             return jb_fail(scope, JB_INVALID,
-                JB_L(scope, "필수 열 ‘%.*s’이(가) 없습니다. 머리글을 넣거나, 있는 행만 고치려면 방식을 ‘고치기(update)’로 하세요.", "The required column \"%.*s\" is missing. Add it, or use the mode \"update\" to change existing rows only."),
+                JB_L(scope, "필수 열 ‘%.*s’이(가) 없습니다. 머리글을 넣거나, 있는 행만 고치려면 방식을 ‘있는 행만 고치기’(update)로 하세요.", "The required column \"%.*s\" is missing. Add it, or use the mode \"update\" to change existing rows only."),
                 JB_FMT(target->heading));
     }
     return true;

@@ -89,7 +89,8 @@ static bool merge_rows(struct jb__attempt *attempt)
     bool ok = jb_stage_merge_empty(attempt->stage, attempt->scope, &copied);
     if (ok && !copied && attempt->counts.new_rows + attempt->counts.changed > 0)
         ok = jb_stage_merge(attempt->stage, attempt->scope, 0, 0);
-    jb__progress_share(&attempt->progress, 1, -1);
+    if (ok)
+        jb__progress_share(&attempt->progress, 1, -1);
     return ok;
 }
 

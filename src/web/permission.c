@@ -22,8 +22,17 @@ void jb_permissions_use(struct jb_scope *scope, const char *const *permissions)
 
 /* ---- which names there are ---------------------------------------------------------------------------------------------------- */
 
-static const char *const verbs[] = { "view", "export", "add", "change", "delete", "import" };
-#define READING_VERBS 2
+static const struct {
+    const char *name, *ko;
+    bool writes;
+} verbs[] = {
+    { "view", "보기", false },
+    { "export", "내보내기", false },
+    { "add", "추가", true },
+    { "change", "고치기", true },
+    { "delete", "삭제", true },
+    { "import", "가져오기", true },
+};
 
 static struct jb_str permission_name(struct jb_scope *scope, const char *verb, const struct jb_model *model)
 {
@@ -39,8 +48,9 @@ bool jb__permission_declared(struct jb_scope *scope, struct jb_str permission)
     size_t count = 0;
 
     for (const struct jb_model *const *model = jb_db_models(scope); *model; model++)
-        for (size_t i = 0; i < ((*model)->read_only ? READING_VERBS : JB_COUNT(verbs)) && !(*model)->hidden && count < JB_COUNT(names); i++)
-            names[count++] = permission_name(scope, verbs[i], *model);
+        for (size_t i = 0; i < JB_COUNT(verbs) && !(*model)->hidden && count < JB_COUNT(names); i++)
+            if (!verbs[i].writes || !(*model)->read_only)
+                names[count++] = permission_name(scope, verbs[i].name, *model);
     for (size_t i = 0; tie && tie->permissions && tie->permissions[i] && count < JB_COUNT(names); i++)
         names[count++] = jb_str_of(tie->permissions[i]);
     for (size_t i = 0; i < count; i++)
@@ -95,15 +105,13 @@ bool jb_may_model(struct jb_scope *scope, const char *verb, const struct jb_mode
 /* "현금출납부 가져오기", "import cash book"; the bare name for what apps declare. */
 static struct jb_str permission_label(struct jb_scope *scope, struct jb_str permission)
 {
-    static const char *const ko[] = { "보기", "추가", "고치기", "삭제", "가져오기", "내보내기" };
-
     for (const struct jb_model *const *model = jb_db_models(scope); *model; model++)
         for (size_t i = 0; i < JB_COUNT(verbs); i++)
-            if (jb_str_equal(permission_name(scope, verbs[i], *model), permission)) {
+            if (jb_str_equal(permission_name(scope, verbs[i].name, *model), permission)) {
                 struct jb_str label = jb_model_label(*model, scope);
                 if (jb_language(scope) == JB_KO)
-                    return jb_format(scope, "%.*s %s", JB_FMT(label), ko[i]);
-                return jb_format(scope, "%s: %s", (*model)->label_en ? (*model)->label_en : jb_cstr(scope, label), verbs[i]);
+                    return jb_format(scope, "%.*s %s", JB_FMT(label), verbs[i].ko);
+                return jb_format(scope, "%s: %s", (*model)->label_en ? (*model)->label_en : jb_cstr(scope, label), verbs[i].name);
             }
     return permission;
 }

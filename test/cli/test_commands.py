@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -372,6 +373,18 @@ def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, p
     _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
     assert path in err and err.count("\n") == 1, err
     assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_may_be_a_link_or_a_pipe(site):
+    site.csv("a.csv", HEAD, line(1))
+    os.symlink("target.xlsx", site.path("link.xlsx"))
+    site.run("import", "cash.cashbook", "a.csv", "--refused", "link.xlsx")
+    assert os.path.islink(site.path("link.xlsx")) and not os.path.exists(site.path("target.xlsx"))
+    site.csv("b.csv", HEAD, line(2, date="x"))
+    os.mkfifo(site.path("pipe"))
+    with subprocess.Popen(["cat", site.path("pipe")], stdout=subprocess.PIPE) as reader:
+        site.run("import", "cash.cashbook", "b.csv", "--on-error", "skip", "--refused", "pipe", status=3)
+        assert reader.stdout.read().startswith(b"PK")
 
 
 def test_a_refused_file_is_not_touched_when_nothing_was_refused(site):

@@ -201,6 +201,26 @@ JB_TEST("a lock lets one fiber in at a time, whatever loop it is on")
     jb_lock_free(guarded.lock);
 }
 
+static void hold_for_ever(void *arg)
+{
+    CHECK(jb_lock_take(arg, NULL));
+    jb_park(NULL, JB_NEVER);
+}
+
+static void leave_held(void *lock)
+{
+    jb_fiber_start("holds", hold_for_ever, lock);
+    jb_yield();
+}
+
+JB_TEST("a lock goes although a fiber that was abandoned holds it")
+{
+    struct jb_lock *lock = jb_lock_new();
+
+    jb_loop_run(leave_held, lock);
+    jb_lock_free(lock);
+}
+
 JB_FIBER_TEST("a lock that is not given in time is not held")
 {
     struct jb_lock *lock = jb_lock_new();

@@ -270,6 +270,14 @@ JB_TEST("an old workbook and an encrypted one are told apart")
     check_refused(scope, write_file(scope, ".xlsx", (struct jb_str){ ole, sizeof ole }), JB_INVALID, "암호");
 }
 
+JB_TEST("a picture or a PDF is called so, whatever its name")
+{
+    check_refused(scope, write_file(scope, ".pdf", JB_STR("%PDF-1.4\n1 0 obj")), JB_INVALID, "그림이나 PDF");
+    check_refused(scope, write_file(scope, ".csv", JB_STR("\x89PNG\r\n\x1a\n")), JB_INVALID, "그림이나 PDF");
+    check_refused(scope, write_file(scope, ".xlsx", JB_STR("\xff\xd8\xff\xe0 JFIF")), JB_INVALID, "그림이나 PDF");
+    check_refused(scope, write_file(scope, ".txt", JB_STR("GIF89a")), JB_INVALID, "그림이나 PDF");
+}
+
 JB_TEST("a workbook that was cut or changed on its way is refused")
 {
     const char *path = make_book(scope, (struct book){ .sheet = SHEET("<row><c><v>12345</v></c></row>") });

@@ -324,6 +324,71 @@ JB_FIBER_TEST("the log is emptied when the writer is idle")
     CHECK_OK(jb_db_ping(scope));
 }
 
+struct next {
+    struct jb_db *db;
+    bool enough, ended;
+};
+
+/* Gets the writer when another transaction ends, so that it is not idle in between, and keeps it. */
+static void write_next(void *arg)
+{
+    struct next *next = arg;
+    struct jb_scope *scope = jb_scope_new("next");
+    jb_db_use(scope, next->db);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    jb_fiber_allow_wait(true);
+    while (!next->enough)
+        CHECK_OK(jb_sleep(scope, 1000));
+    jb_fiber_allow_wait(false);
+    jb_rollback(tx);
+    jb_scope_end(scope);
+    next->ended = true;
+}
+
+JB_FIBER_TEST("a long log is emptied also while the writer is never idle")
+{
+    struct next next = { .db = test_database(scope, sample_models) };
+    struct jb__file *file = &jb__sqlite_of(next.db)->files[0];
+    file->sqlite->checkpoint_pages = 1000;
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    jb_fiber_start("next", write_next, &next);
+    sample_entries(scope, 40000);
+    CHECK_OK(jb_commit(tx));
+    CHECK(!jb__gate_idle(&file->writers));
+    while (atomic_load(&file->wal_pages) != 0)
+        CHECK_OK(jb_sleep(scope, 1000));
+    CHECK(!jb__gate_idle(&file->writers));
+    next.enough = true;
+    while (!next.ended)
+        CHECK_OK(jb_sleep(scope, 1000));
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    CHECK(stat(path, &info) == 0);
+    return info.st_size;
+}
+
+JB_FIBER_TEST("nobody who writes empties the log, until it is far too long")
+{
+    struct jb_db *db = test_database_open(scope, sample_models, test_folder(scope), (struct jb_db_options){ 0 });
+    struct jb__file *file = &jb__sqlite_of(db)->files[0];
+    size_t done;
+    int64_t before = size_of(file->path);
+    CHECK_INT(before, 4096); /* the commits of opening stand in the log */
+    jb__checkpointer_stop(file->sqlite);
+    file->sqlite->checkpoint_pages = 1;
+    CHECK_OK(jb_migrate(scope, &done));
+    sample_entries(scope, 1000);
+    CHECK_INT(size_of(file->path), before);
+    file->sqlite->log_pages_max = 1;
+    sample_entries_more(scope, 1001, 1);
+    CHECK(size_of(file->path) > before);
+}
+
 JB_FIBER_TEST("work is counted: queries, time and rows, up to the parent")
 {
     test_database(scope, sample_models);

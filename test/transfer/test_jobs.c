@@ -208,13 +208,17 @@ JB_FIBER_TEST("cancelled while checking: nothing is in the table and no file is 
     CHECK_INT(files_in(site->spool), 0);
 }
 
-JB_FIBER_TEST("cancelled while writing with abort: nothing is in the table")
+JB_FIBER_TEST("cancelled while writing with abort: nothing is in the table, and not all rows are shown as written")
 {
     struct site *site = site_new(scope);
     IMPORT(HEAD "X,2025-01-01,x,,1,,\n");
     struct import_job job = cancel_in(scope, "writing", "transfer/import/merge_chunk=sleep:700", (struct jb_import_options){ 0 });
     check_status(&job, "cancelled");
     CHECK_INT(books(scope), 1);
+    struct jb_rows *events = jb_job_events(scope, job.id, 0);
+    CHECK_OK(events != NULL);
+    for (JB_EACH_ROW(events, struct import_progress, event))
+        CHECK(!jb_str_is(event->phase, "writing") || event->done < 20000);
     CHECK_INT(files_in(site->spool), 0);
 }
 

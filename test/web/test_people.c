@@ -216,6 +216,28 @@ JB_FIBER_TEST("permissions: nobody, somebody, staff, granted, superuser")
     }
 }
 
+JB_FIBER_TEST("who may not do something reads the permission's own name")
+{
+    static const struct jb_model *const models[] = { JB_AUTH_MODELS, &sample_project, NULL };
+    static const struct {
+        const char *verb, *ko;
+    } verbs[] = { { "view", "보기" }, { "add", "추가" }, { "change", "고치기" }, { "delete", "삭제" }, { "import", "가져오기" }, { "export", "내보내기" } };
+
+    test_database(scope, models);
+    jb_actor_set(scope, &(struct jb_user){ .id = 7 });
+    for (size_t i = 0; i < JB_COUNT(verbs); i++) {
+        struct jb_str permission = jb_format(scope, "sample.%s_sampleproject", verbs[i].verb);
+        jb_language_set(scope, JB_KO);
+        CHECK(!jb_require(scope, permission));
+        CHECK_TEXT(jb_failure_text(scope), jb_format(scope, "이 일을 할 권한이 없습니다. ‘사업 %s’ 권한을 관리자에게 부탁하세요.", verbs[i].ko).data);
+        jb_failure_clear(scope);
+        jb_language_set(scope, JB_EN);
+        CHECK(!jb_require(scope, permission));
+        CHECK_TEXT(jb_failure_text(scope), jb_format(scope, "You may not do this. Ask an administrator for \"Sample project: %s\".", verbs[i].verb).data);
+        jb_failure_clear(scope);
+    }
+}
+
 JB_FIBER_TEST("a Bearer token signs a program in, without CSRF; another token is refused")
 {
     struct talk *talk = talk_open(scope, SITE());

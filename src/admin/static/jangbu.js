@@ -1,7 +1,8 @@
 // Every page works without this file; it only saves steps.
 "use strict";
 const all = (css, from = document) => [...from.querySelectorAll(css)];
-const number = new Intl.NumberFormat(document.documentElement.lang);
+const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+const size = bytes => bytes < 1048576 ? `${number.format(Math.ceil(bytes / 1024))} KiB` : `${number.format(Math.floor(bytes / 104857.6) / 10)} MiB`;
 
 // "/" goes to the search field, unless somebody is typing.
 addEventListener("keydown", event => {
@@ -69,7 +70,7 @@ for (const zone of all("[data-drop]")) {
     });
   const show = () => {
     const file = input.files[0];
-    name.textContent = file ? `${file.name} · ${number.format(Math.ceil(file.size / 1024))} KiB` : "";
+    name.textContent = file ? `${file.name} · ${size(file.size)}` : "";
   };
   input.addEventListener("change", show);
   addEventListener("pageshow", show);
@@ -97,7 +98,7 @@ for (const form of all("form[data-upload]")) {
       const percent = Math.floor(at.loaded / at.total * 100);
       sending.querySelector("progress").value = percent;
       sending.querySelector("[data-percent]").textContent = percent;
-      sending.querySelector("[data-sent]").textContent = `${number.format(Math.ceil(at.loaded / 1024))} / ${number.format(Math.ceil(at.total / 1024))} KiB`;
+      sending.querySelector("[data-sent]").textContent = `${size(at.loaded)} / ${size(at.total)}`;
     };
     request.onload = () => {
       if (request.status < 300) { location.href = request.responseURL; return; }
