@@ -11,6 +11,7 @@ const struct jb_model jb_auth_user = {
     .title = "username",
     .order = "username",
     .hidden = true,
+    .table = "jb_user", /* a database may have an auth_user and an auth_group of Django's */
     .record = JB_RECORD(auth_user,
         JB_FIELD(auth_user, id, .primary = true),
         JB_FIELD(auth_user, username, .label = "아이디", .label_en = "Name", .required = true, .unique = true, .length_max = 150),
@@ -32,6 +33,7 @@ const struct jb_model jb_auth_group = {
     .label_en = "Groups",
     .title = "name",
     .hidden = true,
+    .table = "jb_group",
     .record = JB_RECORD(auth_group,
         JB_FIELD(auth_group, id, .primary = true),
         JB_FIELD(auth_group, name, .label = "이름", .required = true, .unique = true, .length_max = 150)),

@@ -191,7 +191,7 @@ def test_a_preview_is_not_applied_by_who_may_no_longer_import(site, clerk):
         assert time.monotonic() < limit, answer.text
         answer = session.get(address + job, timeout=30)
     site.run("user", "add", "other", "--staff", "--password-stdin", stdin=b"correct horse\n")
-    site.sql("update auth_grant set user_id = (select id from auth_user where username = 'other') where permission = 'cash.import_cashbook'")
+    site.sql("update auth_grant set user_id = (select id from jb_user where username = 'other') where permission = 'cash.import_cashbook'")
     refused = session.post(address + job + "confirm/", data={"csrfmiddlewaretoken": token}, timeout=30)
     assert refused.status_code == 403 and session.get(address + job, timeout=30).status_code == 200
     assert session.get(address + "/admin/cash/cashbook/1/", timeout=30).status_code == 404

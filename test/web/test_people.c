@@ -78,7 +78,7 @@ JB_FIBER_TEST("a session ends with its age, with another password, and with the 
     CHECK_INT(talk_get(talk, "/me/").status, 303);
     sign_in(talk, "kim", "another+horse", NULL);
     CHECK_INT(talk_get(talk, "/me/").status, 200);
-    CHECK_OK(jb_exec(scope, JB_SQL("update auth_user set active = false where id = ?", id), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update jb_user set active = false where id = ?", id), NULL));
     CHECK_INT(talk_get(talk, "/me/").status, 303);
 }
 
@@ -200,9 +200,9 @@ JB_FIBER_TEST("permissions: nobody, somebody, staff, granted, superuser")
     CHECK_OK(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.close")));
     CHECK_OK(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.close")));
     CHECK_FAILS(jb_user_grant(scope, JB_STR("granted"), JB_STR("cash.clsoe")), JB_INVALID);
-    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_group (name) values ('clerks')"), NULL));
-    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_grant (group_id, permission) select id, 'cash.close' from auth_group"), NULL));
-    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_membership (user_id, group_id) select ?, id from auth_group", member), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into jb_group (name) values ('clerks')"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_grant (group_id, permission) select id, 'cash.close' from jb_group"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into auth_membership (user_id, group_id) select ?, id from jb_group", member), NULL));
     for (size_t i = 0; i < JB_COUNT(matrix); i++) {
         if (matrix[i].name && (!now || strcmp(now, matrix[i].name) != 0)) {
             talk->cookie = JB_STR_NULL;
