@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_ROWS 5000 /* progress is told and a wish to cancel is heard between them */
+#define CHUNK_ROWS 5000 /* at least; progress is told and a wish to cancel is heard between two */
+#define CHUNKS_MAX 50
 
 /* ---- on the caller's connection -------------------------------------------------------------------------------------------------- */
 
@@ -237,8 +238,10 @@ static bool merge_chunk(struct merge *merge, const int64_t bounds[2])
 
 static bool merge_range(struct merge *merge, const struct range *range)
 {
+    int64_t chunk = JB_MAX(CHUNK_ROWS, (range->last - range->first) / CHUNKS_MAX);
+
     for (int64_t from = range->first - 1; from < range->last;) {
-        int64_t to = JB_MIN(from + CHUNK_ROWS, range->last);
+        int64_t to = JB_MIN(from + chunk, range->last);
         if (!merge_chunk(merge, (int64_t[]){ from, to }))
             return false;
         jb__stage_tell(merge->stage, (double)(to - range->first + 1) / (double)(range->last - range->first + 1));
@@ -253,7 +256,8 @@ static bool merge_all(struct merge *merge, int64_t after_row, int64_t last_row)
     const struct jb_stage_counts *expected = &stage->pg.expected;
     struct range range;
 
-    if (!survey(stage, merge->scope, after_row, last_row, &range))
+    /* the rows of a chunk are looked up by their ids: what they stand on is in memory, and must not be taken for far away */
+    if (!run(stage, merge->scope, JB_STR("set local random_page_cost = 1.1"), NULL, NULL) || !survey(stage, merge->scope, after_row, last_row, &range))
         return false;
     if (range.standing != expected->unchanged + expected->skipped)
         return fail_moved(stage, merge->scope);
