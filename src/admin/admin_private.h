@@ -94,6 +94,9 @@ struct jb_str jb__list_back(struct jb_request *req, const struct jb__book *book)
 
 /* ---- cells and words (text.c) -------------------------------------------------------------------------------------------------------- */
 
+/* By key. false without a failure: there is none. */
+bool jb__row_find(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row);
+struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids);
 /* Titles of the rows that a page's references point to, asked once per target. */
 struct jb__targets {
     const struct jb_model *model;

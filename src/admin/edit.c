@@ -88,7 +88,7 @@ static bool reference_vars(const struct form *form, const struct jb_field *field
         return true;
     }
     jb_vars_text(vars, "kind", JB_STR("text"));
-    if (!form->typed && jb_str_to_int64(value, &id) && jb_first(scope, field->references, row, .where = JB_SQL("id = ?", id)))
+    if (!form->typed && jb_str_to_int64(value, &id) && jb__row_find(scope, field->references, id, row))
         jb_vars_text(vars, "value", jb_row_title(scope, field->references, row));
     return !jb_failure(scope);
 }

@@ -82,7 +82,7 @@ bool jb__reference_read(struct jb_scope *scope, const struct jb_model *target, s
         if (jb_failure(scope))
             return false;
     }
-    if (jb_str_to_int64(text, &id) && jb_first(scope, target, row, .where = JB_SQL("id = ?", id))) {
+    if (jb_str_to_int64(text, &id) && jb__row_find(scope, target, id, row)) {
         *ret_id = id;
         return true;
     }
@@ -226,7 +226,7 @@ static struct jb_str filter_words(struct jb_request *req, const struct jb_field 
     }
     if (field->references && jb_str_to_int64(text, &id)) {
         void *row = jb_alloc(scope, field->references->record.size);
-        if (jb_first(scope, field->references, row, .where = JB_SQL("id = ?", id)))
+        if (jb__row_find(scope, field->references, id, row))
             return jb_row_title(scope, field->references, row);
         return text;
     }

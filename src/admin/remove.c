@@ -14,7 +14,7 @@ static struct jb_response *question(struct jb_request *req, const struct jb__boo
     const struct jb_failure *failure = jb_failure(scope);
 
     jb_failure_clear(scope); /* it is answered here, by the page */
-    struct jb_rows *rows = jb_select(scope, book->model, .where = JB_SQL("id in (?)", chosen));
+    struct jb_rows *rows = jb__rows_find(scope, book->model, chosen);
     if (!rows)
         return jb_problem(req);
     if (rows->count == 0) {
@@ -45,7 +45,7 @@ static struct jb_response *question(struct jb_request *req, const struct jb__boo
 
 static bool remove_rows(struct jb_scope *scope, const struct jb_model *model, struct jb_ids chosen, int64_t *ret_count)
 {
-    struct jb_rows *rows = jb_select(scope, model, .where = JB_SQL("id in (?)", chosen));
+    struct jb_rows *rows = jb__rows_find(scope, model, chosen);
     void *state = NULL;
 
     if (!rows || (model->check && model->check_prepare && !model->check_prepare(scope, &state)))

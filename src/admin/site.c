@@ -60,7 +60,7 @@ static void book_routes(struct jb_scope *scope, const struct jb__book *book, str
             .path = made(scope, jb_format(scope, "%.*s%s", JB_FMT(book->path), pattern->tail)),
             .view = pattern->view,
             .name = pattern->name ? made(scope, jb_format(scope, "admin.%s.%.*s.%s", book->app->name, JB_FMT(model), pattern->name)) : NULL,
-            .permission = made(scope, jb_format(scope, "%s.%s_%.*s", book->app->name, pattern->verb, JB_FMT(model))),
+            .permission = book->model->superusers ? "superuser" : made(scope, jb_format(scope, "%s.%s_%.*s", book->app->name, pattern->verb, JB_FMT(model))),
             .upload = pattern->upload,
             .context = book,
         };

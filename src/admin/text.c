@@ -93,6 +93,20 @@ struct jb_str jb__value_words(struct jb_request *req, const struct jb_field *fie
     }
 }
 
+/* ---- rows by key ------------------------------------------------------------------------------------------------------------- */
+
+bool jb__row_find(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row)
+{
+    struct jb_condition conditions[] = { { jb_str_of(jb_model_primary(model)->name), JB_EQUAL, jb_v(id) }, { .op = JB_OP_END } };
+    return jb_first(scope, model, ret_row, .conditions = conditions);
+}
+
+struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids)
+{
+    struct jb_condition conditions[] = { { jb_str_of(jb_model_primary(model)->name), JB_IN, jb_v(ids) }, { .op = JB_OP_END } };
+    return jb_select(scope, model, .conditions = conditions);
+}
+
 /* ---- references -------------------------------------------------------------------------------------------------------------- */
 
 static bool target_read(struct jb_scope *scope, const struct jb_field *field, const struct jb_rows *rows, struct jb__targets *ret_target)
@@ -111,7 +125,7 @@ static bool target_read(struct jb_scope *scope, const struct jb_field *field, co
             ids[count++] = value.number;
     }
     struct jb_ids wanted = { ids, count };
-    struct jb_rows *found = jb_select(scope, field->references, .where = JB_SQL("id in (?)", wanted));
+    struct jb_rows *found = jb__rows_find(scope, field->references, wanted);
     if (!found)
         return false;
     *ret_target = (struct jb__targets){ field->references, found };

@@ -187,6 +187,9 @@ static bool check_text(struct jb_scope *scope, const struct jb_field *field, str
     if (jb_str_find_char(text, '\0', 0) != SIZE_MAX)
         return REFUSE(scope, "%s", JB_L(scope, "쓸 수 없는 글자(NUL)가 있습니다. 지우고 다시 적으세요.", "This contains a NUL character. Remove it."));
     size_t count = jb_utf8_count(text);
+    struct jb_decimal number;
+    if (field->as_number && text.size > 0 && !jb_decimal_parse(text, &number))
+        return REFUSE(scope, "%s", JB_L(scope, "수가 아닙니다. 1234.5처럼 적으세요.", "This is no number. Write it like 1234.5."));
     if (count > most)
         return REFUSE(scope, JB_L(scope, "%zu자입니다. %zu자까지 쓸 수 있습니다.", "This has %zu characters. Use at most %zu."), count, most);
     return true;

@@ -52,6 +52,7 @@ struct jb_row {
 
 struct jb_value {
     enum jb_type type;
+    bool as_number; /* DECIMAL, for SQLite: as the field says */
     union {
         bool truth;
         int64_t number;     /* INT32, INT64; DATE days, MONTH months, TIME µs */
@@ -196,6 +197,11 @@ struct jb_field {
     enum jb_on_delete on_delete;
     bool has_min;
     int64_t min; /* INT32, INT64, with has_min */
+    /* Tables that were made elsewhere (store/introspect.h): */
+    bool as_text;     /* TEXT: a column of a kind that no member has (uuid, json, …): read as its text, never written */
+    bool as_number;   /* DECIMAL: SQLite holds the number itself, not minor units; TEXT: a number of any scale, as it is written */
+    int column_bytes; /* INT32, INT64: of a narrower column of PostgreSQL; 0: as wide as the member */
+    bool empty_text;  /* TEXT: the column takes no NULL; empty text stands for it */
 };
 
 struct jb_related;

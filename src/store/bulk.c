@@ -12,7 +12,7 @@ static void put_columns(struct jb_buf *sql, const struct jb_model *model, const 
     bool first = true;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || (field->primary && !with_primary))
+        if (!jb__field_is_written(field) || (field->primary && !with_primary))
             continue;
         if (!first)
             jb_buf_put_z(sql, between);
@@ -25,15 +25,18 @@ static void put_columns(struct jb_buf *sql, const struct jb_model *model, const 
 /* insert into "t" ("a", "b") values (?, ?) */
 static void put_insert(struct jb_buf *sql, const struct jb_model *model, bool with_primary)
 {
-    size_t count = jb_record_count(&model->record) - !with_primary;
+    bool first = true;
 
     jb_buf_put_z(sql, "insert into ");
     jb__put_name(sql, jb_model_table(model));
     jb_buf_put_z(sql, " (");
     put_columns(sql, model, ", ", "", with_primary);
     jb_buf_put_z(sql, ") values (");
-    for (size_t i = 0; i < count; i++)
-        jb_buf_put_z(sql, i ? ", ?" : "?");
+    for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
+        if (jb__field_is_written(field) && (!field->primary || with_primary)) {
+            jb_buf_put_z(sql, first ? "?" : ", ?");
+            first = false;
+        }
     jb_buf_put_z(sql, ")");
 }
 
@@ -43,7 +46,7 @@ static size_t row_args(const struct jb_model *model, const void *row, const stru
     size_t count = 0;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field) && field != without)
+        if (jb__field_is_written(field) && field != without)
             args[count++] = jb__column_value(model, row, field);
     return count;
 }
@@ -56,7 +59,7 @@ static bool row_check(struct jb_scope *scope, const struct jb_model *model, cons
     bool ok = true;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || field->primary)
+        if (!jb__field_is_written(field) || field->primary)
             continue;
         if (!jb_field_check(scope, field, jb_record_get(&model->record, row, field)))
             ok = jb_failure_of_field(scope, jb_str_of(field->name));
@@ -209,7 +212,7 @@ static void put_changes(struct jb_buf *sql, const struct jb_model *model, const 
     bool first = true;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field) || field->primary || field->auto_now_add || in_list(match_on, field->name))
+        if (!jb__field_is_written(field) || field->primary || field->auto_now_add || in_list(match_on, field->name))
             continue;
         jb_buf_printf(sql, "%s\"%s\" = excluded.\"%s\"", first ? " do update set " : ", ", field->name, field->name);
         first = false;
@@ -249,7 +252,7 @@ static const struct jb_field **stored_fields(struct jb_scope *scope, const struc
     size_t count = 0;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field))
+        if (jb__field_is_written(field))
             fields[count++] = field;
     *ret_count = count;
     return fields;

@@ -3,6 +3,7 @@
  * One statement stays open on a connection of its own, so that all rows are of one moment; a reader thread fills a page, the fiber walks it, and the page's memory goes before the next
  * one comes. While a cursor is open SQLite's log cannot be emptied past its moment, so close it as soon as the rows are out. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/introspect_private.h"
 #include "store/select_private.h"
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct jb_cursor {
     struct jb__sink sink;
     size_t next;
     bool end, live;
+    const struct jb_model *model;
 };
 
 static void close_with_scope(void *arg)
@@ -65,7 +67,7 @@ static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, c
     jb_counters(cursor->scope)->queries++;
     cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, tx, &statement);
     jb__tx_note(tx, cursor->pages != NULL);
-    return cursor->pages != NULL;
+    return cursor->pages != NULL || jb__external_failed(cursor->scope, model);
 }
 
 struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
@@ -75,6 +77,7 @@ struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *
     JB_CHECK(cursor);
     cursor->db = jb_db_of(scope);
     cursor->live = model->live;
+    cursor->model = model;
     cursor->scope = jb_scope_child(scope, "cursor");
     if (!open_pages(cursor, model, what)) {
         jb_failure_pass(cursor->scope, scope);
@@ -99,7 +102,7 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
         return false;
     if (!cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end)) {
         jb__tx_note(jb__tx_of(cursor->scope, cursor->live), false);
-        return false;
+        return jb__external_failed(scope, cursor->model);
     }
     counters->query_us += jb_monotonic_us() - start_us;
     counters->rows += (int64_t)cursor->sink.count;

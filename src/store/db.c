@@ -3,6 +3,7 @@
  * A transaction belongs to the fiber that began it and to the scope it was begun in. It marks the fiber, so that any wait that is not the store's asserts, and
  * stands as a defer in its scope, so that whoever returns early has rolled back. Begun inside another one it is a savepoint: same commands, one deeper. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/introspect_private.h"
 #include "store/store_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
     bool ok = db->driver->run(db, scope, tx, statement);
     jb__tx_note(tx, ok);
     jb__count(scope, db, start_us, statement, ok);
-    return ok;
+    return ok || jb__external_failed(scope, statement->model);
 }
 
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch)
@@ -217,7 +218,7 @@ bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch)
     bool ok = db->driver->batch(db, scope, tx, batch);
     jb__tx_note(tx, ok);
     jb__count(scope, db, start_us, &(struct jb__statement){ .sql = batch->sql, .model = batch->model }, ok);
-    return ok;
+    return ok || jb__external_failed(scope, batch->model);
 }
 
 /* ---- transactions --------------------------------------------------------------------------------------------------------------------- */

@@ -141,6 +141,8 @@ static void put_checks(struct jb_buf *sql, const struct jb_model *model, const s
     case JB_INT32:
     case JB_INT64: put_typed(sql, model, field, "integer"); break;
     case JB_DECIMAL:
+        if (field->as_number)
+            break;
         put_typed(sql, model, field, "integer");
         put_range(sql, model, field);
         break;

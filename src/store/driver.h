@@ -59,6 +59,7 @@ struct jb__batch {
 
 struct jb_tx; /* db.c */
 struct jb__pages;
+struct jb__found;
 struct jb__stage_driver; /* stage_private.h */
 
 /* What differs in the SQL that select.c, bulk.c and params.c write. Everything else is one text for both databases. */
@@ -66,6 +67,7 @@ struct jb__dialect {
     const char *like;             /* " like ", " ilike ": ASCII letters without case */
     const char *part_of[2];       /* around a column that is no text but is searched by a part (a date) */
     const char *part_of_month[2]; /* … a month: 2026-11 */
+    const char *as_text[2];       /* around a column of a kind that no member has (jb_field.as_text) */
     const char *explain;          /* around a statement (%.*s), to one column of text: how it would be run */
     bool says_kinds;              /* the database says which kind a parameter has, so that params.c need not read the literal */
     bool takes_arrays;            /* an ids parameter is one array, not a list of ? */
@@ -95,6 +97,9 @@ struct jb_driver {
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
     bool (*live_tell)(struct jb_db *db, struct jb_scope *scope); /* NULL: the database tells by itself */
     void (*stats)(struct jb_db *db, struct jb_db_stats *stats);  /* adds what it knows; may be NULL */
+    /* What tables there are, and what a column of a type holds (introspect_private.h). */
+    bool (*describe)(struct jb_db *db, struct jb_scope *scope, struct jb__found *ret_found);
+    bool (*column_kind)(struct jb_str type, struct jb_field *field);
     /* Compares the tables with the models and, with options, makes them alike. */
     bool (*migrate)(struct jb_db *db, struct jb_scope *scope, const struct jb_migrate_options *apply, struct jb_migration_step **ret_steps, size_t *ret_count);
 };

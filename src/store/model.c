@@ -133,6 +133,11 @@ bool jb__field_is_stored(const struct jb_field *field)
     return field->type != JB_WORD;
 }
 
+bool jb__field_is_written(const struct jb_field *field)
+{
+    return field->type != JB_WORD && !field->as_text;
+}
+
 /* An optional reference or time that no presence word speaks for: 0 stands for NULL. */
 static bool zero_is_null(const struct jb_field *field)
 {
@@ -141,7 +146,7 @@ static bool zero_is_null(const struct jb_field *field)
 
 bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field)
 {
-    if (field->required || field->primary)
+    if (field->required || field->primary || field->empty_text)
         return false;
     if (field->type == JB_TEXT || zero_is_null(field))
         return true;
@@ -157,7 +162,9 @@ struct jb_value jb__column_value(const struct jb_model *model, const void *row, 
 
     if (field->primary || zero_is_null(field))
         return value.type != JB_NULL && value.number == 0 ? jb_v_null() : value;
-    if (value.type == JB_DECIMAL && value.decimal.scale != field->decimals) {
+    if (value.type == JB_NULL && field->empty_text)
+        return jb_v_text(JB_STR(""));
+    if (value.type == JB_DECIMAL && (value.decimal.scale != field->decimals || field->as_number)) {
         bool fits = jb__value_for(field, value, &exact);
         JB_CHECK(fits); /* jb_field_check refuses more decimals than the field has */
         return exact;
@@ -205,7 +212,7 @@ static bool stored_type(enum jb_type type)
     return type == JB_BOOL || type == JB_INT32 || type == JB_INT64 || type == JB_TEXT || type == JB_DATE || type == JB_MONTH || type == JB_TIME || type == JB_DECIMAL || type == JB_WORD;
 }
 
-static const char *field_fault(const struct jb_field *field)
+static const char *field_fault(const struct jb_model *model, const struct jb_field *field)
 {
     if (strlen(field->name) > JB__NAME_BYTES_MAX)
         return "the name of a column has at most 63 bytes";
@@ -221,7 +228,7 @@ static const char *field_fault(const struct jb_field *field)
         return "auto_now is for struct jb_time";
     if (field->choices && field->type != JB_TEXT && field->type != JB_INT32 && field->type != JB_INT64)
         return "choices are for text and int";
-    if (field->primary && (field->type != JB_INT64 || strcmp(field->name, "id") != 0))
+    if (field->primary && (field->type != JB_INT64 || (!model->external && strcmp(field->name, "id") != 0)))
         return "the primary key is int64_t id";
     return NULL;
 }
@@ -231,7 +238,7 @@ static bool fields_check(struct jb_scope *scope, const struct jb_model *model)
     int primaries = 0;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
-        const char *fault = field_fault(field);
+        const char *fault = field_fault(model, field);
         primaries += field->primary;
         if (fault)
             return jb_fail(scope, JB_INVALID, "%s.%s: %s", model->record.name, field->name, fault);

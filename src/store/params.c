@@ -266,6 +266,7 @@ bool jb__value_for(const struct jb_field *field, struct jb_value value, struct j
         if ((field->type != JB_DECIMAL && field->type != JB_INT64 && field->type != JB_INT32) || !jb_decimal_rescale(jb_decimal_trim(value.decimal), scale, &exact))
             return false;
         value = field->type == JB_DECIMAL ? jb_v_decimal(exact) : jb_v_int(exact.units);
+        value.as_number = field->as_number;
     }
     *ret_value = value;
     return true;

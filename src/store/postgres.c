@@ -1,5 +1,6 @@
 /* postgres.c — PostgreSQL as a driver: its servers, which connection a statement gets, transactions. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/introspect_private.h"
 #include "store/postgres_private.h"
 #include "store/stage_private.h"
 #include <stdio.h>
@@ -232,6 +233,7 @@ static void postgres_stats(struct jb_db *db, struct jb_db_stats *stats)
 }
 
 static const struct jb__dialect postgres_dialect = {
+    .as_text = { "cast(", " as text)" },
     .like = " ilike ",
     .part_of = { "cast(", " as text)" },
     .part_of_month = { "to_char(", ", 'YYYY-MM')" },
@@ -261,5 +263,7 @@ const struct jb_driver jb__postgres_driver = {
     .live_version = postgres_live_version,
     .live_tell = postgres_live_tell,
     .stats = postgres_stats,
+    .describe = jb__pg_describe,
+    .column_kind = jb__pg_kind,
     .migrate = jb__pg_migrate,
 };

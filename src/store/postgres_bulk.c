@@ -3,6 +3,7 @@
  * Without conflicts the rows go straight into the table. Otherwise they go into a temporary table first, and one statement brings them over. Rows without an id get theirs from the table; when a row
  * brings one, those without take the next numbers, and the sequence is moved past what came. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/ddl.h"
 #include "store/postgres_private.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,13 +177,28 @@ struct id_row {
 };
 static const struct jb_record id_record = JB_RECORD(id_row, JB_FIELD(id_row, id));
 
+/* The key's sequence: pg_get_serial_sequence('"table"', 'id'). */
+static struct jb_str sequence(const struct copy *copy)
+{
+    struct jb_buf sql = JB_BUF_INIT(4000);
+    struct jb_str table = jb_model_table(copy->model);
+
+    jb_buf_put_z(&sql, "pg_get_serial_sequence(");
+    jb__put_literal(&sql, jb_format(copy->scope, "\"%.*s\"", JB_FMT(table)));
+    jb_buf_put_z(&sql, ", ");
+    jb__put_literal(&sql, jb_str_of(jb_model_primary(copy->model)->name));
+    jb_buf_put_char(&sql, ')');
+    struct jb_str text = jb_copy(copy->scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
+    return text;
+}
+
 /* Numbers for rows that bring none while others bring theirs. */
 static bool ids_take(struct copy *copy, size_t count)
 {
     struct jb__sink sink;
-    struct jb_str table = jb_model_table(copy->model);
     struct jb__statement next = {
-        .sql = jb_format(copy->scope, "select nextval(pg_get_serial_sequence('\"%.*s\"', 'id')) from generate_series(1, %zu)", JB_FMT(table), count),
+        .sql = jb_format(copy->scope, "select nextval(%.*s) from generate_series(1, %zu)", JB_FMT(sequence(copy)), count),
         .in_order = true,
         .sink = &sink,
     };
@@ -211,12 +227,12 @@ static bool ids_plan(struct copy *copy)
 /* The next number is past every row that is there. */
 static bool ids_pass(struct copy *copy)
 {
-    struct jb_str table = jb_model_table(copy->model);
+    struct jb_str table = jb_model_table(copy->model), from = sequence(copy);
 
     if (!copy->with_ids)
         return true;
     struct jb__statement pass = {
-        .sql = jb_format(copy->scope, "select setval(pg_get_serial_sequence('\"%.*s\"', 'id'), greatest((select max(id) from \"%.*s\"), nextval(pg_get_serial_sequence('\"%.*s\"', 'id'))))", JB_FMT(table), JB_FMT(table), JB_FMT(table)),
+        .sql = jb_format(copy->scope, "select setval(%.*s, greatest((select max(\"%s\") from \"%.*s\"), nextval(%.*s)))", JB_FMT(from), jb_model_primary(copy->model)->name, JB_FMT(table), JB_FMT(from)),
         .write = true,
     };
     return jb__pg_run_once(copy->connection, copy->scope, &pass);
@@ -400,9 +416,10 @@ static bool update_rows(struct copy *copy, struct jb__batch *batch)
     copy->numbered = true;
     if (!create_staged(copy) || !copy_rows(copy, STAGED))
         return false;
-    jb_buf_printf(&sql, "with one as (select distinct on (id) * from " STAGED " order by id, jb_number desc), done as (update \"%.*s\" set ", JB_FMT(table));
+    const char *key = jb_model_primary(copy->model)->name;
+    jb_buf_printf(&sql, "with one as (select distinct on (\"%s\") * from " STAGED " order by \"%s\", jb_number desc), done as (update \"%.*s\" set ", key, key, JB_FMT(table));
     put_sets(&sql, &where, copy, "one");
-    jb_buf_printf(&sql, " from one where \"%.*s\".id = one.id and %.*s) select count(*) from " STAGED " join \"%.*s\" as there using (id)", JB_FMT(table), JB_FMT(jb_buf_str(&where)), JB_FMT(table));
+    jb_buf_printf(&sql, " from one where \"%.*s\".\"%s\" = one.\"%s\" and %.*s) select count(*) from " STAGED " join \"%.*s\" as there using (\"%s\")", JB_FMT(table), key, key, JB_FMT(jb_buf_str(&where)), JB_FMT(table), key);
     jb__sink_init(&sink, copy->scope, &id_record, 1);
     struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
     bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement) && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);

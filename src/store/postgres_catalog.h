@@ -8,13 +8,14 @@
 
 /* ---- postgres_catalog.c --------------------------------------------------------------------------------------------------- */
 
-/* Rows of pg_catalog, for the tables of the models in the current schema and others that were made here. Sorted by table. */
+/* Rows of pg_catalog, for the tables of the models in the current schema and others that were made here; models NULL: everything there whose columns can be read. Sorted by table. */
 struct jb__pg_has_column {
     struct jb_str table, name, type, default_sql;
-    bool not_null, identity, by_bytes /* its texts compare by bytes */, ours /* the table was made here */;
+    struct jb_str kind; /* of the table: r, p; also v, m, f when all are read */
+    bool not_null, identity, by_bytes /* its texts compare by bytes */, ours /* the table was made here */, generated;
 };
 struct jb__pg_has_constraint {
-    struct jb_str table, name, kind /* c, f, p */, rule, column, target, on_delete /* r, a, c, n, d */;
+    struct jb_str table, name, kind /* c, f, p */, rule, column, target, target_column, on_delete /* r, a, c, n, d */;
     bool valid, deferrable;
 };
 struct jb__pg_has_index {

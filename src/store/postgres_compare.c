@@ -555,6 +555,8 @@ bool jb__pg_compare(struct jb__pg_difference *difference)
 
     difference->hash = JB__HASH_START;
     for (const struct jb_model *const *model = models; *model; model++) {
+        if ((*model)->external)
+            continue;
         difference->hash = jb__hash(difference->hash, jb__pg_table_sql(difference->scope, *model, NULL, NULL));
         if (!jb__pg_has_table(difference->catalog, jb_model_table(*model)))
             table_new(difference, model);
@@ -562,7 +564,7 @@ bool jb__pg_compare(struct jb__pg_difference *difference)
             return false;
     }
     for (const struct jb_model *const *model = models; *model; model++)
-        if (!jb__pg_has_table(difference->catalog, jb_model_table(*model)))
+        if (!(*model)->external && !jb__pg_has_table(difference->catalog, jb_model_table(*model)))
             late_references(difference, model);
     unknown_tables(difference);
     return true;

@@ -374,10 +374,17 @@ static void note_effect(struct jb__statement *statement, const PGresult *result)
     if (!statement->write)
         return;
     statement->changes = strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
-    if (!statement->sink && PQntuples(result) == 1 && PQnfields(result) == 1 && PQftype(result, 0) == JB__PG_INT8 && PQgetlength(result, 0, 0) == 8) {
-        uint64_t id;
-        memcpy(&id, PQgetvalue(result, 0, 0), sizeof id);
-        statement->id = (int64_t)be64toh(id);
+    if (statement->sink || PQntuples(result) != 1 || PQnfields(result) != 1)
+        return;
+    const char *bytes = PQgetvalue(result, 0, 0); /* the new row's key; of an existing table it may be narrow */
+    uint64_t wide;
+    uint32_t narrow;
+    uint16_t small;
+    switch (PQftype(result, 0)) {
+    case JB__PG_INT8: memcpy(&wide, bytes, sizeof wide), statement->id = (int64_t)be64toh(wide); break;
+    case JB__PG_INT4: memcpy(&narrow, bytes, sizeof narrow), statement->id = (int32_t)be32toh(narrow); break;
+    case JB__PG_INT2: memcpy(&small, bytes, sizeof small), statement->id = (int16_t)be16toh(small); break;
+    default: break;
     }
 }
 

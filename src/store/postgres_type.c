@@ -344,12 +344,19 @@ static bool put_text_field(struct jb_buf *out, struct jb_value value)
     return true;
 }
 
+static Oid int_column(const struct jb_field *field)
+{
+    if (field->column_bytes == 2)
+        return JB__PG_INT2;
+    return field->type == JB_INT32 || field->column_bytes == 4 ? JB__PG_INT4 : JB__PG_INT8;
+}
+
 static int put_field_fixed(char *out, const struct jb_field *field, struct jb_value value)
 {
     switch (field->type) {
     case JB_BOOL: return put_fixed(out, JB__PG_BOOL, value);
-    case JB_INT32: return put_fixed(out, JB__PG_INT4, value);
-    case JB_INT64: return put_fixed(out, JB__PG_INT8, value);
+    case JB_INT32:
+    case JB_INT64: return put_fixed(out, int_column(field), value);
     case JB_DECIMAL:
         if ((value.type != JB_DECIMAL || value.decimal.scale != field->decimals) && !jb__value_for(field, value, &value))
             return -1;

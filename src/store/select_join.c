@@ -109,17 +109,27 @@ bool jb__query_place(struct jb__query *query, struct jb_str name, const char *wh
     return true;
 }
 
-static void put_joined(struct jb_buf *sql, const struct jb__join *join, const struct jb_field *field)
+/* A column as its table has it. */
+static void put_column(const struct jb__query *query, struct jb_buf *sql, const struct jb_field *field)
+{
+    const char *const *around = query->db->driver->dialect->as_text;
+
+    jb_buf_put_z(sql, field->as_text ? around[0] : "");
+    jb__put_name(sql, jb_str_of(field->name));
+    jb_buf_put_z(sql, field->as_text ? around[1] : "");
+}
+
+static void put_joined(const struct jb__query *query, struct jb_buf *sql, const struct jb__join *join, const struct jb_field *field)
 {
     if (join)
         jb_buf_printf(sql, "\"%.*s.%s\"", JB_FMT(join->path), field->name);
     else
-        jb__put_name(sql, jb_str_of(field->name));
+        put_column(query, sql, field);
 }
 
 void jb__query_put_place(struct jb__query *query, struct jb__place place)
 {
-    put_joined(&query->sql, place.join, place.field);
+    put_joined(query, &query->sql, place.join, place.field);
 }
 
 bool jb__place_nullable(const struct jb__query *query, struct jb__place place)
@@ -159,18 +169,18 @@ static void put_join(struct jb__query *query, struct jb_buf *sql, const struct j
             continue;
         JB_CHECK(join->path.size + 1 + strlen(field->name) <= NAME_BYTES_MAX);
         jb_buf_put_z(sql, first ? "" : ", ");
-        jb__put_name(sql, jb_str_of(field->name));
+        put_column(query, sql, field);
         jb_buf_put_z(sql, " as ");
-        put_joined(sql, join, field);
+        put_joined(query, sql, join, field);
         first = false;
     }
     jb_buf_put_z(sql, " from ");
     jb__put_name(sql, jb_model_table(join->model));
     jb_buf_printf(sql, ") \"%.*s.\" on ", JB_FMT(join->path));
-    put_joined(sql, join, jb_model_primary(join->model));
+    put_joined(query, sql, join, jb_model_primary(join->model));
     jb_buf_put_z(sql, " = ");
     if (join->up) {
-        put_joined(sql, join->up, join->field);
+        put_joined(query, sql, join->up, join->field);
     } else {
         jb__put_name(sql, table);
         jb_buf_put_char(sql, '.');
@@ -296,7 +306,7 @@ struct shaping {
 };
 
 /* The columns of one record of the row. */
-static void shape_add(struct shaping *shaping, const struct jb_model *model, const struct jb__join *join, const struct jb_record *part, size_t offset)
+static void shape_add(struct jb__query *query, struct shaping *shaping, const struct jb_model *model, const struct jb__join *join, const struct jb_record *part, size_t offset)
 {
     const struct jb_field *word = model->record.fields;
 
@@ -309,7 +319,7 @@ static void shape_add(struct shaping *shaping, const struct jb_model *model, con
         size_t index = jb_field_index(&model->record, jb_record_field(&model->record, jb_str_of(field->name)));
         shaping->presences[shaping->count++] = (struct jb__presence){ word->type == JB_WORD ? offset + word->offset : SIZE_MAX, (unsigned)index };
         jb_buf_put_z(shaping->head, shaping->count > 1 ? ", " : "select ");
-        put_joined(shaping->head, join, field);
+        put_joined(query, shaping->head, join, field);
     }
 }
 
@@ -324,7 +334,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
         count += jb_record_count(&join->model->record);
     shaping.fields = JB_NEW_ARRAY(query->scope, struct jb_field, count + 1);
     shaping.presences = JB_NEW_ARRAY(query->scope, struct jb__presence, count + 1);
-    shape_add(&shaping, model, NULL, own, 0);
+    shape_add(query, &shaping, model, NULL, own, 0);
     bool beside = false;
     for (struct jb__join *join = query->joins; join; join = join->next) {
         if (!join->read)
@@ -332,7 +342,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
         beside = true;
         join->offset = offset;
         join->record = part_of(query->scope, join->model, NULL, join->only, NULL);
-        shape_add(&shaping, join->model, join, join->record, offset);
+        shape_add(query, &shaping, join->model, join, join->record, offset);
         if (has_word(join->model))
             *join->record = join->model->record;
         offset += (join->model->record.size + 15) / 16 * 16;
@@ -351,7 +361,7 @@ static void shape_plain(struct jb__query *query, struct jb__shape *shape)
     for (const struct jb_field *field = query->model->record.fields; field->type != JB_END; field++)
         if (jb__field_is_stored(field)) {
             jb_buf_put_z(&query->head, first ? "select " : ", ");
-            jb__put_name(&query->head, jb_str_of(field->name));
+            put_column(query, &query->head, field);
             first = false;
         }
     *shape = (struct jb__shape){ .record = &query->model->record, .rows = &query->model->record };

@@ -60,7 +60,7 @@ static bool sum_columns(struct jb__query *query, const char *fields, struct jb_f
         if (!field)
             return false;
         JB_CHECK(count < SUMS_MAX && (field->type == JB_DECIMAL || field->type == JB_INT32 || field->type == JB_INT64));
-        columns[count] = (struct jb_field){ .name = field->name, .type = JB_DECIMAL, .size = sizeof(struct jb_decimal), .offset = count * sizeof(struct jb_decimal), .digits = JB_DECIMAL_DIGITS_MAX, .decimals = field->decimals };
+        columns[count] = (struct jb_field){ .name = field->name, .type = JB_DECIMAL, .size = sizeof(struct jb_decimal), .offset = count * sizeof(struct jb_decimal), .digits = JB_DECIMAL_DIGITS_MAX, .decimals = field->decimals, .as_number = field->as_number };
         jb_buf_put_z(&query->head, count++ ? ", coalesce(sum(" : "select coalesce(sum(");
         jb__put_name(&query->head, jb_str_of(field->name));
         jb_buf_put_z(&query->head, "), 0)");

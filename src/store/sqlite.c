@@ -267,7 +267,7 @@ static int bind_text(sqlite3_stmt *statement, int index, struct jb_str text)
 
 bool jb__bind(sqlite3_stmt *statement, int index, struct jb_value value)
 {
-    char date[JB_DATE_TEXT_SIZE], time[TIME_TEXT_BYTES];
+    char date[JB_DATE_TEXT_SIZE], time[TIME_TEXT_BYTES], decimal[JB_DECIMAL_TEXT_SIZE];
 
     switch (value.type) {
     case JB_NULL:
@@ -278,6 +278,8 @@ bool jb__bind(sqlite3_stmt *statement, int index, struct jb_value value)
     case JB_INT64:
         return sqlite3_bind_int64(statement, index, value.number) == SQLITE_OK;
     case JB_DECIMAL:
+        if (value.as_number) /* the column's affinity makes a number of it */
+            return bind_text(statement, index, jb_decimal_text(value.decimal, decimal)) == SQLITE_OK;
         return sqlite3_bind_int64(statement, index, value.decimal.units) == SQLITE_OK;
     case JB_TEXT: /* the caller's text outlives the statement's run */
         return sqlite3_bind_text64(statement, index, value.text.data, value.text.size, SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK;
@@ -356,6 +358,26 @@ static struct jb_str column_text(sqlite3_stmt *statement, int column)
     return (struct jb_str){ data, (size_t)sqlite3_column_bytes(statement, column) };
 }
 
+/* A number as it is, with as many decimals as the field has: the nearest one, as the programs that keep amounts in floating point read it themselves. */
+static bool decimal_of_number(sqlite3_stmt *statement, int column, int type, int scale, struct jb_value *value)
+{
+    double real = sqlite3_column_double(statement, column);
+    struct jb_decimal number;
+
+    if (type == SQLITE_INTEGER) {
+        if (!jb_decimal_rescale((struct jb_decimal){ sqlite3_column_int64(statement, column), 0 }, scale, &number))
+            return false;
+        *value = jb_v_decimal(number);
+        return true;
+    }
+    for (int i = 0; i < scale; i++)
+        real *= 10;
+    if (type != SQLITE_FLOAT || !(real > -1e18 && real < 1e18))
+        return false;
+    *value = jb_v_decimal((struct jb_decimal){ (int64_t)(real < 0 ? real - 0.5 : real + 0.5), scale });
+    return true;
+}
+
 /* Minor units. A REAL is an average or a product of them: its nearest one. */
 static bool decimal_of_column(sqlite3_stmt *statement, int column, int type, int scale, struct jb_value *value)
 {
@@ -387,7 +409,7 @@ static bool value_of(sqlite3_stmt *statement, int column, const struct jb_field 
         *value = jb_v_int(sqlite3_column_int64(statement, column));
         return type == SQLITE_INTEGER;
     case JB_DECIMAL:
-        return decimal_of_column(statement, column, type, field->decimals, value);
+        return (field->as_number ? decimal_of_number : decimal_of_column)(statement, column, type, field->decimals, value);
     case JB_TEXT:
         *value = jb_v_text(jb_copy(scope, column_text(statement, column)));
         return type != SQLITE_BLOB;

@@ -1,5 +1,6 @@
 /* sqlite_db.c — SQLite as a driver: two files, their writers, the reader threads. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/introspect_private.h"
 #include "store/sqlite_private.h"
 #include "store/stage_private.h"
 #include <errno.h>
@@ -149,7 +150,7 @@ static bool sqlite_open(struct jb_db *db, struct jb_scope *scope, const struct j
     return ok;
 }
 
-static const struct jb__dialect sqlite_dialect = { .like = " like ", .part_of = { "", "" }, .part_of_month = { "", "" }, .explain = "explain query plan %.*s" };
+static const struct jb__dialect sqlite_dialect = { .as_text = { "", "" }, .like = " like ", .part_of = { "", "" }, .part_of_month = { "", "" }, .explain = "explain query plan %.*s" };
 
 const struct jb_driver jb__sqlite_driver = {
     .kind = "sqlite",
@@ -167,5 +168,7 @@ const struct jb_driver jb__sqlite_driver = {
     .pages_next = jb__sqlite_pages_next,
     .pages_close = jb__sqlite_pages_close,
     .live_version = jb__sqlite_live_version,
+    .describe = jb__sqlite_describe,
+    .column_kind = jb__sqlite_kind,
     .migrate = jb__sqlite_migrate,
 };

@@ -502,7 +502,7 @@ static bool tables_drop(struct plan *plan)
 static bool compare_all(struct plan *plan)
 {
     for (const struct jb_model **model = plan->db->models; *model; model++)
-        if ((*model)->live == plan->live && !model_compare(plan, *model))
+        if ((*model)->live == plan->live && !(*model)->external && !model_compare(plan, *model))
             return false;
     return tables_drop(plan);
 }

@@ -44,7 +44,7 @@ size_t jb__stage_stored(const struct jb_model *model, bool with_primary, const s
     size_t count = 0;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field) && (with_primary || !field->primary)) {
+        if (jb__field_is_written(field) && (with_primary || !field->primary)) {
             JB_CHECK(count < JB_STAGE_COLUMNS_MAX);
             fields[count++] = field;
         }

@@ -244,7 +244,7 @@ static bool sqlite_stage_add(struct jb_stage *stage, struct jb_scope *scope, int
     int index = 0;
 
     for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_stored(field))
+        if (!jb__field_is_written(field))
             continue;
         struct jb_value value = field->primary ? jb_v_int(id) : jb__column_value(stage->model, record, field);
         if (value.type == JB_NULL && !jb__field_nullable(stage->model, field))

@@ -42,7 +42,7 @@ struct jb_link {
 /* clang-format on */
 
 struct jb_model {
-    struct jb_record record; /* exactly one field is .primary: int64_t id */
+    struct jb_record record; /* exactly one field is .primary: int64_t id (of an external table: any name) */
     const char *app;         /* "cash" */
     const char *name;        /* "cashbook"; NULL: the struct's name without underscores */
     const char *table;       /* NULL: the struct's name */
@@ -60,6 +60,8 @@ struct jb_model {
     enum jb_reads reads;                  /* PostgreSQL with replicas */
     bool hidden;                          /* no admin, no API, no import (auth secrets, queue) */
     bool read_only;                       /* people may look at it and export it; only the program writes it (jobs) */
+    bool external;                        /* the table is made and changed elsewhere: migrations leave it alone */
+    bool superusers;                      /* nobody else may see it; no permission for it can be granted */
     /* Called before a row of this model is written by a form, the API or an import; before is NULL for an insert, after for a delete. Fails INVALID or CONFLICT to refuse. NULL: nothing to check.
      * `state` is what check_prepare fetched, once per request or import (closed months, …); NULL without it. An import is sure to notice when that changes before it commits; on PostgreSQL it does
      * not see what the check reads by itself. */

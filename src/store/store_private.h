@@ -119,7 +119,8 @@ const struct jb_field *jb__model_field(struct jb_scope *scope, const struct jb_m
 const struct jb_field *jb__model_reference(const struct jb_model *model, struct jb_str name);
 /* The field of a dotted name, "category.parent.name"; NULL: there is none. */
 const struct jb_field *jb__model_path(const struct jb_model *model, struct jb_str name);
-bool jb__field_is_stored(const struct jb_field *field); /* a column, not the presence word */
+bool jb__field_is_stored(const struct jb_field *field);  /* a column, not the presence word */
+bool jb__field_is_written(const struct jb_field *field); /* … that we write */
 /* A column may hold NULL (store.h's rules; a reference that is not required holds NULL for 0). */
 bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field);
 const struct jb_model *jb__model_of_table(struct jb_db *db, struct jb_str table);

@@ -48,7 +48,7 @@ bool jb__permission_declared(struct jb_scope *scope, struct jb_str permission)
     size_t count = 0;
 
     for (const struct jb_model *const *model = jb_db_models(scope); *model; model++)
-        for (size_t i = 0; i < JB_COUNT(verbs) && !(*model)->hidden && count < JB_COUNT(names); i++)
+        for (size_t i = 0; i < JB_COUNT(verbs) && !(*model)->hidden && !(*model)->superusers && count < JB_COUNT(names); i++)
             if (!verbs[i].writes || !(*model)->read_only)
                 names[count++] = permission_name(scope, verbs[i].name, *model);
     for (size_t i = 0; tie && tie->permissions && tie->permissions[i] && count < JB_COUNT(names); i++)
@@ -99,6 +99,8 @@ bool jb_may(struct jb_scope *scope, struct jb_str permission)
 
 bool jb_may_model(struct jb_scope *scope, const char *verb, const struct jb_model *model)
 {
+    if (model->superusers)
+        return jb_actor(scope)->superuser;
     return jb_may(scope, permission_name(scope, verb, model));
 }
 

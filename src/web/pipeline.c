@@ -157,7 +157,11 @@ static struct jb_response *check_permission(struct jb_request *req)
         return ask_to_sign_in(req);
     if (!permission[0] || (strcmp(permission, "staff") == 0 && (req->state->user.staff || req->state->user.superuser)))
         return NULL;
-    if (strcmp(permission, "staff") == 0)
+    if (strcmp(permission, "superuser") == 0 && req->state->user.superuser)
+        return NULL;
+    if (strcmp(permission, "superuser") == 0)
+        jb_fail(req->scope, JB_DENIED, JB_L(req->scope, "이 표는 최고 관리자만 볼 수 있습니다. 최고 관리자에게 부탁하세요.", "This table is for superusers only; ask one."));
+    else if (strcmp(permission, "staff") == 0)
         jb_fail(req->scope, JB_DENIED, JB_L(req->scope, "이 일을 할 권한이 없습니다. 직원만 할 수 있습니다. 관리자에게 부탁하세요.", "You may not do this. It is for staff only; ask an administrator."));
     else if (jb_require(req->scope, jb_str_of(permission)))
         return NULL;

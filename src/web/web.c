@@ -76,7 +76,7 @@ static bool check_permissions(struct jb_scope *scope, const struct jb_web *web)
     for (size_t i = 0; ok && web->options.routes && web->options.routes[i]; i++)
         for (const struct jb_route *route = web->options.routes[i]; ok && route->path; route++) {
             struct jb_str permission = jb_str_of(route->permission);
-            if (permission.size > 0 && !jb_str_is(permission, "staff") && !jb__permission_declared(child, permission))
+            if (permission.size > 0 && !jb_str_is(permission, "staff") && !jb_str_is(permission, "superuser") && !jb__permission_declared(child, permission))
                 ok = jb_wrap(child, "%s", route->path);
         }
     if (!ok)

@@ -135,7 +135,7 @@ struct jb_response *jb_page_list(struct jb_request *req, const char *name, const
 /* ---- routes -------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct jb_response *jb_view(struct jb_request *req);
-/* path "/cash/{month}": a parameter is one segment; "{rest...}" takes the rest. Permission NULL: everybody; "": signed in; "staff": staff; otherwise "cash.view_cashbook". */
+/* path "/cash/{month}": a parameter is one segment; "{rest...}" takes the rest. Permission NULL: everybody; "": signed in; "staff": staff; "superuser": superusers; otherwise "cash.view_cashbook". */
 struct jb_route {
     enum jb_method method;
     const char *path;
