@@ -90,26 +90,32 @@ void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope 
 
 /* ---- statements ------------------------------------------------------------------------------------------------------------------ */
 
-static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
+static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
 {
-    bool served, ok;
-
-    *ret_broken = false;
-    if (!statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX) {
-        ok = jb__pg_shared_run(server, scope, statement, &served);
-        if (served)
-            return ok;
-    }
     if (statement->write && JB_FAULT("store/postgres/commit", scope))
         return false;
     struct jb__pg_connection *connection = jb__pg_take(server, scope, statement->live);
     if (!connection)
         return false;
-    ok = jb__pg_run_on(connection, scope, statement, true);
+    bool ok = jb__pg_run_on(connection, scope, statement, true);
     if (ok && statement->write)
         jb__pg_note_position(connection, scope);
     *ret_broken = connection->broken;
     jb__pg_give(connection);
+    return ok;
+}
+
+static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
+{
+    bool is_short = !statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX, served = false, ok = false;
+    struct jb__pg_shared *shared = is_short ? jb__pg_shared_enter(server) : NULL;
+
+    *ret_broken = false;
+    if (shared)
+        ok = jb__pg_shared_run(shared, scope, statement, &served);
+    if (!served)
+        ok = run_alone(server, scope, statement, ret_broken);
+    jb__pg_shared_leave(shared);
     return ok;
 }
 

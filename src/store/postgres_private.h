@@ -191,9 +191,11 @@ static inline bool jb__pg_is_there(const struct jb__pg_server *server)
 
 /* ---- postgres_shared.c -------------------------------------------------------------------------------------------------- */
 
-/* A short read on the shared connection of this loop. *ret_served false: not here (there is none, the statement does not belong there, the connection was lost); nothing has happened, take one of your
- * own. */
-bool jb__pg_shared_run(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_served);
+/* A short read begins on this loop: it counts until the other call, wherever it is served, because several at one time are what makes a shared connection worth opening. NULL: there is none for it. */
+struct jb__pg_shared *jb__pg_shared_enter(struct jb__pg_server *server);
+void jb__pg_shared_leave(struct jb__pg_shared *shared); /* NULL is fine */
+/* The read itself. *ret_served false: not here (the connection is not open, the statement does not belong there, the connection was lost); nothing has happened, take one of your own. */
+bool jb__pg_shared_run(struct jb__pg_shared *shared, struct jb_scope *scope, struct jb__statement *statement, bool *ret_served);
 /* On its own loop. */
 void jb__pg_shared_close(struct jb__pg_server *server);
 

@@ -34,7 +34,7 @@ struct jb__pg_shared {
     struct jb_loop_end end;
     struct jb_list slots;
     int generation; /* of the connection */
-    int reading;    /* fibers in jb__pg_shared_run */
+    int reading;    /* fibers between enter and leave, here or on a connection of their own */
     bool opening, flushing;
     bool unsynced; /* something was sent since the last sync */
     int64_t retry_us;
@@ -145,7 +145,7 @@ void jb__pg_shared_close(struct jb__pg_server *server)
     end_with_loop(shared);
 }
 
-static struct jb__pg_shared *shared_of(struct jb__pg_server *server)
+struct jb__pg_shared *jb__pg_shared_enter(struct jb__pg_server *server)
 {
     int index = jb_loop_index();
 
@@ -160,7 +160,14 @@ static struct jb__pg_shared *shared_of(struct jb__pg_server *server)
         jb_loop_end_add(&shared->end);
         server->shared[index] = shared;
     }
+    server->shared[index]->reading++;
     return server->shared[index];
+}
+
+void jb__pg_shared_leave(struct jb__pg_shared *shared)
+{
+    if (shared)
+        shared->reading--;
 }
 
 /* By one fiber, while the others use connections of their own. A failure is nobody's: the own connection will say it. */
@@ -389,15 +396,10 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     return outcome;
 }
 
-bool jb__pg_shared_run(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_served)
+bool jb__pg_shared_run(struct jb__pg_shared *shared, struct jb_scope *scope, struct jb__statement *statement, bool *ret_served)
 {
-    struct jb__pg_shared *shared = shared_of(server);
     enum outcome outcome = ELSEWHERE;
 
-    *ret_served = false;
-    if (!shared)
-        return false;
-    shared->reading++;
     jb__wait_allow(true);
     for (int aborts = 0; usable(shared); aborts++) {
         outcome = run_once(shared, scope, statement, aborts >= ABORTS_MAX);
@@ -405,7 +407,6 @@ bool jb__pg_shared_run(struct jb__pg_server *server, struct jb_scope *scope, str
             break;
     }
     jb__wait_allow(false);
-    shared->reading--;
     *ret_served = outcome == SERVED || outcome == FAILED;
     return outcome == SERVED;
 }

@@ -70,6 +70,20 @@ static void read_one(struct reader *reader)
     }
 }
 
+/* The shared session alone is read-only. */
+static bool is_shared(struct jb_scope *scope, int number)
+{
+    int64_t count;
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from sample_entry where id = ? and current_setting('default_transaction_read_only') = 'on'", number), &count));
+    return count == 1;
+}
+
+static void read_where(struct reader *reader)
+{
+    for (int round = 0; round < 20; round++)
+        reader->got += is_shared(reader->scope, 1 + round);
+}
+
 JB_FIBER_TEST("short reads of many fibers share one connection")
 {
     open_entries(scope, (struct jb_db_options){ 0 });
@@ -80,7 +94,8 @@ JB_FIBER_TEST("short reads of many fibers share one connection")
     }
     CHECK(primary(scope)->shared[0] != NULL);
     CHECK(connections(scope) <= 20);
-    readers = read_all(scope, read_one); /* all of them on it now */
+    CHECK(is_shared(scope, 1)); /* it is prepared there now */
+    readers = read_all(scope, read_where);
     for (int i = 0; i < FIBERS; i++)
         CHECK_INT(readers[i].got, 20);
 }
