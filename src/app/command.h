@@ -82,6 +82,7 @@ int jb__command_up(struct jb_program *program);
 int jb__command_serve(struct jb_program *program);
 int jb__command_worker(struct jb_program *program);
 int jb__command_migrate(struct jb_program *program);
+int jb__command_inspect_database(struct jb_program *program);
 int jb__command_check(struct jb_program *program);
 int jb__command_import(struct jb_program *program);
 int jb__command_export(struct jb_program *program);

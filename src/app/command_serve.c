@@ -184,7 +184,7 @@ static int serve_here(struct jb_program *program, int64_t threads)
 /* argv of a child: this program, the command, every option that was given and that the command knows. */
 static const char *const *child_arguments(struct jb_program *program, const char *name)
 {
-    static const char *const shared[] = { "config", "database", "cache", "broker", "log-level", "access-log", "threads", "concurrency" };
+    static const char *const shared[] = { "config", "database", "cache", "broker", "log-level", "access-log", "threads", "concurrency", "tables" };
     struct jb_scope *scope = program->scope;
     const char **argv = JB_NEW_ARRAY(scope, const char *, program->given_count + 4);
     size_t count = 0;
@@ -197,8 +197,8 @@ static const char *const *child_arguments(struct jb_program *program, const char
         for (size_t k = 0; k < JB_COUNT(shared); k++) {
             if (strcmp(shared[k], given->option->name) != 0)
                 continue;
-            bool web_only = k == 5 || k == 6, worker_only = k == 7;
-            if ((web_only && !web) || (worker_only && web))
+            bool web_only = k == 5 || k == 6, worker_only = k == 7, not_migrate = k == 8;
+            if ((not_migrate && strcmp(name, "migrate") == 0) || (web_only && !web) || (worker_only && web))
                 continue;
             argv[count++] = given->value.data ? jb_cstr(scope, jb_format(scope, "--%s=%.*s", shared[k], JB_FMT(given->value)))
                                               : jb_cstr(scope, jb_format(scope, "--%s", shared[k]));

@@ -22,6 +22,7 @@ static const struct jb_option serve_options[] = {
     { "threads", 0, "N", { "스레드 수 (기본: 코어 수)", "threads (default: cores)" } },
     { "processes", 0, "N", { "프로세스 수 (기본 1)", "processes (default 1)" } },
     { "access-log", 0, NULL, { "요청마다 기록 한 줄", "one log line per request" } },
+    { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };
 
@@ -31,6 +32,7 @@ static const struct jb_option up_options[] = {
     { "processes", 0, "N", { "웹 프로세스 수 (기본 1)", "web processes (default 1)" } },
     { "concurrency", 'c', "N", { "작업자가 함께 하는 일의 수 (기본: 코어 수)", "tasks that the worker runs at once (default: cores)" } },
     { "access-log", 0, NULL, { "요청마다 기록 한 줄", "one log line per request" } },
+    { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };
 
@@ -45,6 +47,7 @@ static const struct jb_option worker_options[] = {
     { "detach", 0, NULL, { "뒤로 물러나 돎 (기록은 --logfile이나 LOG_DIR로)", "go on in the background (logs need --logfile or LOG_DIR)" } },
     { "pidfile", 0, "FILE", { "프로세스 번호를 적을 파일; 둘이 함께 쓸 수 없음", "file for the process number; no two may share it" } },
     { "drain", 0, NULL, { "지금 있는 일을 다 하면 끝냄", "end when nothing is left to run" } },
+    { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };
 
@@ -52,6 +55,12 @@ static const struct jb_option migrate_options[] = {
     { "plan", 0, NULL, { "무엇이 바뀔지 보기만", "only show what would change" } },
     { "check", 0, NULL, { "바꿀 것이 있으면 6으로 끝남", "exit 6 when something would change" } },
     { "allow-drop", 0, NULL, { "모델에 없는 열, 색인, 표도 지움", "also drop columns, indexes and tables that no model names" } },
+    { 0 },
+};
+
+static const struct jb_option inspect_options[] = {
+    { "app", 0, "NAME", { "모델의 앱 (기본: 표 이름의 앞부분)", "the models' app (default: how the tables' names begin)" } },
+    { "all", 0, NULL, { "장고의 auth_*, django_*도", "also Django's auth_* and django_*" } },
     { 0 },
 };
 
@@ -73,6 +82,7 @@ static const struct jb_option import_options[] = {
     { "refused", 0, "FILE.xlsx", { "거절된 행을 적을 파일", "file for the refused rows" } },
     { "limit-refused", 0, "N", { "N행이 거절되면 그만둠", "give up after N refused rows" } },
     { "background", 0, NULL, { "작업만 만들고 작업자에게 맡김", "make the job and leave it to a worker" } },
+    { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };
 
@@ -83,6 +93,7 @@ static const struct jb_option export_options[] = {
     { "filter", 0, "FIELD=VALUE", { "조건; 여러 번 가능 (income__gte=1000)", "condition; repeatable (income__gte=1000)" } },
     { "order", 0, "FIELDS", { "정렬 (-date id)", "order (-date id)" } },
     { "raw", 0, NULL, { "수식 막이 없이", "without the formula guard" } },
+    { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };
 
@@ -112,8 +123,8 @@ const struct jb_command jb__commands[] = {
             "Brings the tables up to date, then starts web and worker and looks after them. Ctrl-C or SIGTERM lets running work finish.\n\n  jangbu up\n  jangbu up --listen 0.0.0.0:8000 --threads 4" },
         up_options, 0, 0, true, jb__command_up },
     { "serve", "", { "웹만", "web only" },
-        { "관리 화면, API, 앱의 쪽들을 보여 줍니다. 표가 모델과 다르면 /readyz가 503을 답합니다.\n\n  jangbu serve --listen 127.0.0.1:8000",
-            "Serves the admin, the API and the apps' pages. While the tables do not follow the models /readyz answers 503.\n\n  jangbu serve --listen 127.0.0.1:8000" },
+        { "관리 화면, API, 앱의 쪽들을 보여 줍니다. 표가 모델과 다르면 /readyz가 503을 답합니다. --tables는 이미 있는 표도 목록, 찾기, 양식, 가져오기, 내보내기로 보여 줍니다: 최고 관리자에게만, 표의 모양은 건드리지 않고.\n\n  jangbu serve --listen 127.0.0.1:8000\n  jangbu serve --tables all",
+            "Serves the admin, the API and the apps' pages. While the tables do not follow the models /readyz answers 503. --tables shows existing tables, too: list, search, form, import and export, for superusers alone; no migration ever touches them.\n\n  jangbu serve --listen 127.0.0.1:8000\n  jangbu serve --tables all" },
         serve_options, 0, 0, true, jb__command_serve },
     { "worker", "", { "작업자: 가져오기와 내보내기 같은 일을 함", "worker: runs imports, exports and other tasks" },
         { "대기열의 일을 합니다. SIGTERM이면 하던 일을 마치고 끝납니다. 죽은 작업자의 일은 LEASE_SECONDS 안에 다른 작업자가 이어받습니다.\n\n  jangbu worker --concurrency 4\n  jangbu worker -Q default --loglevel info --logfile celery.log",
@@ -123,6 +134,10 @@ const struct jb_command jb__commands[] = {
         { "표, 열, 규칙, 색인을 모델에 맞춥니다. 여러 번 해도 같고, 여러 곳에서 함께 해도 한 번만 됩니다. 모델에 없는 것은 알려만 주고 --allow-drop이 있어야 지웁니다.\n--plan은 할 일을 SQL과 함께, 누가 기다리게 되는지와 함께 보여 줍니다. 새 규칙에 맞지 않는 행이 있으면 그 행을 말하고 아무것도 바꾸지 않습니다.\n\n  jangbu migrate --plan\n  jangbu migrate\n  jangbu migrate --allow-drop",
             "Makes tables, columns, rules and indexes follow the models. Running it again changes nothing; run in several places at once it is done once. What no model names is only told of, and goes with --allow-drop.\n--plan shows each step with its SQL and with who has to wait for it. A row that breaks a new rule is named, and then nothing is changed.\n\n  jangbu migrate --plan\n  jangbu migrate\n  jangbu migrate --allow-drop" },
         migrate_options, 0, 0, false, jb__command_migrate },
+    { "inspect-database", "[TABLE…]", { "있는 표를 모델 선언으로 찍음", "print existing tables as model declarations" },
+        { "PostgreSQL이나 SQLite에 이미 있는 표를 읽어 C 모델을 표준 출력에, 무엇을 왜 뺐는지를 표준 오류에 찍습니다. 선언된 표와 jangbu의 표는 찍지 않습니다.\n\n  jangbu inspect-database > models.c\n  jangbu inspect-database --app shop shop_product shop_order\n  jangbu serve --tables all",
+            "Reads the tables that a PostgreSQL or SQLite database has and prints models in C on stdout, and on stderr what was left out and why. Declared tables and jangbu's own are not printed.\n\n  jangbu inspect-database > models.c\n  jangbu inspect-database --app shop shop_product shop_order\n  jangbu serve --tables all" },
+        inspect_options, 0, 60, false, jb__command_inspect_database },
     { "check", "", { "선언마다 이름이 맞는지 살핌", "every name in every declaration resolves" },
         { "모델, 관리 화면, 주소, 틀의 이름을 모두 찾아봅니다. --deploy는 설정, 데이터베이스, 작업자, 디스크, 메모리까지 보고, 나쁜 것이 있으면 1로 끝납니다.\n\n  jangbu check\n  jangbu check --deploy",
             "Looks up every name in models, admin, routes and templates. --deploy also checks settings, database, workers, disk and memory and exits 1 when something is bad.\n\n  jangbu check\n  jangbu check --deploy" },

@@ -34,6 +34,7 @@ struct jb_config {
     bool email_tls;
     struct jb_str log_dir, log_format, log_level;
     struct jb_str site_url;
+    struct jb_str tables; /* --tables: "all" or names; NULL: none */
 };
 
 /* What the command line says; NULL texts say nothing. */

@@ -67,6 +67,7 @@ static bool open_program(struct jb_program *program)
         given.log_level = JB_STR("warning");
     if (!jb_config_read(program->scope, &given, &program->config))
         return false;
+    program->config.tables = jb__option(program, "tables");
     jb_language_set(program->scope, jb_str_is(program->config.language, "en") ? JB_EN : JB_KO);
     program->json = jb__flag(program, "json");
     program->color = !jb__flag(program, "no-color") && !getenv("NO_COLOR") && isatty(STDERR_FILENO);

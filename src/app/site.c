@@ -1,6 +1,7 @@
 /* site.c — the one file that ties modules upward: what the apps declare becomes running services. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/site.h"
+#include "app/tables.h"
 #include "api/api.h"
 #include "base/log.h"
 #include <stdatomic.h>
@@ -107,7 +108,7 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
     for (const struct jb_model *const *model = runtime->models; *model; model++) /* references are looked up among the database's models */
         if (!jb_model_check(scope, *model))
             return false;
-    return true;
+    return jb__tables_open(scope, runtime);
 }
 
 static bool open_transfer(struct jb_scope *scope, struct jb_runtime *runtime)
@@ -245,10 +246,11 @@ static bool open_admin(struct jb_scope *scope, struct jb_runtime *runtime)
     const struct jb_config *config = runtime->config;
     const struct jb_site *site = runtime->site;
     size_t count = count_apps(site);
-    struct jb_admin_app *apps = JB_NEW_ARRAY(scope, struct jb_admin_app, count + 1);
+    struct jb_admin_app *apps = JB_NEW_ARRAY(scope, struct jb_admin_app, count + 2);
 
     for (size_t i = 0; i < count; i++)
         apps[i] = (struct jb_admin_app){ .name = site->apps[i]->name, .label = site->apps[i]->label, .label_en = site->apps[i]->label_en, .admins = site->apps[i]->admins };
+    apps[count] = jb__tables_admin(scope, runtime);
     runtime->admin = jb_admin_new(scope, &(struct jb_admin_options){
                                              .apps = apps,
                                              .async_bytes = config->import_async_bytes,

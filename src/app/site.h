@@ -6,6 +6,7 @@
 #include "app/app.h"
 #include "app/config.h"
 #include "notify/notify.h"
+#include "store/introspect.h"
 
 struct jb_runtime {
     const struct jb_site *site;
@@ -13,6 +14,7 @@ struct jb_runtime {
     const struct jb_zone *zone;
     const struct jb_model *const *models;
     const struct jb_task *const *tasks;
+    struct jb_tables tables; /* existing ones that the admin shows */
     struct jb_db *db;
     struct jb_queue *queue;
     struct jb_notify *notify;

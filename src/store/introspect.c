@@ -178,8 +178,9 @@ static void column_look(struct look *look, struct sketch *sketch, const struct j
         *field = (struct jb_field){ .name = field->name, .type = JB_INT64, .column_bytes = field->column_bytes, .primary = true };
         return;
     }
-    field->required = column->not_null && field->type != JB_TEXT;
-    field->empty_text = column->not_null && field->type == JB_TEXT;
+    bool may_be_empty = field->type == JB_TEXT && !field->as_number;
+    field->required = column->not_null && !may_be_empty;
+    field->empty_text = column->not_null && may_be_empty;
     set_default(look, column, field);
 }
 

@@ -214,7 +214,7 @@ static bool means(struct jb_scope *scope, const struct jb__target *target, struc
 static struct jb__target *target_find(struct jb__plan *plan, struct jb_scope *scope, struct jb_str head)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (means(scope, &plan->targets[i], head))
+        if (!plan->targets[i].field->as_text && means(scope, &plan->targets[i], head)) /* such a column is only shown */
             return &plan->targets[i];
     return NULL;
 }
