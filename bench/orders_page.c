@@ -18,7 +18,7 @@ static const struct jb_model *const models[] = { JB_AUTH_MODELS, &shop_category,
 static void seed(struct jb_scope *scope)
 {
     static const struct jb_sql steps[] = {
-        { .text = "insert into auth_user (username, password, name, email, active, staff, superuser, language, date_joined)"
+        { .text = "insert into jb_user (username, password, name, email, active, staff, superuser, language, date_joined)"
                   " select 'user' || n, '!', '사용자 ' || n, 'user' || n || '@example.com', true, false, false, 'ko', now() from generate_series(1, 1000) as n" },
         { .text = "insert into categories (name) select '분류 ' || n from generate_series(1, 50) as n" },
         { .text = "insert into products (name, description, price, stock, view_count, status, category_id, created_at, updated_at)"
