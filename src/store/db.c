@@ -31,6 +31,7 @@ struct jb_tx {
 
 static void db_free(struct jb_db *db)
 {
+    jb__texts_close(db);
     jb__links_close(db);
     free(db->path);
     free(db->models);
@@ -72,6 +73,7 @@ struct jb_db *jb_db_open(struct jb_scope *scope, const struct jb_db_options *opt
     memcpy(db->models, options->models, count * sizeof *db->models);
     db->driver = driver;
     jb__links_open(db);
+    jb__texts_open(db);
     db->reader_threads = options->reader_threads > 0 ? options->reader_threads : 2;
     db->reads_on_threads = options->reads_on_threads;
     db->routes = options->routes;

@@ -477,12 +477,14 @@ void jb_tables_use(struct jb_scope *scope, const struct jb_tables *tables)
 
     while (db->models[count])
         count++;
+    jb__texts_close(db);
     db->models = realloc(db->models, (count + tables->count + 1) * sizeof *db->models);
     JB_CHECK(db->models);
     for (size_t i = 0; i < tables->count; i++)
         if (tables->at[i].model)
             db->models[count++] = tables->at[i].model;
     db->models[count] = NULL;
+    jb__texts_open(db);
 }
 
 bool jb__external_failed(struct jb_scope *scope, const struct jb_model *model)

@@ -43,10 +43,9 @@ void jb__query_put(struct jb__query *query, const char *text)
 void jb__put_name(struct jb_buf *buf, struct jb_str name)
 {
     jb_buf_put_char(buf, '"');
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '"')
-            jb_buf_put_char(buf, '"');
-        jb_buf_put_char(buf, name.data[i]);
+    while (name.data) {
+        jb_buf_put(buf, jb_str_cut(&name, '"'));
+        jb_buf_put_z(buf, name.data ? "\"\"" : "");
     }
     jb_buf_put_char(buf, '"');
 }
@@ -90,7 +89,9 @@ static bool page(struct jb__query *query, int64_t limit, int64_t offset)
 {
     if (limit < 0 || offset < 0)
         return jb_fail(query->scope, JB_INVALID, "%s", JB_L(query->scope, "쪽 번호는 1 이상이어야 합니다.", "A page number is 1 or more."));
-    if (limit > 0 || offset > 0) {
+    if (limit == 1 && offset == 0) { /* said in the text, the planner knows it too */
+        jb__query_put(query, " limit 1");
+    } else if (limit > 0 || offset > 0) {
         jb__query_put(query, " limit ? offset ?");
         jb__query_arg(query, jb_v_int(limit > 0 ? limit : INT64_MAX));
         jb__query_arg(query, jb_v_int(offset));
@@ -194,15 +195,6 @@ bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *re
     if (ok)
         memcpy(ret_row, sink.data, model->record.size);
     return ok;
-}
-
-bool jb_get(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row)
-{
-    const struct jb_condition by_id[] = { { .field = jb_str_of(jb_model_primary(model)->name), .op = JB_EQUAL, .value = jb_v_int(id) }, { .op = JB_OP_END } };
-
-    if (jb_first(scope, model, ret_row, .conditions = by_id))
-        return true;
-    return !jb_failure(scope) && jb__fail_gone(scope, model, id);
 }
 
 /* ---- how the database would do it ---------------------------------------------------------------------------------------------------- */

@@ -109,10 +109,9 @@ bool jb__query_place(struct jb__query *query, struct jb_str name, const char *wh
     return true;
 }
 
-/* A column as its table has it. */
-static void put_column(const struct jb__query *query, struct jb_buf *sql, const struct jb_field *field)
+void jb__put_column(const struct jb_db *db, struct jb_buf *sql, const struct jb_field *field)
 {
-    const char *const *around = query->db->driver->dialect->as_text;
+    const char *const *around = db->driver->dialect->as_text;
 
     jb_buf_put_z(sql, field->as_text ? around[0] : "");
     jb__put_name(sql, jb_str_of(field->name));
@@ -124,7 +123,7 @@ static void put_joined(const struct jb__query *query, struct jb_buf *sql, const 
     if (join)
         jb_buf_printf(sql, "\"%.*s.%s\"", JB_FMT(join->path), field->name);
     else
-        put_column(query, sql, field);
+        jb__put_column(query->db, sql, field);
 }
 
 void jb__query_put_place(struct jb__query *query, struct jb__place place)
@@ -169,7 +168,7 @@ static void put_join(struct jb__query *query, struct jb_buf *sql, const struct j
             continue;
         JB_CHECK(join->path.size + 1 + strlen(field->name) <= NAME_BYTES_MAX);
         jb_buf_put_z(sql, first ? "" : ", ");
-        put_column(query, sql, field);
+        jb__put_column(query->db, sql, field);
         jb_buf_put_z(sql, " as ");
         put_joined(query, sql, join, field);
         first = false;
@@ -356,14 +355,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
 
 static void shape_plain(struct jb__query *query, struct jb__shape *shape)
 {
-    bool first = true;
-
-    for (const struct jb_field *field = query->model->record.fields; field->type != JB_END; field++)
-        if (jb__field_is_stored(field)) {
-            jb_buf_put_z(&query->head, first ? "select " : ", ");
-            put_column(query, &query->head, field);
-            first = false;
-        }
+    jb_buf_put(&query->head, jb__model_head(query->scope, query->db, query->model));
     *shape = (struct jb__shape){ .record = &query->model->record, .rows = &query->model->record };
 }
 

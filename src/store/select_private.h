@@ -4,6 +4,7 @@
  *   select_join.c    references by dotted names: which tables are joined, which columns are read, and rows put beside rows
  *   select.c         order, page, locks; rows, the first row, a cursor's statement
  *   select_number.c  one number, or a few values, about many rows
+ *   select_get.c     the row with an id
  *
  * Every joined table stands as (select "name" as "category.name", … from "categories"): its columns are called by their dotted names everywhere, so that no name in a literal is ambiguous, and both
  * planners see through it. What comes after the from is written first, because it finds out what must be joined. */
@@ -60,6 +61,8 @@ bool jb__query_where(struct jb__query *query, const struct jb_select *what);
 /* ---- select_join.c */
 /* "name" or "category.name": INVALID with the nearest name. Whatever it goes through is joined. */
 bool jb__query_place(struct jb__query *query, struct jb_str name, const char *where, struct jb__place *ret_place);
+/* A column as its table has it. */
+void jb__put_column(const struct jb_db *db, struct jb_buf *sql, const struct jb_field *field);
 void jb__query_put_place(struct jb__query *query, struct jb__place place);
 /* May be NULL in a row of the answer. */
 bool jb__place_nullable(const struct jb__query *query, struct jb__place place);
@@ -77,6 +80,10 @@ struct jb__shape {
 /* Writes `select` and the columns into the head. */
 bool jb__shape_of(struct jb__query *query, const struct jb_select *what, struct jb__shape *ret_shape);
 struct jb_rows *jb__shape_rows(struct jb__query *query, const struct jb__shape *shape, const struct jb__sink *sink);
+
+/* ---- select_get.c */
+/* select "a", "b", … of all columns of the model; lives as long as the database. */
+struct jb_str jb__model_head(struct jb_scope *scope, struct jb_db *db, const struct jb_model *model);
 
 /* ---- select.c */
 /* select …, whole. */

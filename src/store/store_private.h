@@ -20,6 +20,7 @@ struct jb_db {
     char *path;                     /* SQLite: of the main file; the live file stands beside it */
     const struct jb_model **models; /* the site's, then those of links.c */
     struct jb__link_table *link_tables;
+    struct jb__model_text *_Atomic *texts; /* one beside each model; NULL: not needed yet */
     int reader_threads;
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;
@@ -136,6 +137,12 @@ void jb__links_close(struct jb_db *db);
 const struct jb_link *jb__link_named(const struct jb_model *model, struct jb_str name);
 /* Its fields: id, whose, what. */
 const struct jb_model *jb__link_model(struct jb_db *db, const struct jb_model *model, const struct jb_link *link);
+
+/* ---- select_get.c: the text that reads a row by its id ------------------------------------------------------------------- */
+
+/* When all models are there. */
+void jb__texts_open(struct jb_db *db);
+void jb__texts_close(struct jb_db *db);
 
 /* ---- relate.c ------------------------------------------------------------------------------------------------------------- */
 

@@ -326,7 +326,7 @@ JB_FIBER_TEST("no migration is proposed for an existing table")
     struct jb_migration_step *steps;
     size_t count;
     test_database(scope, sample_models);
-    MAKE("create table base (" KEY_SQLITE ", a varchar(3), amount decimal(5,1))", "create table base (" KEY_POSTGRES ", a varchar(3), amount numeric(5,1))");
+    MAKE("create table base (" KEY_SQLITE ", a varchar(3), amount decimal(5,1), raw blob)", "create table base (" KEY_POSTGRES ", a varchar(3), amount numeric(5,1), raw bytea)");
     use(scope, "base");
     CHECK_OK(jb_migrate_plan(scope, &steps, &count));
     CHECK_INT(count, 0);
