@@ -191,6 +191,14 @@ def test_a_file_that_is_not_there(site):
     assert "nowhere.xlsx" in err
 
 
+def test_every_required_column_that_is_missing_is_named_at_once(site):
+    site.csv("a.csv", "income,memo", "1,x")
+    _, err = site.run("import", "cash.cashbook", "a.csv", status=3)
+    assert all(f'"{heading}"' in err for heading in ("Number", "Date", "Description", "Category", "Account")) and '"Expense"' not in err, err
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--mode", "update", status=3)
+    assert '"Number"' in err and '"Date"' not in err, err
+
+
 def test_too_long_a_cell_passes_a_limit(site):
     import openpyxl
     book = openpyxl.Workbook()
