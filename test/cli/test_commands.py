@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_sentence(site, name, content, s
 
 def test_a_file_that_is_not_there(site):
     _, err = site.run("import", "cash.cashbook", "nowhere.xlsx", status=5)
-    assert "nowhere.xlsx" in err
+    assert "nowhere.xlsx" in err and "Check its name" in err, err
 
 
 def test_every_required_column_that_is_missing_is_named_at_once(site):
@@ -197,6 +197,13 @@ def test_every_required_column_that_is_missing_is_named_at_once(site):
     assert all(f'"{heading}"' in err for heading in ("Number", "Date", "Description", "Category", "Account")) and '"Expense"' not in err, err
     _, err = site.run("import", "cash.cashbook", "a.csv", "--mode", "update", status=3)
     assert '"Number"' in err and '"Date"' not in err, err
+
+
+def test_a_filter_on_a_field_that_is_not_there_names_the_nearest(site):
+    _, err = site.run("export", "cash.cashbook", "-o", "a.csv", "--filter", "kategory=x", status=3)
+    assert "'kategory'" in err and "'category'" in err, err
+    _, err = site.run("export", "cash.cashbook", "-o", "a.csv", "--filter", "category", status=3)
+    assert "FIELD=VALUE" in err, err
 
 
 def test_too_long_a_cell_passes_a_limit(site):
@@ -212,6 +219,7 @@ def test_jobs_are_listed_shown_and_waited_for(site):
     site.csv("a.csv", HEAD, line(1))
     made = site.json("import", "cash.cashbook", "a.csv", "--background")
     out, _ = site.run("jobs", "list")
+    assert site.run("jobs")[0] == out
     assert re.match(rf"{made['job']}: QUEUED \(0%\) cash\.cashbook a\.csv", out)
     site.run("worker", "--drain")
     result = site.json("jobs", "wait", str(made["job"]))
@@ -390,6 +398,13 @@ def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, p
     site.csv("a.csv", HEAD, line(1), line(2, date="x"))
     _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
     assert path in err and err.count("\n") == 1, err
+    assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_is_for_an_import_that_runs_here(site):
+    site.csv("a.csv", HEAD, line(1))
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--background", "--refused", "r.xlsx", status=2)
+    assert "--background" in err and "--refused" in err and err.count("\n") == 1, err
     assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
 
 
