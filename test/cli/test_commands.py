@@ -312,6 +312,19 @@ def test_up_restarts_what_dies(site):
     site.stop(site.processes[0])
 
 
+def test_the_children_of_up_are_known_by_name_and_listening_is_said_once(site):
+    site.serve("up")
+    supervisor, names = site.processes[0], {}
+    for name in ("serve", "worker"):
+        pid = site.wait_log(supervisor, rf"started {name}\D*pid (\d+)").group(1)
+        site.wait_log(supervisor, rf"{name}\W+ready: ")
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as line, open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            names[name] = [comm.read().strip(), *line.read().split("\0")[:2]]
+    assert names == {name: ["jangbu", "jangbu", name] for name in names}, names
+    with open(supervisor.log, encoding="utf-8") as log:
+        assert log.read().count("listening on") == 1
+
+
 def test_a_second_server_at_the_same_address_does_not_start(site):
     address = site.serve("up").removeprefix("http://")
     for command in ("serve", "up"):
