@@ -274,7 +274,8 @@ bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
     struct jb_web_options options = {
-        .site_name = JB_L(scope, runtime->site->name, runtime->site->name_en),
+        .site_name = runtime->site->name,
+        .site_name_en = runtime->site->name_en,
         .permissions = gather_permissions(scope, runtime->site),
         .secret_key = config->secret_key,
         .allowed_hosts = config->allowed_hosts,

@@ -174,6 +174,15 @@ def test_the_month_page_adds_up_by_category_and_carries_the_balance(site, clerk)
         assert session.get(f"{address}/cash/{first_or_last}", timeout=30).status_code == 200
 
 
+def test_the_sites_name_is_in_the_readers_language(site):
+    address = site.serve()
+    names = {}
+    for language in ("ko", "en"):
+        page = requests.get(address + "/admin/login/", headers={"Accept-Language": language}, timeout=30).text
+        names[language] = re.search(r'class="brand".*?<span>(.*?)</span>', page).group(1)
+    assert names == {"ko": "장부", "en": "Jangbu"}, names
+
+
 def test_a_form_without_its_token_is_refused(site, clerk):
     address = site.serve()
     session = sign_in(address, "clerk")
