@@ -154,7 +154,7 @@ static void tile(struct jb_vars *vars, const char *label, struct jb_str value, c
 
 static void tiles(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars)
 {
-    int64_t rate = job->micros > 0 ? (int64_t)((double)job->rows * 1000000.0 / (double)job->micros) : 0;
+    int64_t rate = job->micros > 0 && !is_open(job) ? (int64_t)((double)job->rows * 1000000.0 / (double)job->micros) : 0;
 
     jb_vars_list(vars, "tiles");
     if (jb_str_is(job->kind, "import")) {

@@ -13,6 +13,7 @@ struct listing {
     struct jb__targets targets[JB__COLUMNS_MAX], sub_targets[JB__SUBS_MAX];
     struct jb_str from; /* "?from=…" behind the links of rows */
     int64_t all, found, pages;
+    bool this_year; /* every day in the first column is of it: a phone leaves it out */
 };
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------- */
@@ -97,6 +98,19 @@ static struct jb_str sub_text(struct listing *list, const void *row)
     return text;
 }
 
+static bool all_of_this_year(const struct listing *list)
+{
+    const struct jb_field *field = list->book->columns[0].field;
+    int year = jb_zone_civil(jb_zone_of(list->req), jb_now()).year;
+
+    for (size_t i = 0; i < list->rows->count; i++) {
+        struct jb_value value = jb_record_get(&list->book->model->record, jb_rows_at(list->rows, i), field);
+        if (value.type == JB_DATE && jb_date_civil((struct jb_date){ (int32_t)value.number }).year != year)
+            return false;
+    }
+    return true;
+}
+
 static void cell_vars(struct listing *list, const void *row, size_t index, struct jb_vars *vars)
 {
     struct jb_request *req = list->req;
@@ -112,7 +126,7 @@ static void cell_vars(struct listing *list, const void *row, size_t index, struc
     jb_vars_text(vars, "text", text);
     if (value.type == JB_DECIMAL && !column->through)
         number_vars(req->scope, vars, value.decimal, false);
-    else if (value.type == JB_DATE && index == 0 && text.size == 10) { /* a phone shows 11-20 */
+    else if (value.type == JB_DATE && index == 0 && text.size == 10 && list->this_year) { /* a phone shows 11-20 */
         jb_vars_text(vars, "year", jb_str_slice(text, 0, 5));
         jb_vars_text(vars, "text", jb_str_slice(text, 5, 10));
     }
@@ -318,6 +332,7 @@ struct jb_response *jb__list_view(struct jb_request *req)
     if (!book || !jb__list_read(req, book, &list->query) || !read_rows(list))
         return jb_problem(req);
     list->from = jb__list_from(req);
+    list->this_year = all_of_this_year(list);
 
     struct jb_vars *vars = jb_vars_new(req->scope);
     jb__book_vars(req, book, vars);

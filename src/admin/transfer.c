@@ -49,7 +49,8 @@ struct jb_str jb__type_words(struct jb_scope *scope, const struct jb_field *fiel
     case JB_DATE: return jb_str_of(JB_L(scope, "날짜", "Date"));
     case JB_MONTH: return jb_str_of(JB_L(scope, "월", "Month"));
     case JB_TIME: return jb_str_of(JB_L(scope, "시각", "Time"));
-    case JB_DECIMAL: return jb_format(scope, JB_L(scope, "금액 %d,%d", "Amount %d,%d"), field->digits, field->decimals);
+    case JB_DECIMAL:
+        return field->decimals == 0 ? jb_str_of(JB_L(scope, "금액", "Amount")) : jb_format(scope, JB_L(scope, "금액, 소수 %d자리까지", "Amount, up to %d decimals"), field->decimals);
     case JB_BOOL: return jb_str_of(JB_L(scope, "예/아니오", "Yes/no"));
     default: return jb_str_of(field->choices ? JB_L(scope, "고르는 값", "One of a list") : JB_L(scope, "정수", "Whole number"));
     }

@@ -2,10 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_private.h"
 
-static const struct jb_route job_routes[] = {
+/* Names the nearest among the models that the caller may do this with, and tells strangers nothing. */
+static struct jb_response *no_such_model(struct jb_request *req)
+{
+    struct jb_scope *scope = req->scope;
+    const char *verb = req->route->context;
+    struct jb_str asked = jb_format(scope, "%.*s/%.*s", JB_FMT(jb_path_text(req, "app")), JB_FMT(jb_path_text(req, "model"))), names[256];
+    size_t count = 0;
+
+    for (const struct jb_model *const *model = jb_db_models(scope); *model && count < JB_COUNT(names); model++)
+        if (!(*model)->hidden && jb_may_model(scope, verb, *model))
+            names[count++] = jb_format(scope, "%s/%.*s", (*model)->app, JB_FMT(jb_model_name(*model, scope)));
+    struct jb_str nearest = jb_nearest(asked, names, count);
+    if (nearest.data)
+        jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "‘/api/%.*s/%s’: 그런 모델은 없습니다. ‘/api/%.*s/%s’을(를) 뜻했습니까?", "'/api/%.*s/%s': there is no such model. Did you mean '/api/%.*s/%s'?"), JB_FMT(asked), verb, JB_FMT(nearest), verb);
+    else
+        jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "‘/api/%.*s/%s’ 쪽은 없습니다. 주소를 확인하세요.", "There is no page '/api/%.*s/%s'. Check the address."), JB_FMT(asked), verb);
+    return jb_problem(req);
+}
+
+static const struct jb_route own_routes[] = {
     { JB_GET, "/api/jobs/{id}", jb__api_job, NULL, .permission = "" },
     { JB_GET, "/api/jobs/{id}/download", jb__api_job_file, NULL, .permission = "" },
     { JB_POST, "/api/jobs/{id}/cancel", jb__api_job_cancel, NULL, .permission = "", .no_csrf = true },
+    /* what is left when no model's route matches; `upload`, so that a file is told the same */
+    { JB_ANY_METHOD, "/api/{app}/{model}/import", no_such_model, NULL, .upload = true, .no_csrf = true, .context = "import" },
+    { JB_ANY_METHOD, "/api/{app}/{model}/export", no_such_model, NULL, .upload = true, .no_csrf = true, .context = "export" },
 };
 
 static struct jb_route model_route(struct jb_scope *scope, const struct jb_model *model, const char *verb, jb_view *view, bool upload)
@@ -27,9 +49,9 @@ const struct jb_route *jb_api_routes(struct jb_scope *scope, const struct jb_mod
     size_t count = 0;
     for (const struct jb_model *const *model = models; *model; model++)
         count++;
-    struct jb_route *routes = JB_NEW_ARRAY(scope, struct jb_route, JB_COUNT(job_routes) + 2 * count + 1), *end = routes;
-    for (size_t i = 0; i < JB_COUNT(job_routes); i++)
-        *end++ = job_routes[i];
+    struct jb_route *routes = JB_NEW_ARRAY(scope, struct jb_route, JB_COUNT(own_routes) + 2 * count + 1), *end = routes;
+    for (size_t i = 0; i < JB_COUNT(own_routes); i++)
+        *end++ = own_routes[i];
     for (const struct jb_model *const *model = models; *model; model++) {
         if ((*model)->hidden)
             continue;
@@ -44,21 +66,16 @@ const struct jb_route *jb_api_routes(struct jb_scope *scope, const struct jb_mod
 
 bool jb__api_choice(struct jb_request *req, const char *name, const char *const *words, int *ret_index)
 {
-    struct jb_str text = jb_query_text(req, name), known[8];
-    size_t count = 0;
+    struct jb_str text = jb_query_text(req, name), list = JB_STR("");
 
-    for (; words[count]; count++) {
-        JB_CHECK(count < JB_COUNT(known));
-        known[count] = jb_str_of(words[count]);
-        if (jb_str_equal(text, known[count]) || (count == 0 && text.size == 0)) {
-            *ret_index = (int)count;
+    for (int i = 0; words[i]; i++) {
+        if (jb_str_is(text, words[i]) || (i == 0 && text.size == 0)) {
+            *ret_index = i;
             return true;
         }
+        list = jb_format(req->scope, "%.*s%s%s", JB_FMT(list), i ? ", " : "", words[i]);
     }
-    struct jb_str nearest = jb_nearest(text, known, count);
-    if (!nearest.data)
-        nearest = known[0];
-    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=%.*s: 고를 수 있는 값이 아닙니다. ‘%.*s’ 아닌가요?", "%s=%.*s is not one of the choices; did you mean '%.*s'?"), name, JB_FMT(text), JB_FMT(nearest));
+    return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%s=%.*s: %.*s 가운데 하나를 적으세요.", "%s=%.*s: give one of %.*s."), name, JB_FMT(text), JB_FMT(list));
 }
 
 bool jb__api_int(struct jb_request *req, const char *name, int64_t min, int64_t max, int64_t *number)

@@ -150,6 +150,10 @@ int jb__command_import(struct jb_program *program)
     int64_t id;
     bool background = jb__flag(program, "background");
 
+    if (background && jb__option(program, "refused").data) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--background와 --refused는 함께 쓸 수 없습니다. 거절된 행의 파일은 작업의 쪽에서 받습니다.", "--background and --refused do not go together. The file of refused rows can be downloaded on the job's page."));
+        return jb__command_misused(program);
+    }
     if (!read_import_options(program, &options))
         return jb__command_misused(program);
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
@@ -182,6 +186,18 @@ static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, si
     return fwrite(bytes, 1, size, arg) == size || jb_fail_errno(scope, errno, JB_L(scope, "파일에 쓰지 못했습니다", "cannot write the file"));
 }
 
+static bool fail_filter_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str filter, struct jb_str name)
+{
+    size_t count = jb_record_count(&model->record);
+    struct jb_str *names = JB_NEW_ARRAY(scope, struct jb_str, count);
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = jb_str_of(model->record.fields[i].name);
+    struct jb_str nearest = jb_nearest(name, names, count);
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--filter %.*s’: ‘%.*s’ 열이 없습니다.%s%.*s%s", "'--filter %.*s': there is no field '%.*s'.%s%.*s%s"), JB_FMT(filter), JB_FMT(name),
+        nearest.data ? JB_L(scope, " ‘", " Did you mean '") : "", JB_FMT(nearest), nearest.data ? JB_L(scope, "’ 아닌가요?", "'?") : "");
+}
+
 /* FIELD=VALUE, FIELD__gte=VALUE, … */
 static bool read_filter(struct jb_program *program, const struct jb_model *model, struct jb_str filter, struct jb_condition *ret_condition)
 {
@@ -197,9 +213,11 @@ static bool read_filter(struct jb_program *program, const struct jb_model *model
         op++;
     ret_condition->field = jb_str_slice(name, 0, name.size - strlen(ops[op].suffix));
     ret_condition->op = ops[op].op;
+    if (!value.data)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--filter %.*s’: 열이름=값으로 적으세요. 보기: income__gte=1000.", "'--filter %.*s': give FIELD=VALUE, for example income__gte=1000."), JB_FMT(filter));
     const struct jb_field *field = jb_record_field(&model->record, ret_condition->field);
-    if (!value.data || !field)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--filter %.*s’: 열이름=값으로 적으세요. 그런 열이 있는지도 보세요.", "'--filter %.*s': give FIELD=VALUE with a field that exists."), JB_FMT(filter));
+    if (!field)
+        return fail_filter_field(scope, model, filter, ret_condition->field);
     return jb_field_parse(scope, field, value, &ret_condition->value) || jb_wrap(scope, "--filter %.*s", JB_FMT(filter));
 }
 

@@ -80,7 +80,7 @@ static bool is_verb(struct jb_str verb)
 int jb__command_jobs(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_str verb = program->arguments[0];
+    struct jb_str verb = program->argument_count > 0 ? program->arguments[0] : JB_STR("list");
     int64_t id;
 
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope))

@@ -23,6 +23,7 @@
 /* Process numbers of children that died, newest first. */
 #define DIED "JANGBU_DIED"
 #define DEAD_KEPT 4
+#define SELF "/proc/self/exe" /* the program that runs, also after its file was replaced */
 
 static int64_t core_count(void)
 {
@@ -173,7 +174,10 @@ static int serve_here(struct jb_program *program, int64_t threads)
     if (!open_web(program, &serving->runtime))
         return jb__command_failed(program);
     free_the_dead(program->scope);
-    announce(program->scope, &serving->listening);
+    if (getenv(SUPERVISED))
+        jb_log(JB_LOG_INFO, "serve", "ready: %d threads", serving->threads); /* the supervisor has said where */
+    else
+        announce(program->scope, &serving->listening);
     jb_loop_run_threads(serving->threads, serve_on_loop, serving);
     jb_log(JB_LOG_NOTICE, "serve", "stopped");
     return 0;
@@ -190,7 +194,7 @@ static const char *const *child_arguments(struct jb_program *program, const char
     size_t count = 0;
     bool web = strcmp(name, "serve") == 0;
 
-    argv[count++] = "/proc/self/exe";
+    argv[count++] = "jangbu"; /* what ps shows */
     argv[count++] = name;
     for (size_t i = 0; i < program->given_count; i++) {
         const struct jb_given *given = &program->given[i];
@@ -205,6 +209,11 @@ static const char *const *child_arguments(struct jb_program *program, const char
         }
     }
     return argv;
+}
+
+static struct jb_child child_of(struct jb_program *program, const char *name)
+{
+    return (struct jb_child){ .name = name, .path = SELF, .argv = child_arguments(program, name), .sockets = strcmp(name, "serve") == 0 };
 }
 
 static int supervise(const struct jb_child *children, size_t count, const struct listening *listening)
@@ -237,8 +246,9 @@ int jb__command_serve(struct jb_program *program)
     struct jb_child *children = JB_NEW_ARRAY(program->scope, struct jb_child, (size_t)processes);
     if (!listen_all(program, threads, listening))
         return jb__command_failed(program);
+    announce(program->scope, listening);
     for (int64_t i = 0; i < processes; i++)
-        children[i] = (struct jb_child){ .name = "serve", .argv = child_arguments(program, "serve"), .sockets = true };
+        children[i] = child_of(program, "serve");
     return supervise(children, (size_t)processes, listening);
 }
 
@@ -255,7 +265,7 @@ static bool migrate_first(struct jb_program *program)
         return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "프로세스를 만들지 못했습니다.", "cannot start a process."));
     if (child == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
-        execv(argv[0], (char *const *)argv);
+        execv(SELF, (char *const *)argv);
         _exit(127);
     }
     if (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -278,8 +288,8 @@ int jb__command_up(struct jb_program *program)
         return jb__command_failed(program);
     announce(program->scope, listening);
     for (int64_t i = 0; i < processes; i++)
-        children[count++] = (struct jb_child){ .name = "serve", .argv = child_arguments(program, "serve"), .sockets = true };
-    children[count++] = (struct jb_child){ .name = "worker", .argv = child_arguments(program, "worker") };
+        children[count++] = child_of(program, "serve");
+    children[count++] = child_of(program, "worker");
     return supervise(children, count, listening);
 }
 

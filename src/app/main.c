@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +124,9 @@ int jb_main(int argc, char **argv, const struct jb_site *site)
     program->site = site;
     program->path = argv[0];
     program->scope = jb_scope_new("command");
+#if defined(__linux__)
+    prctl(PR_SET_NAME, "jangbu"); /* a child of up was started as /proc/self/exe, and would be called "exe" */
+#endif
     guess_language(program->scope);
 
     int status = run_program(program, argc, argv);

@@ -60,8 +60,10 @@ static void close_services(void *arg)
 
 static void log_stall(struct jb_str sql, int64_t us, void *arg)
 {
-    (void)arg;
-    jb_log(JB_LOG_WARNING, "store", "a read held its loop for %.1f ms: %.*s", (double)us / 1000, JB_FMT(sql));
+    struct jb_runtime *runtime = arg;
+
+    if (jb__stall_is_news(&runtime->stalls, sql, jb_monotonic_us()))
+        jb_log(JB_LOG_WARNING, "store", "a read held its loop for %.1f ms: %.*s", (double)us / 1000, JB_FMT(sql));
 }
 
 /* Row G3: seconds to three decimals, the statement, its parameters. */
@@ -101,6 +103,7 @@ static bool open_database(struct jb_scope *scope, struct jb_runtime *runtime)
                                         .routes = gather_routes(scope, runtime->site),
                                         .slow = log_slow,
                                         .stalled = log_stall,
+                                        .stalled_arg = runtime,
                                     });
     if (!runtime->db)
         return false;
@@ -226,7 +229,8 @@ static struct jb_response *show_readyz(struct jb_request *req)
 
     jb_language_set(req->scope, jb_str_is(runtime->config->language, "en") ? JB_EN : JB_KO); /* the reader of the log's, not the asker's */
     bool ready = jb_db_ping(req->scope) && jb__site_migrated(req->scope);
-    log_readiness(runtime, ready, ready ? JB_STR_NULL : jb_failure_text(req->scope));
+    if (jb_error(req->scope) != JB_CANCELLED) /* a probe that hung up learnt nothing */
+        log_readiness(runtime, ready, ready ? JB_STR_NULL : jb_failure_text(req->scope));
     jb_failure_clear(req->scope);
     return jb_respond(req, ready ? 200 : 503, "application/json", ready ? JB_STR("{\"status\":\"ok\"}\n") : JB_STR("{\"status\":\"unavailable\"}\n"));
 }
@@ -300,7 +304,8 @@ bool jb__site_open_web(struct jb_scope *scope, struct jb_runtime *runtime)
 {
     const struct jb_config *config = runtime->config;
     struct jb_web_options options = {
-        .site_name = JB_L(scope, runtime->site->name, runtime->site->name_en),
+        .site_name = runtime->site->name,
+        .site_name_en = runtime->site->name_en,
         .permissions = gather_permissions(scope, runtime->site),
         .secret_key = config->secret_key,
         .allowed_hosts = config->allowed_hosts,

@@ -5,6 +5,7 @@
 
 #include "app/app.h"
 #include "app/config.h"
+#include "app/stall.h"
 #include "notify/notify.h"
 #include "store/introspect.h"
 
@@ -21,6 +22,7 @@ struct jb_runtime {
     struct jb_transfer *transfer;
     struct jb_admin_site *admin; /* NULL before jb__site_open_web */
     struct jb_web *web;
+    struct jb__stalls stalls;
     _Atomic uint64_t unready; /* hash of the reason that /readyz last gave the log; 0: ready */
 };
 

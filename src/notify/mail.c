@@ -22,8 +22,22 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* What stands between quotes: "\\" before a character means the character (RFC 5322, 3.2.4). */
+static struct jb_str unquote(struct jb_scope *scope, struct jb_str quoted)
+{
+    char *text = jb_alloc(scope, quoted.size + 1);
+    size_t size = 0;
+
+    for (size_t i = 0; i < quoted.size; i++) {
+        if (quoted.data[i] == '\\' && i + 1 < quoted.size)
+            i++;
+        text[size++] = quoted.data[i];
+    }
+    return (struct jb_str){ text, size };
+}
+
 /* `name@example.com`, `Name <name@example.com>` or `"Name" <name@example.com>`, as deployments of others write it. */
-static struct jb_str address_of(struct jb_str from, struct jb_str *ret_name)
+static struct jb_str address_of(struct jb_scope *scope, struct jb_str from, struct jb_str *ret_name)
 {
     from = jb_str_trim(from);
     size_t open = jb_str_find_char(from, '<', 0);
@@ -32,7 +46,7 @@ static struct jb_str address_of(struct jb_str from, struct jb_str *ret_name)
         return from;
     struct jb_str name = jb_str_trim(jb_str_slice(from, 0, open));
     if (name.size >= 2 && jb_str_starts(name, JB_STR("\"")) && jb_str_ends(name, JB_STR("\"")))
-        name = jb_str_slice(name, 1, name.size - 1);
+        name = unquote(scope, jb_str_slice(name, 1, name.size - 1));
     *ret_name = name;
     return jb_str_trim(jb_str_slice(from, open + 1, from.size - 1));
 }
@@ -40,7 +54,7 @@ static struct jb_str address_of(struct jb_str from, struct jb_str *ret_name)
 struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_options *mail)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct jb_str name = JB_STR_NULL, from = address_of(mail->from, &name);
+    struct jb_str name = JB_STR_NULL, from = address_of(scope, mail->from, &name);
 
     if (mail->host.size > 0 && from.size > 0 && !jb_mail_address_valid(from)) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "DEFAULT_FROM_EMAIL ‘%.*s’은(는) 메일 주소가 아닙니다.", "DEFAULT_FROM_EMAIL \"%.*s\" is no mail address."), JB_FMT(mail->from));

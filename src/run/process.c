@@ -138,8 +138,9 @@ static _Noreturn void become(const struct supervisor *supervisor, const struct j
     else
         unsetenv("LISTEN_FDS");
     sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
-    execv(child->argv[0], (char *const *)child->argv);
-    fprintf(stderr, "%s: %s\n", child->argv[0], strerror(errno));
+    const char *path = child->path ? child->path : child->argv[0];
+    execv(path, (char *const *)child->argv);
+    fprintf(stderr, "%s: %s\n", path, strerror(errno));
     _exit(127);
 }
 

@@ -132,7 +132,8 @@ void jb_signals_open(void);
 
 struct jb_child {
     const char *name;        /* for logs */
-    const char *const *argv; /* argv[0] is a path; ends with NULL */
+    const char *const *argv; /* ends with NULL */
+    const char *path;        /* of the program; NULL: argv[0] */
     bool sockets;            /* gets the listening sockets, LISTEN_FDS-style (fd 3…; LISTEN_FDS, JB_LISTEN_PID unset: checked by count) */
 };
 struct jb_supervise {

@@ -550,7 +550,9 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     if (ok && jb__spool_lock(attempt.scope, attempt.job.spool, &lock_fd) && begin(&attempt) &&
         jb__progress_open(&attempt.progress, attempt.scope, job_id, will_write(&attempt))) {
         jb__progress_phase(&attempt.progress, JB_READING, 0);
+        jb__peak_begin();
         ok = run_steps(&attempt);
+        jb__peak_end();
         close_stage(&attempt);
         jb__progress_close(&attempt.progress);
     } else {

@@ -241,7 +241,6 @@ static bool map_cell(struct jb__plan *plan, struct jb_scope *scope, const struct
     return true;
 }
 
-/* The headings of the targets that `wanted` says, for a sentence. */
 static struct jb_str headings(struct jb_scope *scope, const struct jb__plan *plan)
 {
     struct jb_str list = JB_STR("");
@@ -251,21 +250,31 @@ static struct jb_str headings(struct jb_scope *scope, const struct jb__plan *pla
     return list;
 }
 
+static bool is_missing(const struct jb__target *target, enum jb_import_mode mode)
+{
+    if (target->column || (target->match && target->field->primary && mode != JB_UPDATE_ONLY))
+        return false;
+    return target->match || (target->field->required && !target->field->default_text && mode != JB_UPDATE_ONLY);
+}
+
 static bool check_required(const struct jb__plan *plan, struct jb_scope *scope, enum jb_import_mode mode)
 {
+    struct jb_str list = JB_STR("");
+    size_t count = 0, keys = 0;
+
     for (size_t i = 0; i < plan->count; i++) {
         const struct jb__target *target = &plan->targets[i];
-        bool by_id = target->match && target->field->primary;
-        if (target->column || (by_id && mode != JB_UPDATE_ONLY))
+        if (!is_missing(target, mode))
             continue;
-        if (target->match)
-            return jb_fail(scope, JB_INVALID, JB_L(scope, "필수 열 ‘%.*s’이(가) 없습니다. 행을 알아보는 열쇠이니 머리글을 넣으세요.", "The required column \"%.*s\" is missing. It is the key that tells rows apart: add it."), JB_FMT(target->heading));
-        if (target->field->required && !target->field->default_text && mode != JB_UPDATE_ONLY)
-            return jb_fail(scope, JB_INVALID,
-                JB_L(scope, "필수 열 ‘%.*s’이(가) 없습니다. 머리글을 넣거나, 있는 행만 고치려면 방식을 ‘있는 행만 고치기’(update)로 하세요.", "The required column \"%.*s\" is missing. Add it, or use the mode \"update\" to change existing rows only."),
-                JB_FMT(target->heading));
+        list = jb_format(scope, JB_L(scope, "%.*s%s‘%.*s’", "%.*s%s\"%.*s\""), JB_FMT(list), count++ ? ", " : "", JB_FMT(target->heading));
+        keys += target->match;
     }
-    return true;
+    if (count == 0)
+        return true;
+    const char *advice = keys == count ? JB_L(scope, "행을 알아보는 열쇠이니 머리글을 넣으세요.", "The key tells rows apart: add it.")
+                         : keys > 0    ? JB_L(scope, "머리글을 넣으세요.", "Add what is missing.")
+                                       : JB_L(scope, "머리글을 넣거나, 있는 행만 고치려면 방식을 ‘있는 행만 고치기’(update)로 하세요.", "Add what is missing, or use the mode \"update\" to change existing rows only.");
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "필수 열 %.*s이(가) 없습니다. %s", count == 1 ? "The required column %.*s is missing. %s" : "The required columns %.*s are missing. %s"), JB_FMT(list), advice);
 }
 
 bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb_sheet *sheet, const struct jb_sheet_row *head, enum jb_import_mode mode)

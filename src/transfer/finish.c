@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define ERRORS_BYTES_MAX ((size_t)4 << 20)
@@ -171,12 +170,6 @@ bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, str
 
 /* ---- the row ------------------------------------------------------------------------------------------------------------------- */
 
-static int64_t peak_rss_bytes(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
-}
-
 static bool ends(const char *status)
 {
     return strcmp(status, "waiting") != 0;
@@ -214,7 +207,7 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
     job->error = ending->error ? jb_str_of(jb_error_name(ending->error)) : JB_STR_NULL;
     job->position = attempt->batch_position;
     job->micros = jb_monotonic_us() - attempt->started_us;
-    job->peak_rss_bytes = peak_rss_bytes();
+    job->peak_rss_bytes = jb__peak_bytes();
     if (ends(ending->status)) {
         job->finished_at = jb_now();
         job->spool = JB_STR_NULL;

@@ -218,6 +218,7 @@ static bool confirm_in(struct jb_scope *scope, struct import_job *job)
     job->status = JB_STR("queued");
     job->options = jb__import_options_json(scope, &options);
     job->expires_at = (struct jb_time){ 0 };
+    job->attempt = 0; /* the preview's are over: a second one would mean that something failed */
     return jb__job_enqueue(scope, job);
 }
 

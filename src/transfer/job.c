@@ -107,8 +107,11 @@ bool jb_job_get(struct jb_scope *scope, int64_t id, struct import_job *ret_job)
 
     if (!jb_get(scope, &jb_import_job, id, &job) || !may_see(scope, &job))
         return false;
-    if (jb_str_is(job.status, "running") && !lay_live_over(scope, &job))
-        return false;
+    if (jb_str_is(job.status, "running")) {
+        job.micros = JB_MAX(jb_now().us - job.started_at.us, 0);
+        if (!lay_live_over(scope, &job))
+            return false;
+    }
     *ret_job = job;
     return true;
 }
@@ -234,6 +237,7 @@ static void put_raw(struct jb_json_writer *writer, const char *name, struct jb_s
 void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb_json_writer *writer)
 {
     double seconds = (double)job->micros / 1e6;
+    double share = jb_str_is(job->status, "running") ? job->progress / 100.0 : 1; /* of the rows, so far */
     bool import = jb_str_is(job->kind, "import");
 
     jb_json_object(writer);
@@ -252,7 +256,7 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
     jb_json_put(writer, "skipped", jb_v(job->skipped));
     jb_json_name(writer, "seconds");
     jb_json_double(writer, seconds, 2);
-    jb_json_put(writer, "rows_per_second", jb_v(seconds > 0 ? (int64_t)((double)job->rows / seconds) : 0));
+    jb_json_put(writer, "rows_per_second", jb_v(seconds > 0 ? (int64_t)((double)job->rows * share / seconds) : 0));
     jb_json_put(writer, "peak_rss_bytes", jb_v(job->peak_rss_bytes));
     jb_json_put(writer, "dry_run", jb_v_bool(job->dry_run));
     put_raw(writer, "errors", job->errors);

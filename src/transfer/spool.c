@@ -162,6 +162,8 @@ bool jb_spool_copy(struct jb_spool *spool, struct jb_scope *scope, const char *p
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+    if (fd < 0 && errno == ENOENT)
+        return jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "‘%s’ 파일이 없습니다. 이름과 폴더를 확인하세요.", "There is no file \"%s\". Check its name and folder."), path);
     if (fd < 0)
         return jb_fail_errno(scope, errno, JB_L(scope, "%s 열기", "opening %s"), path);
     bool ok = fstat(fd, &info) == 0 && !S_ISDIR(info.st_mode);

@@ -50,9 +50,9 @@ struct import_job {
     struct jb_str once;    /* form token or Idempotency-Key with the user; unique */
     int64_t task_id;
     int attempt;
-    int64_t position; /* skip: rows already decided */
-    int64_t micros;   /* run time of the last attempt */
-    int64_t peak_rss_bytes;
+    int64_t position;       /* skip: rows already decided */
+    int64_t micros;         /* run time of the last attempt; jb_job_get: so far, while it runs */
+    int64_t peak_rss_bytes; /* of the process while the last attempt ran */
     bool dry_run;
     struct jb_time created_at, started_at, finished_at, expires_at;
     uint64_t present;

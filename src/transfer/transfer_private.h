@@ -235,6 +235,10 @@ void jb__merge_close(struct jb__attempt *attempt);
 bool jb__job_save(struct jb_scope *scope, struct import_job *job);
 bool jb__job_ended(const struct import_job *job); /* done failed cancelled */
 struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failure *failure);
+/* peak.c: around an attempt; the peak memory since the first of those that run began. */
+void jb__peak_begin(void);
+void jb__peak_end(void);
+int64_t jb__peak_bytes(void);
 bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
 /* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
 struct import_mark {

@@ -86,12 +86,24 @@ static bool granted(struct jb_scope *scope, struct jb__request_state *state, int
     return false;
 }
 
+/* A permission that no declaration gives: of a model that only the program writes. */
+static bool writes_read_only(struct jb_scope *scope, struct jb_str permission)
+{
+    for (const struct jb_model *const *model = jb_db_models(scope); *model; model++)
+        for (size_t i = 0; i < JB_COUNT(verbs) && (*model)->read_only; i++)
+            if (verbs[i].writes && jb_str_equal(permission_name(scope, verbs[i].name, *model), permission))
+                return true;
+    return false;
+}
+
 bool jb_may(struct jb_scope *scope, struct jb_str permission)
 {
     const struct jb_user *actor = jb_actor(scope);
     struct jb__tie *tie = jb__tie_of(scope);
     struct jb__request_state *state = tie && tie->state && tie->state->user.id == actor->id ? tie->state : NULL;
 
+    if (writes_read_only(scope, permission))
+        return false;
     if (actor->superuser)
         return true;
     return actor->id != 0 && granted(scope, state, actor->id, permission);
@@ -125,5 +137,7 @@ bool jb_require(struct jb_scope *scope, struct jb_str permission)
     if (jb_failure(scope))
         return false;
     struct jb_str label = permission_label(scope, permission);
+    if (writes_read_only(scope, permission))
+        return jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’: 아무도 할 수 없습니다. 이 표는 프로그램만 씁니다.", "\"%.*s\" is for nobody: only the program writes this table."), JB_FMT(label));
     return jb_fail(scope, JB_DENIED, JB_L(scope, "이 일을 할 권한이 없습니다. ‘%.*s’ 권한을 관리자에게 부탁하세요.", "You may not do this. Ask an administrator for \"%.*s\"."), JB_FMT(label));
 }

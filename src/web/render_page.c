@@ -78,7 +78,7 @@ static struct jb__item builtin(struct jb__render *render, struct jb_str name)
         return request_map(req);
     if (jb_str_is(name, "site")) {
         struct jb_vars *vars = jb_vars_new(req->scope);
-        jb_vars_text(vars, "name", jb_str_of(req->web->options.site_name));
+        jb_vars_text(vars, "name", jb_str_of(render->language == JB_KO ? req->web->options.site_name : req->web->options.site_name_en));
         return map_of(vars);
     }
     return (struct jb__item){ .kind = ITEM_MISSING };

@@ -33,6 +33,7 @@ static void copy_options(struct jb_web *web, const struct jb_web_options *option
     own->trusted_proxies = jb_copy(web->scope, options->trusted_proxies);
     own->cdn_domain = jb_copy(web->scope, options->cdn_domain);
     own->site_name = jb_cstr(web->scope, jb_str_of(options->site_name ? options->site_name : "jangbu"));
+    own->site_name_en = options->site_name_en ? jb_cstr(web->scope, jb_str_of(options->site_name_en)) : own->site_name;
     own->form_bytes_max = options->form_bytes_max > 0 ? options->form_bytes_max : FORM_BYTES_MAX;
     own->upload_bytes_max = options->upload_bytes_max > 0 ? options->upload_bytes_max : UPLOAD_BYTES_MAX;
     own->session_age_s = options->session_age_s > 0 ? options->session_age_s : SESSION_AGE_S;

@@ -203,7 +203,7 @@ struct jb_asset {
 };
 
 struct jb_web_options {
-    const char *site_name;
+    const char *site_name, *site_name_en;    /* site_name_en NULL: the same */
     const struct jb_route *const *routes;    /* lists, each ending with a NULL path; ends with NULL */
     const struct jb_asset *const *templates; /* lists, each ending with a NULL name; ends with NULL; earlier lists win */
     const struct jb_asset *const *statics;

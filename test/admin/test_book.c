@@ -65,6 +65,7 @@ JB_TEST("the import page says of a reference what to write into its cells")
 {
     CHECK_TEXT(jb__type_words(scope, jb_record_field(&item.record, JB_STR("shelf_id"))), "선반의 코드");
     CHECK_TEXT(jb__type_words(scope, jb_record_field(&item.record, JB_STR("checked_on"))), "날짜");
+    CHECK_TEXT(jb__type_words(scope, jb_record_field(&item.record, JB_STR("price"))), "금액, 소수 2자리까지");
 }
 
 JB_TEST("a book without a word shows its fields, but neither secrets nor long texts")

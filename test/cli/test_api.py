@@ -75,6 +75,34 @@ def test_a_large_file_is_a_job_with_progress_events(site, clerk):
     assert (result["status"], result["new"]) == ("done", 3000)
 
 
+def test_a_running_jobs_figures_are_those_of_so_far(site, clerk):
+    address = site.serve(IMPORT_ASYNC_BYTES="1")
+    worker = site.start("worker", JANGBU_FAULTS="transfer/import/merge_chunk=sleep:3600000")
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(*(line(n) for n in range(2000))), headers=clerk, timeout=60)
+    wait_until(lambda: is_merging(site))
+    job = requests.get(address + answer.headers["Location"], headers=clerk, timeout=30).json()
+    worker.kill()  # the merge would go on for an hour
+    assert job["status"] == "running" and job["seconds"] > 0 and job["rows_per_second"] > 0, job
+
+
+def test_a_choice_that_is_none_lists_the_choices(site, clerk):
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?mode=foo", data=rows(line(1)), headers={**clerk, "Accept-Language": "en"}, timeout=30)
+    assert answer.status_code == 422 and "upsert, insert, update" in answer.json()["detail"], answer.text
+
+
+def test_a_misspelt_model_names_the_nearest_that_the_caller_may_use(site, clerk):
+    address = site.serve()
+    post = lambda path, headers: requests.post(address + path, data=b"x", headers={**headers, "Accept-Language": "en"}, timeout=30)
+    answer = post("/api/cash/cashbok/import", clerk)
+    assert answer.status_code == 404 and "cash/cashbook" in answer.json()["detail"], answer.text
+    assert post("/api/cash/cashbok/export", clerk).status_code == 404
+    assert "closedmonth" not in post("/api/cash/closedmont/import", clerk).text
+    for stranger in ({}, person(site, "stranger")):
+        answer = post("/api/cash/cashbok/import", stranger)
+        assert "cashbook" not in answer.text, answer.text
+
+
 def test_the_same_idempotency_key_is_one_job(site, clerk):
     address = site.serve()
     jobs = set()
@@ -145,6 +173,15 @@ def test_the_month_page_adds_up_by_category_and_carries_the_balance(site, clerk)
     assert session.get(address + "/cash/2026-13", timeout=30).status_code == 404
     for first_or_last in ("0001-01", "9999-12"):
         assert session.get(f"{address}/cash/{first_or_last}", timeout=30).status_code == 200
+
+
+def test_the_sites_name_is_in_the_readers_language(site):
+    address = site.serve()
+    names = {}
+    for language in ("ko", "en"):
+        page = requests.get(address + "/admin/login/", headers={"Accept-Language": language}, timeout=30).text
+        names[language] = re.search(r'class="brand".*?<span>(.*?)</span>', page).group(1)
+    assert names == {"ko": "장부", "en": "Jangbu"}, names
 
 
 def test_a_form_without_its_token_is_refused(site, clerk):

@@ -180,7 +180,22 @@ def test_a_file_that_cannot_be_read_is_one_clear_sentence(site, name, content, s
 
 def test_a_file_that_is_not_there(site):
     _, err = site.run("import", "cash.cashbook", "nowhere.xlsx", status=5)
-    assert "nowhere.xlsx" in err
+    assert "nowhere.xlsx" in err and "Check its name" in err, err
+
+
+def test_every_required_column_that_is_missing_is_named_at_once(site):
+    site.csv("a.csv", "income,memo", "1,x")
+    _, err = site.run("import", "cash.cashbook", "a.csv", status=3)
+    assert all(f'"{heading}"' in err for heading in ("Number", "Date", "Description", "Category", "Account")) and '"Expense"' not in err, err
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--mode", "update", status=3)
+    assert '"Number"' in err and '"Date"' not in err, err
+
+
+def test_a_filter_on_a_field_that_is_not_there_names_the_nearest(site):
+    _, err = site.run("export", "cash.cashbook", "-o", "a.csv", "--filter", "kategory=x", status=3)
+    assert "'kategory'" in err and "'category'" in err, err
+    _, err = site.run("export", "cash.cashbook", "-o", "a.csv", "--filter", "category", status=3)
+    assert "FIELD=VALUE" in err, err
 
 
 def test_too_long_a_cell_passes_a_limit(site):
@@ -196,6 +211,7 @@ def test_jobs_are_listed_shown_and_waited_for(site):
     site.csv("a.csv", HEAD, line(1))
     made = site.json("import", "cash.cashbook", "a.csv", "--background")
     out, _ = site.run("jobs", "list")
+    assert site.run("jobs")[0] == out
     assert re.match(rf"{made['job']}: QUEUED \(0%\) cash\.cashbook a\.csv", out)
     site.run("worker", "--drain")
     result = site.json("jobs", "wait", str(made["job"]))
@@ -287,6 +303,19 @@ def test_up_restarts_what_dies(site):
     site.stop(site.processes[0])
 
 
+def test_the_children_of_up_are_known_by_name_and_listening_is_said_once(site):
+    site.serve("up")
+    supervisor, names = site.processes[0], {}
+    for name in ("serve", "worker"):
+        pid = site.wait_log(supervisor, rf"started {name}\D*pid (\d+)").group(1)
+        site.wait_log(supervisor, rf"{name}\W+ready: ")
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as line, open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            names[name] = [comm.read().strip(), *line.read().split("\0")[:2]]
+    assert names == {name: ["jangbu", "jangbu", name] for name in names}, names
+    with open(supervisor.log, encoding="utf-8") as log:
+        assert log.read().count("listening on") == 1
+
+
 def test_a_second_server_at_the_same_address_does_not_start(site):
     address = site.serve("up").removeprefix("http://")
     for command in ("serve", "up"):
@@ -372,6 +401,13 @@ def test_a_refused_file_that_cannot_be_written_is_told_before_the_import(site, p
     site.csv("a.csv", HEAD, line(1), line(2, date="x"))
     _, err = site.run("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--refused", path, status=3)
     assert path in err and err.count("\n") == 1, err
+    assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
+
+
+def test_a_refused_file_is_for_an_import_that_runs_here(site):
+    site.csv("a.csv", HEAD, line(1))
+    _, err = site.run("import", "cash.cashbook", "a.csv", "--background", "--refused", "r.xlsx", status=2)
+    assert "--background" in err and "--refused" in err and err.count("\n") == 1, err
     assert site.run("jobs", "list")[0] == "" and site.left_in("spool") == []
 
 

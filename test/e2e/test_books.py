@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cash book in a browser: signing in, the list, the form, deleting, on a phone, with the keyboard, in English."""
+import datetime
+
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -202,9 +204,43 @@ def test_nothing_scrolls_sideways_on_a_phone(browser):
     assert browser.find("td.ph").is_displayed() and not browser.find("td.lo").is_displayed()
 
 
+def test_a_phone_shows_what_is_needed_and_no_more(site, browsers):
+    today = datetime.date.today()
+    site.csv("a.csv", HEAD, *(f"C-{n},{day},적요,매출,보통예금,1,0,,," for n, day in enumerate([today, today.replace(day=1)])))
+    site.run("import", "cash.cashbook", "a.csv")
+    browser = browsers(site.serve())
+    browser.sign_in()
+    browser.phone()
+    browser.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    browser.open("/admin/cash/cashbook/")
+    day = browser.find("tbody td.d").text
+    assert day == f"{today:%m-%d}", day
+    assert "/" not in browser.find("[type=search]").get_attribute("placeholder")
+    assert not browser.find("[data-count]").is_displayed()
+    browser.find("tbody [type=checkbox]").click()
+    assert browser.find("[data-count]").is_displayed()
+    site.csv("b.csv", HEAD, f"C-9,{today.year - 1}-11-21,적요,매출,보통예금,1,0,,,")
+    site.run("import", "cash.cashbook", "b.csv")
+    browser.open("/admin/cash/cashbook/")
+    days = [cell.text for cell in browser.all("tbody td.d") if cell.is_displayed()]
+    assert days[0] == f"{today:%Y-%m-%d}" and days[-1] == f"{today.year - 1}-11-21", days
+    browser.open("/admin/jobs/")
+    here = browser.driver.execute_script("const at = document.querySelector('.side [aria-current]').getBoundingClientRect(); return [at.left, innerWidth - at.right]")
+    assert min(here) >= 0, here
+
+
+def test_the_name_of_a_chosen_file_stands_once(site, browsers):
+    browser = browsers(site.serve())
+    browser.sign_in()
+    browser.open("/admin/cash/cashbook/import/")
+    browser.find("[type=file]").send_keys(site.path(site.csv("출납.csv", HEAD)))
+    browser.wait(lambda: browser.find("output").text == "1 KiB")
+
+
 def test_the_keyboard_skips_to_the_content_and_finds_the_search(browser):
     browser.sign_in()
     browser.open("/admin/cash/cashbook/")
+    assert browser.find("[type=search]").get_attribute("placeholder").endswith(" ( / )")
     browser.find("body").send_keys(Keys.TAB)
     assert browser.driver.switch_to.active_element.get_attribute("class") == "skip"
     browser.find("body").send_keys("/")

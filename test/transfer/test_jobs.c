@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #define JB_TRANSFER_TEST_MODELS
 #include "transfer_test.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 static int64_t start(struct jb_scope *scope, struct jb_str text, struct jb_import_options options)
 {
@@ -269,6 +272,52 @@ JB_FIBER_TEST("a preview shows counts and differences, changes nothing, and is m
     CHECK_INT(books(scope), 3);
     CHECK_TEXT(book_of(scope, "A").kind, "expense");
     CHECK_INT(files_in(site->spool), 0);
+}
+
+JB_FIBER_TEST("a confirmed preview that nothing stopped is a first attempt")
+{
+    site_new(scope);
+    int64_t id = start(scope, rows_text(scope, 1, 5), (struct jb_import_options){ .confirm = true });
+    drain(scope);
+    CHECK_OK(jb_import_confirm(scope, id));
+    drain(scope);
+    struct import_job job = job_of(scope, id);
+    CHECK_TEXT(job.status, "done");
+    CHECK_INT(job.attempt, 1);
+}
+
+JB_FIBER_TEST("a confirmed preview can be cancelled before a worker takes it")
+{
+    site_new(scope);
+    int64_t id = start(scope, rows_text(scope, 1, 5), (struct jb_import_options){ .confirm = true });
+    drain(scope);
+    CHECK_OK(jb_import_confirm(scope, id));
+    CHECK_OK(jb_job_cancel(scope, id));
+    CHECK_TEXT(job_of(scope, id).status, "cancelled");
+    drain(scope);
+    CHECK_TEXT(job_of(scope, id).status, "cancelled");
+    CHECK_INT(books(scope), 0);
+}
+
+JB_FIBER_TEST("a small import after something big tells its own memory")
+{
+    size_t big = (size_t)300 << 20;
+    int forget = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+
+    if (forget < 0)
+        jb_test_skip("the kernel does not let us forget the peak");
+    close(forget);
+    char *block = mmap(NULL, big, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    CHECK(block != MAP_FAILED);
+    munmap(block, big);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    site_new(scope);
+    int64_t id = start(scope, rows_text(scope, 1, 5), (struct jb_import_options){ 0 });
+    drain(scope);
+    int64_t own = job_of(scope, id).peak_rss_bytes;
+    CHECK(own > 0);
+    CHECK(own + ((int64_t)200 << 20) < (int64_t)usage.ru_maxrss * 1024);
 }
 
 JB_FIBER_TEST("a preview into an empty table is merged when confirmed")

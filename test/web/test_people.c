@@ -238,6 +238,32 @@ JB_FIBER_TEST("who may not do something reads the permission's own name")
     }
 }
 
+static const struct jb_model journal = {
+    .app = "sample",
+    .name = "journal",
+    .label = "일지",
+    .read_only = true,
+    .record = JB_RECORD(sample_project, JB_FIELD(sample_project, id, .primary = true)),
+};
+
+JB_FIBER_TEST("nobody adds, changes, deletes or imports what only the program writes")
+{
+    static const struct jb_model *const models[] = { JB_AUTH_MODELS, &journal, NULL };
+    static const struct {
+        const char *verb;
+        bool may;
+    } verbs[] = { { "view", true }, { "export", true }, { "add", false }, { "change", false }, { "delete", false }, { "import", false } };
+
+    test_database(scope, models);
+    jb_actor_set(scope, &(struct jb_user){ .id = 7, .superuser = true });
+    for (size_t i = 0; i < JB_COUNT(verbs); i++) {
+        CHECK_INT(jb_may_model(scope, verbs[i].verb, &journal), verbs[i].may);
+        CHECK_INT(jb_require(scope, jb_format(scope, "sample.%s_journal", verbs[i].verb)), verbs[i].may);
+        CHECK(verbs[i].may || jb_str_find(jb_failure_text(scope), JB_STR("프로그램만"), 0) != SIZE_MAX);
+        jb_failure_clear(scope);
+    }
+}
+
 JB_FIBER_TEST("a Bearer token signs a program in, without CSRF; another token is refused")
 {
     struct talk *talk = talk_open(scope, SITE());

@@ -4,12 +4,19 @@ const all = (css, from = document) => [...from.querySelectorAll(css)];
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
 const size = bytes => bytes < 1048576 ? `${number.format(Math.ceil(bytes / 1024))} KiB` : `${number.format(Math.floor(bytes / 104857.6) / 10)} MiB`;
 
-// "/" goes to the search field, unless somebody is typing.
+// "/" goes to the search field, unless somebody is typing; it says so where there is a keyboard.
+if (!matchMedia("(pointer: coarse)").matches) all("[type=search]").forEach(search => { search.placeholder += " ( / )"; });
 addEventListener("keydown", event => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("input, select, textarea")) return;
   const search = document.querySelector("[type=search]");
   if (search) { event.preventDefault(); search.focus(); search.select(); }
 });
+
+// On a phone the menu is one row: it begins where one is.
+for (const side of all(".side")) {
+  const here = side.querySelector("[aria-current]");
+  if (here) side.scrollLeft = here.offsetLeft - (side.clientWidth - here.offsetWidth) / 2;
+}
 
 // What went wrong is read first.
 all("[data-focus]").forEach(note => note.focus());
@@ -44,7 +51,7 @@ for (const form of all("form[data-ticks]")) {
     head.checked = ticked > 0 && ticked === boxes.length;
     head.indeterminate = ticked > 0 && ticked < boxes.length;
     count.textContent = number.format(ticked);
-    count.parentNode.hidden = false;
+    count.parentNode.hidden = ticked === 0;
     send.disabled = ticked === 0;
   };
   head.addEventListener("change", () => { boxes.forEach(box => { box.checked = head.checked; }); show(); });
@@ -59,7 +66,7 @@ for (const form of all("form[data-ticks]")) {
 
 // A dropped file goes into the ordinary file input.
 for (const zone of all("[data-drop]")) {
-  const input = zone.querySelector("input"), name = zone.querySelector("output");
+  const input = zone.querySelector("input"), bytes = zone.querySelector("output");
   for (const kind of ["dragover", "dragleave", "drop"])
     zone.addEventListener(kind, event => {
       event.preventDefault();
@@ -70,7 +77,7 @@ for (const zone of all("[data-drop]")) {
     });
   const show = () => {
     const file = input.files[0];
-    name.textContent = file ? `${file.name} · ${size(file.size)}` : "";
+    bytes.textContent = file ? size(file.size) : ""; // its name stands in the input
   };
   input.addEventListener("change", show);
   addEventListener("pageshow", show);
