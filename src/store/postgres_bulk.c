@@ -1,7 +1,7 @@
 /* postgres_bulk.c — many rows by COPY BINARY.
  *
- * Without conflicts the rows go straight into the table. Otherwise they go into a temporary table first, and one statement brings them over. Rows without an id get theirs from the table; when a row
- * brings one, those without take the next numbers, and the sequence is moved past what came. */
+ * Without conflicts the rows go straight into the table. Otherwise they go into a temporary table first, and one statement brings them over; of rows with the same key only the one that counts is sent, so
+ * that the server need not sort. Rows without an id get theirs from the table; when a row brings one, those without take the next numbers, and the sequence is moved past what came. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/ddl.h"
 #include "store/postgres_private.h"
@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES ((size_t)64 << 10)
+#define CHUNK_BYTES ((size_t)256 << 10)
 #define CHUNK_BYTES_MAX ((size_t)256 << 20) /* one row's texts may be long */
 #define STAGED "pg_temp.jb_bulk"
+#define KEYS_PER_TURN 2000
 
 struct copy {
     struct jb__pg_connection *connection;
@@ -23,6 +24,7 @@ struct copy {
     bool with_ids;
     bool numbered; /* a last column with the row's number: the temporary table's */
     const int64_t *free_ids;
+    bool *skipped; /* by row: another one with its key counts; NULL: none */
     struct jb_buf chunk;
 };
 
@@ -68,7 +70,17 @@ static bool put_row(struct copy *copy, size_t index, uint16_t columns)
     return true;
 }
 
-/* Others run between two chunks. */
+/* Others run. */
+static bool breathe(const struct copy *copy)
+{
+    if (jb_on_fiber()) {
+        jb__wait_allow(true);
+        jb_yield();
+        jb__wait_allow(false);
+    }
+    return jb_continue(copy->scope);
+}
+
 static bool send_chunk(struct copy *copy)
 {
     struct jb__pg_connection *connection = copy->connection;
@@ -78,14 +90,7 @@ static bool send_chunk(struct copy *copy)
         return jb__pg_fail(copy->scope, connection->handle, NULL, NULL);
     }
     copy->chunk.size = 0;
-    if (!jb__pg_flush(connection, copy->scope) || !jb_continue(copy->scope))
-        return false;
-    if (jb_on_fiber()) {
-        jb__wait_allow(true);
-        jb_yield();
-        jb__wait_allow(false);
-    }
-    return true;
+    return jb__pg_flush(connection, copy->scope) && breathe(copy);
 }
 
 static bool send_rows(struct copy *copy)
@@ -95,7 +100,8 @@ static bool send_rows(struct copy *copy)
 
     jb_buf_put(&copy->chunk, JB__PG_COPY_HEAD);
     for (size_t i = 0; ok && i < copy->batch->count; i++)
-        ok = put_row(copy, i, columns) && (copy->chunk.size < CHUNK_BYTES || send_chunk(copy));
+        if (!copy->skipped || !copy->skipped[i])
+            ok = put_row(copy, i, columns) && (copy->chunk.size < CHUNK_BYTES || send_chunk(copy));
     jb__pg_put16(&copy->chunk, UINT16_MAX);
     return ok && send_chunk(copy);
 }
@@ -106,7 +112,10 @@ static const void *row_of_context(const struct copy *copy, const PGresult *resul
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT), *line = context ? strstr(context, ", line ") : NULL;
     long long number = line ? atoll(line + 7) : 0;
 
-    return number >= 1 && (size_t)number <= copy->batch->count ? row_at(copy->batch, (size_t)number - 1) : NULL;
+    for (size_t i = 0; number >= 1 && i < copy->batch->count; i++)
+        if ((!copy->skipped || !copy->skipped[i]) && --number == 0)
+            return row_at(copy->batch, i);
+    return NULL;
 }
 
 /* Ends the COPY, well or not, and reads what the server says to it. */
@@ -251,18 +260,14 @@ static bool in_list(const char *list, const char *name)
     return false;
 }
 
-static void put_list(struct jb_buf *sql, const char *list, const char *pattern)
+static void put_list(struct jb_buf *sql, const char *list)
 {
     struct jb_str rest = jb_str_of(list), word;
     bool descending, first = true;
 
     while ((word = jb__list_word(&rest, &descending)).data) {
         jb_buf_put_z(sql, first ? "" : ", ");
-        for (const char *at = pattern; *at; at++)
-            if (*at == '@')
-                jb__put_name(sql, word);
-            else
-                jb_buf_put_char(sql, *at);
+        jb__put_name(sql, word);
         first = false;
     }
 }
@@ -319,37 +324,76 @@ static bool is_update(const struct copy *copy)
     return copy->batch->how->on_conflict == JB_CONFLICT_UPDATE && has_updates(copy);
 }
 
-/* Of rows with the same key the last one counts (the first one, where conflicts are ignored); a key with a NULL conflicts with nothing. */
+/* The values of match_on as COPY has them; false when one is NULL, which conflicts with nothing, or fits no column, which put_row will say. */
+static bool key_put(const struct copy *copy, size_t index, struct jb_buf *key)
+{
+    struct jb_str rest = jb_str_of(copy->batch->how->match_on), word;
+    bool descending;
+
+    key->size = 0;
+    while ((word = jb__list_word(&rest, &descending)).data) {
+        const struct jb_field *field = jb_record_field(&copy->model->record, word);
+        struct jb_value value = jb__column_value(copy->model, row_at(copy->batch, index), field);
+        if (value.type == JB_NULL || !jb__pg_put_field(key, field, value))
+            return false;
+    }
+    return true;
+}
+
+/* Of rows with the same key the last one counts; the first one, where conflicts are ignored. A place of the table holds the row's number + 1 and half of its key's hash. */
+static bool one_per_key(struct copy *copy)
+{
+    struct jb_buf key = JB_BUF_INIT(CHUNK_BYTES_MAX), other = JB_BUF_INIT(CHUNK_BYTES_MAX);
+    size_t count = copy->batch->count, places = 16;
+    bool backwards = is_update(copy);
+
+    JB_CHECK(count < UINT32_MAX);
+    while (places < 2 * count)
+        places *= 2;
+    uint64_t *table = calloc(places, sizeof *table);
+    JB_CHECK(table);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        size_t index = backwards ? count - 1 - i : i;
+        ok = (i + 1) % KEYS_PER_TURN != 0 || breathe(copy);
+        if (!key_put(copy, index, &key))
+            continue;
+        uint64_t hash = jb_str_hash(jb_buf_str(&key)), half = hash & ~(uint64_t)UINT32_MAX;
+        size_t at = hash & (places - 1);
+        for (; table[at]; at = (at + 1) & (places - 1))
+            if ((table[at] & ~(uint64_t)UINT32_MAX) == half && key_put(copy, (uint32_t)table[at] - 1, &other) && jb_str_equal(jb_buf_str(&key), jb_buf_str(&other)))
+                break;
+        if (table[at]) {
+            copy->skipped = copy->skipped ? copy->skipped : JB_NEW_ARRAY(copy->scope, bool, count);
+            copy->skipped[index] = true;
+        } else {
+            table[at] = half | (index + 1);
+        }
+    }
+    free(table);
+    jb_buf_done(&key);
+    jb_buf_done(&other);
+    return ok;
+}
+
 static void put_merge(struct jb_buf *sql, const struct copy *copy)
 {
-    const struct jb_bulk *how = copy->batch->how;
-    bool update = is_update(copy);
-
     jb_buf_put_z(sql, "with done as (insert into ");
     jb__put_name(sql, jb_model_table(copy->model));
     jb_buf_put_z(sql, " (");
     put_columns(sql, copy);
     jb_buf_put_z(sql, ") select ");
     put_columns(sql, copy);
-    jb_buf_put_z(sql, " from (select distinct on (");
-    put_list(sql, how->match_on, "@");
-    jb_buf_put_z(sql, ", case when (");
-    put_list(sql, how->match_on, "@");
-    jb_buf_put_z(sql, ") is not null then 0 else jb_number end) * from " STAGED " order by ");
-    put_list(sql, how->match_on, "@");
-    jb_buf_put_z(sql, ", case when (");
-    put_list(sql, how->match_on, "@");
-    jb_buf_put_z(sql, update ? ") is not null then 0 else jb_number end, jb_number desc) as one order by jb_number on conflict (" : ") is not null then 0 else jb_number end, jb_number) as one order by jb_number on conflict (");
-    put_list(sql, how->match_on, "@");
-    jb_buf_put_z(sql, ")");
-    if (update) {
+    jb_buf_put_z(sql, " from " STAGED " on conflict (");
+    put_list(sql, copy->batch->how->match_on);
+    if (is_update(copy)) {
         struct jb_buf where = JB_BUF_INIT(JB__PG_SQL_MAX);
-        jb_buf_put_z(sql, " do update set ");
+        jb_buf_put_z(sql, ") do update set ");
         put_sets(sql, &where, copy, "excluded");
         jb_buf_printf(sql, " where %.*s", JB_FMT(jb_buf_str(&where)));
         jb_buf_done(&where);
     } else {
-        jb_buf_put_z(sql, " do nothing");
+        jb_buf_put_z(sql, ") do nothing");
     }
     jb_buf_put_z(sql, " returning (xmax = 0) as fresh) select count(*) filter (where fresh), count(*) filter (where not fresh) from done");
 }
@@ -360,7 +404,7 @@ static bool create_staged(const struct copy *copy)
 
     jb_buf_put_z(&sql, "create temporary table jb_bulk on commit drop as select ");
     put_columns(&sql, copy);
-    jb_buf_put_z(&sql, ", 0::bigint as jb_number from ");
+    jb_buf_put_z(&sql, copy->numbered ? ", 0::bigint as jb_number from " : " from ");
     jb__put_name(&sql, jb_model_table(copy->model));
     jb_buf_put_z(&sql, " with no data");
     bool ok = jb__pg_exec_on(copy->connection, copy->scope, jb_cstr(copy->scope, jb_buf_str(&sql)));
@@ -402,8 +446,7 @@ static bool insert_plain(struct copy *copy, struct jb__batch *batch)
 
 static bool insert_merged(struct copy *copy, struct jb__batch *batch)
 {
-    copy->numbered = true;
-    return create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch) && ids_pass(copy);
+    return one_per_key(copy) && create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch) && ids_pass(copy);
 }
 
 /* Rows that are there already get new values. */

@@ -218,6 +218,57 @@ JB_FIBER_TEST("a row that is nothing but its match has nothing to update and cou
     CHECK_INT(jb_count(scope, &sample_tag, .offset = 0), 2);
 }
 
+struct sample_key {
+    int64_t id;
+    struct jb_str a, b; /* unique together; b may be NULL */
+    int number;
+};
+
+static const struct jb_model sample_key = {
+    .app = "sample",
+    .uniques = "a b",
+    .record = JB_RECORD(sample_key,
+        JB_FIELD(sample_key, id, .primary = true),
+        JB_FIELD(sample_key, a, .required = true, .length_max = 20),
+        JB_FIELD(sample_key, b, .length_max = 20),
+        JB_FIELD(sample_key, number, .required = true)),
+};
+
+/* The numbers of the rows, in their order. */
+static const char *key_numbers(struct jb_scope *scope)
+{
+    struct jb_rows *rows = jb_select(scope, &sample_key, .order = JB_STR("number"));
+    struct jb_str text = JB_STR("");
+
+    CHECK_OK(rows != NULL);
+    for (size_t i = 0; i < rows->count; i++)
+        text = jb_format(scope, "%.*s %d", JB_FMT(text), ((const struct sample_key *)rows->data)[i].number);
+    return text.data;
+}
+
+JB_FIBER_TEST("of rows with one key the last one updates and the first one is kept from conflicts; NULL is no key")
+{
+    test_database(scope, (const struct jb_model *const[]){ &sample_key, NULL });
+    struct sample_key rows[] = {
+        { .a = JB_STR("x"), .b = JB_STR("y"), .number = 1 },
+        { .a = JB_STR("xy"), .b = JB_STR(""), .number = 2 }, /* another key, though the letters are the same */
+        { .a = JB_STR("x"), .number = 3 },
+        { .a = JB_STR("x"), .b = JB_STR("y"), .number = 4 },
+        { .a = JB_STR("x"), .number = 5 },
+        { .a = JB_STR("x"), .b = JB_STR("y"), .number = 6 },
+    };
+    int64_t inserted;
+    struct jb_bulk how = { .match_on = "a b", .on_conflict = JB_CONFLICT_IGNORE, .ret_inserted = &inserted };
+    CHECK_OK(jb_bulk_insert(scope, &sample_key, rows, JB_COUNT(rows), &how));
+    CHECK_INT(inserted, 4);
+    CHECK_TEXT(jb_str_of(key_numbers(scope)), " 1 2 3 5");
+    CHECK_OK(jb_delete_rows(scope, &sample_key, JB_SQL("a <> ''"), NULL));
+    how.on_conflict = JB_CONFLICT_UPDATE;
+    CHECK_OK(jb_bulk_insert(scope, &sample_key, rows, JB_COUNT(rows), &how));
+    CHECK_INT(inserted, 4);
+    CHECK_TEXT(jb_str_of(key_numbers(scope)), " 2 3 5 6");
+}
+
 JB_TEST("all of it also works on a plain thread")
 {
     test_database(scope, sample_models);
