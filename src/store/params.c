@@ -288,8 +288,8 @@ static bool is_inside(const struct tokens *tokens, size_t index, const char *bef
 /* `in (?)` becomes `= any(?)`, of which planners know more than of a list; elsewhere the array stands as rows. */
 static void array_param(const struct tokens *tokens, size_t index, struct jb_buf *out)
 {
-    bool list = is_inside(tokens, index, "(", ")") && index >= 3 && is(tokens, index - 2, "in");
-    bool not_in = list && index >= 4 && is(tokens, index - 3, "not");
+    bool list = is_inside(tokens, index, "(", ")") && index >= 2 && is(tokens, index - 2, "in");
+    bool not_in = list && index >= 3 && is(tokens, index - 3, "not");
     size_t from = index - (not_in ? 3 : 2);
 
     if (!list) {

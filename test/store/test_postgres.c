@@ -78,6 +78,21 @@ JB_FIBER_TEST("what is inserted in bulk or upserted is counted")
     CHECK(next.id > 100);
 }
 
+static void check_says(struct jb_str sql, const char *words)
+{
+    CHECK_TEXT(jb_str_slice(sql, jb_str_find(sql, JB_STR("where"), 0), jb_str_find(sql, JB_STR(" order by"), 0)), words);
+}
+
+JB_FIBER_TEST("a list of ids is one array, wherever it stands")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    struct jb_ids ids = { (int64_t[]){ 1, 2 }, 2 };
+    const struct jb_condition in[] = { { JB_STR("id"), JB_IN, jb_v(ids) }, { .op = JB_OP_END } };
+    check_says(jb_explain(scope, &item_model, .conditions = in), "where \"id\" = any(?)");
+    check_says(jb_explain(scope, &item_model, .where = JB_SQL("id in (?)", ids)), "where (id = any(?))");
+    check_says(jb_explain(scope, &item_model, .where = JB_SQL("id not in (?)", ids)), "where (id <> all(?))");
+}
+
 JB_FIBER_TEST("a transaction is kept or undone as a whole, a savepoint in part")
 {
     items(scope, (struct jb_db_options){ 0 });
