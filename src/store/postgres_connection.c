@@ -391,10 +391,11 @@ static void note_effect(struct jb__statement *statement, const PGresult *result)
 /* Reads the answer into the statement's sink. *ret_stale: the statement must be prepared anew. */
 static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool *ret_stale)
 {
+    struct jb__pg_answer columns;
     PGresult *result;
     bool ok = true, came;
 
-    *ret_stale = false;
+    *ret_stale = columns.found = false;
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
         if (ok && !jb__pg_is_good(result)) {
             *ret_stale = jb__pg_state_is(result, "26000") || (jb__pg_state_is(result, "0A000") && strstr(PQresultErrorMessage(result), "cached plan"));
@@ -402,7 +403,7 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
             connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
         }
         if (ok && statement->sink)
-            ok = jb__pg_rows_read(scope, result, statement);
+            ok = jb__pg_rows_read(scope, result, statement, &columns);
         if (ok && PQresultStatus(result) != PGRES_SINGLE_TUPLE)
             note_effect(statement, result);
         bool full = !statement->write && statement->sink && statement->sink->count == statement->sink->max;

@@ -223,8 +223,18 @@ struct jb__pg_params {
 };
 /* Arguments in binary, each as the type the statement asks for; lives in the scope. INVALID when one does not fit (digits, range, kind). `sql` is for the sentence. */
 bool jb__pg_encode(struct jb_scope *scope, struct jb_str sql, const Oid *types, const struct jb_value *args, size_t count, struct jb__pg_params *ret_params);
-/* Reads rows [0, PQntuples) of a binary result into what->sink, up to its max; columns by order or by name as the statement says. */
-bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what);
+#define JB__PG_COLUMNS_MAX 256
+struct jb__pg_answer_column {
+    uint16_t index; /* of the field */
+    Oid type;
+};
+struct jb__pg_answer {
+    bool found;
+    int count;
+    struct jb__pg_answer_column at[JB__PG_COLUMNS_MAX];
+};
+/* Reads rows [0, PQntuples) of a binary result into what->sink, up to its max; columns by order or by name as the statement says. They are looked up for the first of its results (found: false). */
+bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what, struct jb__pg_answer *columns);
 /* What COPY BINARY is made of. */
 #define JB__PG_COPY_HEAD ((struct jb_str){ "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19 })
 void jb__pg_put16(struct jb_buf *out, uint16_t number);

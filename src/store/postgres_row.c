@@ -9,23 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 256
 #define UNITS_LIMIT ((int64_t)1000000000000000000)
 
 enum {
     CHAR_OID = 18,
     JSON_OID = 114,
     VOID_OID = 2278,
-};
-
-struct column {
-    uint16_t index; /* of the field */
-    Oid type;
-};
-
-struct columns {
-    int count;
-    struct column at[COLUMNS_MAX];
 };
 
 /* ---- bytes -------------------------------------------------------------------------------------------------------------------------- */
@@ -263,17 +252,18 @@ static bool value_of(struct jb_scope *scope, Oid type, struct jb_str bytes, cons
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool columns_find(struct jb_scope *scope, const PGresult *result, const struct jb__statement *what, struct columns *columns)
+static bool columns_find(struct jb_scope *scope, const PGresult *result, const struct jb__statement *what, struct jb__pg_answer *columns)
 {
     size_t next = 0;
 
     columns->count = PQnfields(result);
-    JB_CHECK(columns->count <= COLUMNS_MAX);
+    JB_CHECK(columns->count <= JB__PG_COLUMNS_MAX);
     for (int i = 0; i < columns->count; i++) {
         columns->at[i].type = PQftype(result, i);
         if (!jb__column_find(scope, what, jb_str_of(PQfname(result, i)), &next, &columns->at[i].index))
             return false;
     }
+    columns->found = true;
     return true;
 }
 
@@ -289,12 +279,12 @@ static bool fail_value(struct jb_scope *scope, const struct jb__sink *sink, cons
     return jb__fail_member(scope, sink, field, text);
 }
 
-static bool row_read(struct jb_scope *scope, const PGresult *result, int number, const struct columns *columns, struct jb__sink *sink)
+static bool row_read(struct jb_scope *scope, const PGresult *result, int number, const struct jb__pg_answer *columns, struct jb__sink *sink)
 {
     void *row = jb__row_add(sink);
 
     for (int i = 0; i < columns->count; i++) {
-        const struct column *column = &columns->at[i];
+        const struct jb__pg_answer_column *column = &columns->at[i];
         const struct jb_field *field = &sink->record->fields[column->index];
         struct jb_str bytes = { PQgetvalue(result, number, i), (size_t)PQgetlength(result, number, i) };
         struct jb_value value = jb_v_null();
@@ -306,18 +296,17 @@ static bool row_read(struct jb_scope *scope, const PGresult *result, int number,
     return true;
 }
 
-bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what)
+bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what, struct jb__pg_answer *columns)
 {
-    struct columns columns;
     struct jb__sink *sink = what->sink;
     int count = PQntuples(result);
 
     if (!sink)
         return true;
-    if (!columns_find(scope, result, what, &columns))
+    if (!columns->found && !columns_find(scope, result, what, columns))
         return false;
     for (int i = 0; i < count && sink->count < sink->max; i++)
-        if (!jb__sink_has_room(scope, sink) || !row_read(scope, result, i, &columns, sink))
+        if (!jb__sink_has_room(scope, sink) || !row_read(scope, result, i, columns, sink))
             return false;
     return true;
 }

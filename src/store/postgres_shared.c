@@ -372,6 +372,7 @@ static enum outcome judge(struct jb__pg_shared *shared, struct jb_scope *scope, 
 static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scope, struct jb__statement *statement, bool alone)
 {
     struct jb__pg_prepared *prepared = find(shared, statement->sql);
+    struct jb__pg_answer columns;
     struct jb__pg_params params;
     PGresult *result;
 
@@ -391,7 +392,8 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     int sent = PQsendQueryPrepared(shared->connection->handle, prepared->name, params.count, params.values, params.lengths, params.formats, 1);
     if (!ask(shared, scope, sent, alone, &result))
         return jb_failure(scope) ? FAILED : ELSEWHERE;
-    enum outcome outcome = jb__pg_is_good(result) ? (jb__pg_rows_read(scope, result, statement) ? SERVED : FAILED) : judge(shared, scope, result, statement);
+    columns.found = false;
+    enum outcome outcome = jb__pg_is_good(result) ? (jb__pg_rows_read(scope, result, statement, &columns) ? SERVED : FAILED) : judge(shared, scope, result, statement);
     PQclear(result);
     return outcome;
 }

@@ -303,7 +303,7 @@ static bool read_column(struct jb_scope *scope, const char *name, Oid type, cons
     CHECK(PQsetResultAttrs(result, 1, &column));
     CHECK(PQsetvalue(result, 0, 0, (char *)bytes.data, digits ? (int)bytes.size : -1));
     jb__sink_init(&sink, scope, &seen_record, 10);
-    bool ok = jb__pg_rows_read(scope, result, &what);
+    bool ok = jb__pg_rows_read(scope, result, &what, &(struct jb__pg_answer){ .found = false });
     if (ok && sink.count == 1)
         memcpy(ret_row, sink.data, sizeof *ret_row);
     PQclear(result);
