@@ -92,10 +92,11 @@ static bool take_one(struct jb__pg_shared *shared)
             answer(slot);
         return is_sync;
     }
+    if (!result && !slot->result)
+        return false;
     if (!result) {
-        if (slot->result)
-            answer(slot);
-        return slot->done;
+        answer(slot); /* which may free it */
+        return true;
     }
     PQclear(slot->result);
     slot->result = result;
