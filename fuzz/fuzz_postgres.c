@@ -30,7 +30,7 @@ static bool read_column(struct jb_scope *scope, const struct jb_field *field, Oi
 
     JB_CHECK(PQsetResultAttrs(result, 1, &column) && PQsetvalue(result, 0, 0, (char *)bytes, size));
     jb__sink_init(&sink, scope, &seen_record, 1);
-    bool ok = jb__pg_rows_read(scope, result, &what);
+    bool ok = jb__pg_rows_read(scope, result, &what, &(struct jb__pg_answer){ .found = false });
     if (ok)
         memcpy(ret_row, sink.data, sizeof *ret_row);
     else
