@@ -1,6 +1,7 @@
 /* site.c — the site's admin: its books, its routes and the side menu. */
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
+#include <string.h>
 
 /* ---- routes: one table per kind, filled in for every book ------------------------------------------------------------------------- */
 
@@ -49,13 +50,17 @@ static const char *made(struct jb_scope *scope, struct jb_str text)
     return jb_cstr(scope, text);
 }
 
-static void book_routes(struct jb_scope *scope, const struct jb__book *book, struct jb_route *routes)
+/* Returns how many. What only the program writes has no page to write it on. */
+static size_t book_routes(struct jb_scope *scope, const struct jb__book *book, struct jb_route *routes)
 {
     struct jb_str model = jb_model_name(book->model, scope);
+    size_t count = 0;
 
     for (size_t i = 0; i < JB_COUNT(book_patterns); i++) {
         const struct pattern *pattern = &book_patterns[i];
-        routes[i] = (struct jb_route){
+        if (book->model->read_only && strcmp(pattern->verb, "view") != 0 && strcmp(pattern->verb, "export") != 0)
+            continue;
+        routes[count++] = (struct jb_route){
             .method = pattern->method,
             .path = made(scope, jb_format(scope, "%.*s%s", JB_FMT(book->path), pattern->tail)),
             .view = pattern->view,
@@ -65,6 +70,7 @@ static void book_routes(struct jb_scope *scope, const struct jb__book *book, str
             .context = book,
         };
     }
+    return count;
 }
 
 /* ---- the site ------------------------------------------------------------------------------------------------------------------------ */
@@ -90,8 +96,8 @@ struct jb_admin_site *jb_admin_new(struct jb_scope *scope, const struct jb_admin
     struct jb_route *end = site->routes;
     for (size_t i = 0; i < JB_COUNT(site_routes); i++)
         *end++ = site_routes[i];
-    for (size_t i = 0; i < count; i++, end += JB_COUNT(book_patterns))
-        book_routes(scope, &site->books[i], end);
+    for (size_t i = 0; i < count; i++)
+        end += book_routes(scope, &site->books[i], end);
     return site;
 }
 

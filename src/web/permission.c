@@ -1,6 +1,7 @@
 /* permission.c — may somebody do something? Superusers may all; others what was granted to them or to a group of theirs. Read once per request. */
 // SPDX-License-Identifier: Apache-2.0
 #include "web/auth.h"
+#include <string.h>
 
 struct granted {
     struct jb_str permission;
@@ -109,10 +110,18 @@ bool jb_may(struct jb_scope *scope, struct jb_str permission)
     return actor->id != 0 && granted(scope, state, actor->id, permission);
 }
 
+static bool is_writing(const char *verb)
+{
+    for (size_t i = 0; i < JB_COUNT(verbs); i++)
+        if (verbs[i].writes && strcmp(verbs[i].name, verb) == 0)
+            return true;
+    return false;
+}
+
 bool jb_may_model(struct jb_scope *scope, const char *verb, const struct jb_model *model)
 {
     if (model->superusers)
-        return jb_actor(scope)->superuser;
+        return jb_actor(scope)->superuser && !(model->read_only && is_writing(verb));
     return jb_may(scope, permission_name(scope, verb, model));
 }
 

@@ -91,6 +91,25 @@ def test_a_superuser_lists_adds_and_edits(django):
     assert page.status_code == 409 and "is gone or has changed" in page.text
 
 
+def test_what_is_only_shown_offers_and_takes_no_change(django):
+    django.sql("insert into store_product (code, name, price, stock, active) values ('P-1', '토너', 1, 3, true)")
+    django.sql("create view store_stock as select id, name, stock from store_product")
+    address = django.serve("serve", "--tables", "all")
+    session = sign_in(django, address, "root", "--staff", "--superuser")
+    book = address + "/admin/tables/store_stock/"
+    page = session.get(book, timeout=30)
+    assert page.status_code == 200 and "토너" in page.text and "store_stock/export/" in page.text
+    assert "store_stock/import/" not in page.text and "store_stock/add/" not in page.text and 'value="delete"' not in page.text
+    page = session.get(book + "1/", timeout=30)
+    assert page.status_code == 200 and "토너" in page.text
+    for path in ("1/", "1/delete/", "add/", "import/"):
+        answer = session.post(book + path, data={"csrfmiddlewaretoken": token(page), "name": "바뀜", "stock": "9"}, timeout=30)
+        assert answer.status_code in (404, 405), (path, answer.text)
+    chosen = {"csrfmiddlewaretoken": token(page), "action": "delete", "id": "1", "confirm": "1"}
+    assert session.post(book, data=chosen, timeout=30).status_code == 403
+    assert django.number("select count(*) from store_product where name = '토너'") == 1
+
+
 def test_nobody_else_sees_them(django):
     address = django.serve("serve", "--tables", "all")
     session = sign_in(django, address, "clerk", "--staff")
