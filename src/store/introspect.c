@@ -491,7 +491,7 @@ bool jb__external_failed(struct jb_scope *scope, const struct jb_model *model)
 {
     if (!model || !model->external || jb_error(scope) != JB_BROKEN)
         return false;
-    struct jb_str table = jb_model_table(model), reason = jb_copy(scope, jb_failure_text(scope));
-    jb_failure_clear(scope);
-    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "표 %.*s이(가) 없어졌거나 바뀌었습니다. 서버를 다시 시작하면 새로 읽습니다. (%.*s)", "The table %.*s is gone or has changed. Start the server again to read it anew. (%.*s)"), JB_FMT(table), JB_FMT(reason));
+    struct jb_str table = jb_model_table(model);
+    jb_failure_clear(scope); /* its words are for an app's own table: SQL, and a migration that would not help */
+    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "표 %.*s이(가) 없어졌거나 바뀌었습니다. 서버를 다시 시작하면 새로 읽습니다.", "The table %.*s is gone or has changed. Start the server again to read it anew."), JB_FMT(table));
 }

@@ -342,7 +342,7 @@ JB_FIBER_TEST("a table that is gone or has changed is told in one sentence")
     MAKE_BOTH("alter table base rename column a to b");
     CHECK(!jb_select(scope, model, .limit = 5));
     CHECK_INT(jb_error(scope), JB_CONFLICT);
-    CHECK(jb_str_starts(jb_failure_text(scope), JB_STR("The table base is gone or has changed. Start the server again to read it anew.")));
+    CHECK_TEXT(jb_failure_text(scope), "The table base is gone or has changed. Start the server again to read it anew.");
     jb_failure_clear(scope);
     CHECK_FAILS(jb_insert(scope, model, row), JB_CONFLICT);
     MAKE_BOTH("drop table base");
