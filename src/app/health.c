@@ -63,21 +63,28 @@ static bool check_memory(struct jb_scope *scope)
     return used < MEMORY_USED_PERCENT_MAX || jb_fail(scope, JB_UNAVAILABLE, "%.1f %% of the memory is used (less than %d %% wanted)", used, MEMORY_USED_PERCENT_MAX);
 }
 
-bool jb__health(struct jb_scope *scope, struct jb_health *ret_parts)
+/* no_database: why there is none to ask; NULL: there is one. The parts that need none have their answer all the same. */
+static bool look(struct jb_scope *scope, struct jb_str no_database, struct jb_health *ret_parts)
 {
     static const struct {
         const char *name;
         bool (*check)(struct jb_scope *scope);
+        bool asks_database;
     } parts[JB_HEALTH_PARTS] = {
-        { "DATABASE", check_database },
-        { "CACHE", check_cache },
-        { "CELERY", check_workers },
-        { "DISK_SPACE", check_disk },
-        { "MEMORY", check_memory },
+        { "DATABASE", check_database, true },
+        { "CACHE", check_cache, false },
+        { "CELERY", check_workers, true },
+        { "DISK_SPACE", check_disk, false },
+        { "MEMORY", check_memory, false },
     };
     bool all = true;
 
     for (int i = 0; i < JB_HEALTH_PARTS; i++) {
+        if (no_database.data && parts[i].asks_database) {
+            ret_parts[i] = (struct jb_health){ parts[i].name, false, no_database };
+            all = false;
+            continue;
+        }
         struct jb_scope *part = jb_scope_child(scope, "health");
         jb_deadline_set(part, jb_monotonic_us() + PART_US);
         ret_parts[i] = (struct jb_health){ .name = parts[i].name, .ok = parts[i].check(part) };
@@ -87,6 +94,11 @@ bool jb__health(struct jb_scope *scope, struct jb_health *ret_parts)
         all = all && ret_parts[i].ok;
     }
     return all;
+}
+
+bool jb__health(struct jb_scope *scope, struct jb_health *ret_parts)
+{
+    return look(scope, JB_STR_NULL, ret_parts);
 }
 
 static void print_json(const struct jb_health *parts, bool all)
@@ -114,17 +126,13 @@ static void print_json(const struct jb_health *parts, bool all)
 int jb__command_health(struct jb_program *program)
 {
     struct jb_health parts[JB_HEALTH_PARTS];
-    bool all = false;
+    struct jb_str no_database = JB_STR_NULL;
 
-    if (jb__site_open(program->scope, program->site, &program->config)) {
-        all = jb__health(program->scope, parts);
-    } else {
-        /* Without a database the other parts still have an answer worth knowing, but nothing to ask through. */
-        struct jb_str reason = jb_failure_text(program->scope);
-        static const char *const names[JB_HEALTH_PARTS] = { "DATABASE", "CACHE", "CELERY", "DISK_SPACE", "MEMORY" };
-        for (int i = 0; i < JB_HEALTH_PARTS; i++)
-            parts[i] = (struct jb_health){ names[i], false, reason };
+    if (!jb__site_open(program->scope, program->site, &program->config)) {
+        no_database = jb_copy(program->scope, jb_failure_text(program->scope));
+        jb_failure_clear(program->scope);
     }
+    bool all = look(program->scope, no_database, parts);
     if (program->json) {
         print_json(parts, all);
         return all ? 0 : 1;

@@ -230,6 +230,12 @@ def test_a_queued_job_can_be_cancelled(site):
     assert site.left_in("spool") == []
 
 
+def test_health_without_a_database_still_looks_at_the_rest(site):
+    out, err = site.run("health", "--database", "postgresql://nobody:x@127.0.0.1:1/none", status=1)
+    assert "❌ DATABASE: FAIL" in out and "❌ CELERY: FAIL" in out and "✅ CACHE: OK" in out
+    assert "DISK_SPACE check failed: cannot connect" not in err and "MEMORY check failed: cannot connect" not in err
+
+
 def test_health_without_and_with_a_worker(site):
     out, err = site.run("health", status=1)
     assert "Overall Health: ❌ UNHEALTHY" in out and "❌ CELERY: FAIL" in out and "✅ DATABASE: OK" in out
