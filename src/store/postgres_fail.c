@@ -139,6 +139,14 @@ static bool fail_unavailable(struct jb_scope *scope, struct jb_str message)
     return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "데이터베이스를 쓸 수 없습니다: %.*s. 잠시 뒤에 다시 하세요.", "The database cannot be used: %.*s. Try again in a moment."), JB_FMT(message));
 }
 
+/* A wrong name, password or address does not get better by waiting. */
+static bool fail_let_in(struct jb_scope *scope, struct jb_str message)
+{
+    message = trimmed(message);
+    return jb_fail(scope, JB_UNAVAILABLE,
+        JB_L(scope, "%.*s. 주소, 사용자, 비밀번호, 데이터베이스 이름의 설정이 맞는지, 서버가 도는지 보세요.", "%.*s. Check the address, user, password and database name in the settings, and that the server runs."), JB_FMT(message));
+}
+
 static bool fail_cancelled(struct jb_scope *scope)
 {
     if (!jb_continue(scope))
@@ -232,10 +240,12 @@ bool jb__pg_fail(struct jb_scope *scope, PGconn *handle, const PGresult *result,
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL, *password = handle ? PQpass(handle) : NULL;
 
-    if (!state) { /* libpq's own words: the connection is gone */
+    if (!state) { /* libpq's own words: the connection is gone, or never was */
         const char *words = result ? PQresultErrorMessage(result) : handle ? PQerrorMessage(handle)
                                                                            : "";
         struct jb_str message = jb__pg_message(scope, jb_str_of(words), jb_str_of(password));
+        if (message.size && handle && PQserverVersion(handle) == 0) /* it tells its version when it lets somebody in */
+            return fail_let_in(scope, message);
         return fail_unavailable(scope, message.size ? message : jb_str_of(JB_L(scope, "대답이 없습니다", "no answer")));
     }
     struct jb__pg_diagnosis diagnosis = {
