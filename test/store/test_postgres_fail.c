@@ -174,3 +174,15 @@ JB_TEST("a lost connection is told in one line without its password")
     CHECK_FAILS(jb__pg_fail(scope, NULL, NULL, NULL), JB_UNAVAILABLE);
     CHECK(!jb__pg_state_is(NULL, "23505"));
 }
+
+JB_TEST("a server that lets nobody in is not a matter of waiting")
+{
+    jb_language_set(scope, JB_EN);
+    PGconn *handle = PQconnectdb("host=127.0.0.1 port=1 dbname=none");
+    CHECK(handle && PQstatus(handle) == CONNECTION_BAD);
+    CHECK(!jb__pg_fail(scope, handle, NULL, NULL));
+    CHECK_INT(jb_error(scope), JB_UNAVAILABLE);
+    CHECK(jb_str_ends(jb_failure_text(scope), JB_STR("Check the address, user, password and database name in the settings, and that the server runs.")));
+    jb_failure_clear(scope);
+    PQfinish(handle);
+}
