@@ -217,7 +217,7 @@ static void print_overview(const struct jb_program *program)
         JB_L(scope, "이렇게 씁니다: jangbu [옵션] 명령 [인자]", "usage: jangbu [options] command [arguments]"));
     printf("\n%s\n", JB_L(scope, "명령:", "Commands:"));
     for (const struct jb_command *command = jb__commands; command->name; command++)
-        printf("  %-10s %s\n", command->name, JB_L(scope, command->summary.ko, command->summary.en));
+        printf("  %-16s %s\n", command->name, JB_L(scope, command->summary.ko, command->summary.en));
     printf("\n%s\n", JB_L(scope, "어느 명령에나 쓰는 옵션:", "Options of every command:"));
     print_options(program, jb__global_options);
     printf("\n%s\n", JB_L(scope, "명령마다 설명서가 있습니다: jangbu 명령 --help", "Every command has a manual: jangbu COMMAND --help"));
