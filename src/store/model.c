@@ -105,6 +105,8 @@ const struct jb_model *jb_model_find(struct jb_scope *scope, struct jb_str full_
             near = names[i];
     if (near.data)
         jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다. “%.*s”을(를) 뜻했습니까?", "There is no model \"%.*s\"; did you mean \"%.*s\"?"), JB_FMT(full_name), JB_FMT(near));
+    else if (jb_str_starts(full_name, JB_STR("tables.")))
+        jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다. 있는 표는 --tables all을 붙여야 읽습니다.", "There is no model \"%.*s\". Existing tables are read when --tables all is given."), JB_FMT(full_name));
     else
         jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "모델 “%.*s”이(가) 없습니다. cash.cashbook처럼 앱.모델로 적으세요.", "There is no model \"%.*s\". Name it as APP.MODEL, like cash.cashbook."), JB_FMT(full_name));
     return NULL;

@@ -133,6 +133,11 @@ def test_a_sheet_goes_in_and_comes_out(django):
     assert django.number("select count(*) from store_product where price in (1234.5, 0.3)") == 2
 
 
+def test_who_forgets_tables_is_told(django):
+    _, told = django.run("export", "tables.store_product", "-o", "c.csv", status=5)
+    assert "Existing tables are read when --tables all is given." in told
+
+
 def test_a_table_that_is_not_there_is_told_at_start(django):
     _, told = django.run("serve", "--tables", "store_prodct", status=5)
     assert 'The database has no table "store_prodct"; did you mean "store_product"?' in told
