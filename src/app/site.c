@@ -237,9 +237,9 @@ static struct jb_response *show_readyz(struct jb_request *req)
 
 static const struct jb_route site_routes[] = {
     { JB_GET, "/", show_root, "site.root", .permission = NULL },
-    { JB_GET, "/healthz", show_healthz, "site.healthz", .permission = NULL },
-    { JB_GET, "/readyz", show_readyz, "site.readyz", .permission = NULL },
-    { JB_GET, "/metrics", jb__show_metrics, "site.metrics", .permission = NULL },
+    { JB_GET, "/healthz", show_healthz, "site.healthz", .permission = NULL, .anyone = true },
+    { JB_GET, "/readyz", show_readyz, "site.readyz", .permission = NULL, .anyone = true },
+    { JB_GET, "/metrics", jb__show_metrics, "site.metrics", .permission = NULL, .anyone = true },
     { 0 },
 };
 

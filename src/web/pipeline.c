@@ -118,6 +118,8 @@ static struct jb_response *find_person(struct jb_request *req)
     struct jb_str bearer = jb_http_header(req->http, "Authorization");
     bool ok;
 
+    if (req->route->anyone)
+        return NULL;
     if (bearer.size > 7 && jb_str_equal_nocase(jb_str_slice(bearer, 0, 7), JB_STR("Bearer ")))
         ok = jb__token_open(req, jb_str_trim(jb_str_slice(bearer, 7, bearer.size)));
     else

@@ -144,6 +144,7 @@ struct jb_route {
     const char *permission;
     bool upload;         /* the view reads the body itself (jb_form_parts, jb_http_body_read); limit UPLOAD_BYTES_MAX instead of DATA_UPLOAD_… */
     bool no_csrf;        /* only for Bearer-token API routes; the pipeline still demands a token when a session cookie signs the request in */
+    bool anyone;         /* nobody asks who it is: no session, no token; for probes that must answer while the database is away */
     const void *context; /* for views that serve many models */
 };
 /* "/admin/cash/cashbook/" of a route name; asserts that it exists. */

@@ -364,6 +364,13 @@ def break_sessions(site):
     site.sql("drop table auth_session", live=True)
 
 
+def test_the_probe_of_a_browser_that_is_signed_in_asks_for_no_session(site):
+    address = site.serve()
+    break_sessions(site)
+    answer = requests.get(address + "/healthz", headers={"Cookie": "sessionid=" + "a" * 43}, timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
 @pytest.mark.parametrize("environment", ["production", "development"])
 def test_a_500_says_why_in_development_alone(site, environment):
     address = site.serve(**{**PRODUCTION, "JANGBU_ENV": environment})
