@@ -142,3 +142,26 @@ JB_FIBER_TEST("a statement whose scope ends is given up by the server, and its c
     CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from pg_stat_activity where query like '%pg_sleep(100)%' and state = 'active' and pid <> pg_backend_pid()"), &number));
     CHECK_INT(number, 0);
 }
+
+/* Ends all sessions of this database, from outside, and returns when they have ended. */
+static void end_sessions(struct jb_scope *scope)
+{
+    PGconn *handle = PQconnectdb(jb__pg_of(jb_db_of(scope))->primary.url);
+    PGresult *result = PQexec(handle, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'");
+    CHECK(PQresultStatus(result) == PGRES_TUPLES_OK && atoi(PQgetvalue(result, 0, 0)) > 0);
+    PQclear(result);
+    PQfinish(handle);
+}
+
+JB_FIBER_TEST("what the server has ended while it was idle is not used again")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    end_sessions(scope);
+    struct item item = item_of("a", 1);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    end_sessions(scope);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_delete(scope, &item_model, item.id));
+    CHECK_OK(jb_commit(tx));
+}
