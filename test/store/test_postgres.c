@@ -165,3 +165,48 @@ JB_FIBER_TEST("what the server has ended while it was idle is not used again")
     CHECK_OK(jb_delete(scope, &item_model, item.id));
     CHECK_OK(jb_commit(tx));
 }
+
+JB_FIBER_TEST("a rule that is looked at when a transaction ends is told as any other")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items drop constraint items_code_key"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items add constraint items_code_key unique (code) deferrable initially deferred"), NULL));
+    struct item a = item_of("a", 1), b = item_of("a", 2);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_insert(scope, &item_model, &a));
+    CHECK_OK(jb_insert(scope, &item_model, &b));
+    CHECK_FAILS(jb_commit(tx), JB_CONFLICT);
+    CHECK_INT(jb_count(scope, &item_model, .limit = 0), 0);
+}
+
+/* At the end of a transaction that inserts, the server ends the session. */
+static void end_at_commit(struct jb_scope *scope)
+{
+    CHECK_OK(jb_exec(scope, JB_SQL("create function stop() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create constraint trigger stop after insert on items deferrable initially deferred for each row execute function stop()"), NULL));
+}
+
+static void check_is_unknown(struct jb_scope *scope)
+{
+    CHECK_INT(jb_error(scope), JB_UNAVAILABLE);
+    CHECK(jb_str_find(jb_failure_text(scope), JB_STR("저장되었는지 알 수 없습니다"), 0) != SIZE_MAX);
+    jb_failure_clear(scope);
+}
+
+JB_FIBER_TEST("a commit whose answer does not come says that nobody knows")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    end_at_commit(scope);
+    struct item item = item_of("a", 1);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    CHECK(!jb_commit(tx));
+    check_is_unknown(scope);
+    CHECK(!jb_bulk_insert(scope, &item_model, &item, 1, NULL));
+    check_is_unknown(scope);
+    item.id = 0;
+    CHECK(!jb_insert(scope, &item_model, &item));
+    check_is_unknown(scope);
+}
