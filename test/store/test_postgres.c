@@ -210,3 +210,33 @@ JB_FIBER_TEST("a commit whose answer does not come says that nobody knows")
     CHECK(!jb_insert(scope, &item_model, &item));
     check_is_unknown(scope);
 }
+
+static struct jb_cursor *open_cursor(struct jb_scope *scope)
+{
+    struct jb_cursor *cursor = jb_cursor_open(scope, &item_model, &(struct jb_select){ .order = JB_STR("id") });
+    CHECK_OK(cursor != NULL);
+    return cursor;
+}
+
+JB_FIBER_TEST("a cursor that outlives its transaction leaves its connection alone")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    struct jb_cursor *cursor = open_cursor(scope);
+    CHECK_OK(jb_commit(tx));
+    const void *row;
+    CHECK_FAILS(jb_cursor_next(cursor, scope, &row), JB_BROKEN);
+    jb_failure_clear(scope);
+    tx = jb_begin(scope); /* on the same connection */
+    CHECK_OK(tx != NULL);
+    jb_cursor_close(cursor);
+    struct jb_tx *inner = jb_begin(scope);
+    CHECK_OK(inner != NULL);
+    cursor = open_cursor(scope);
+    jb_rollback(inner);
+    jb_cursor_close(cursor);
+    struct item item = item_of("a", 1);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    CHECK_OK(jb_commit(tx));
+}
