@@ -240,3 +240,22 @@ JB_FIBER_TEST("a cursor that outlives its transaction leaves its connection alon
     CHECK_OK(jb_insert(scope, &item_model, &item));
     CHECK_OK(jb_commit(tx));
 }
+
+struct narrow {
+    int64_t n;
+};
+static const struct jb_record narrow_record = JB_RECORD(narrow, JB_FIELD(narrow, n));
+
+JB_FIBER_TEST("a result of more columns than anybody reads is refused")
+{
+    struct jb_buf sql = JB_BUF_INIT(1 << 16);
+    struct narrow narrow;
+
+    items(scope, (struct jb_db_options){ 0 });
+    jb_buf_put_z(&sql, "select 1 as n");
+    for (int i = 0; i < 300; i++)
+        jb_buf_put_z(&sql, ", 1");
+    struct jb_sql wide = { .text = jb_cstr(scope, jb_buf_str(&sql)) };
+    jb_buf_done(&sql);
+    CHECK_FAILS(jb_query_row(scope, wide, &narrow_record, &narrow), JB_BROKEN);
+}
