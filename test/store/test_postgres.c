@@ -259,3 +259,15 @@ JB_FIBER_TEST("a result of more columns than anybody reads is refused")
     jb_buf_done(&sql);
     CHECK_FAILS(jb_query_row(scope, wide, &narrow_record, &narrow), JB_BROKEN);
 }
+
+JB_FIBER_TEST("what a wrong URL holds is not shown")
+{
+    static const char *const urls[] = { "postgresql://u:secret@[::1/x", "postgresql://u:secret%zz@127.0.0.1/x", "postgresql://u:secret@127.0.0.1/x?sslmodus=1" };
+
+    for (size_t i = 0; i < JB_COUNT(urls); i++) {
+        CHECK(jb_db_open(scope, &(struct jb_db_options){ .url = jb_str_of(urls[i]), .models = models }) == NULL);
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        CHECK(jb_str_find(jb_failure_text(scope), JB_STR("secret"), 0) == SIZE_MAX);
+        jb_failure_clear(scope);
+    }
+}
