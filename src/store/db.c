@@ -173,6 +173,13 @@ void *jb__tx_handle(const struct jb_tx *tx)
     return tx ? tx->handle : NULL;
 }
 
+bool jb__tx_has_ended(const struct jb_tx *tx, bool outermost)
+{
+    while (outermost && tx->outer)
+        tx = tx->outer;
+    return tx->ended;
+}
+
 /* Main before live: the other order could wait for itself. */
 static void order_check(struct jb_scope *scope, bool live)
 {

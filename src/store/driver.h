@@ -108,6 +108,8 @@ extern const struct jb_driver jb__sqlite_driver, jb__postgres_driver;
 
 /* What begin gave for the outermost transaction; NULL for NULL. */
 void *jb__tx_handle(const struct jb_tx *tx);
+/* It has been committed or rolled back; `outermost`: the one around all, whose handle is gone then. */
+bool jb__tx_has_ended(const struct jb_tx *tx, bool outermost);
 
 /* ---- for drivers (rows.c) ------------------------------------------------------------------------------------------ */
 

@@ -88,6 +88,11 @@ void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope 
     jb_scope_end(asking);
 }
 
+static bool wrap_unknown(struct jb_scope *scope)
+{
+    return jb_wrap(scope, "%s", JB_L(scope, "저장을 마치는 때에 데이터베이스와 끊겨, 저장되었는지 알 수 없습니다. 다시 하기 전에 저장되었는지 먼저 보세요", "The connection was lost while saving ended: it is not known whether it was saved. Look before you do it again"));
+}
+
 /* ---- statements ------------------------------------------------------------------------------------------------------------------ */
 
 static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
@@ -98,7 +103,9 @@ static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, stru
     if (!connection)
         return false;
     bool ok = jb__pg_run_on(connection, scope, statement, true);
-    if (ok && statement->write)
+    if (!ok && statement->write && connection->broken)
+        wrap_unknown(scope);
+    if (ok && statement->write && !statement->live)
         jb__pg_note_position(connection, scope);
     *ret_broken = connection->broken;
     jb__pg_give(connection);
@@ -180,11 +187,25 @@ static bool exec_patiently(struct jb__pg_connection *connection, struct jb_scope
     struct jb_scope *patient = jb_scope_new("end of a transaction");
 
     jb_deadline_set(patient, jb_monotonic_us() + patience_us);
+    if (scope) { /* for its sentences */
+        jb_language_set(patient, jb_language(scope));
+        jb_service_set(patient, JB_SERVICE_DB, jb__use_of(scope));
+    }
     bool ok = jb__pg_exec_on(connection, patient, sql);
     if (!ok && scope)
         jb_failure_pass(patient, scope);
     jb_scope_end(patient);
     return ok;
+}
+
+bool jb__pg_commit(struct jb__pg_connection *connection, struct jb_scope *scope)
+{
+    if (exec_patiently(connection, scope, "commit", END_US))
+        return true;
+    if (!connection->broken && jb_error(scope) != JB_TIMEOUT) /* the server has refused */
+        return false;
+    connection->broken = true;
+    return wrap_unknown(scope);
 }
 
 /* Committed or not: at depth 0 the transaction is over. */
@@ -203,7 +224,7 @@ static bool postgres_commit(struct jb_db *db, struct jb_scope *scope, bool live,
         exec_patiently(connection, NULL, "rollback", ROLLBACK_US);
         ok = jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
     } else {
-        ok = exec_patiently(connection, scope, "commit", END_US);
+        ok = jb__pg_commit(connection, scope);
         if (ok && !live)
             jb__pg_note_position(connection, scope);
     }

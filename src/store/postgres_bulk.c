@@ -123,7 +123,7 @@ static bool copy_end(struct copy *copy, bool ok)
 {
     struct jb__pg_connection *connection = copy->connection;
     PGresult *result;
-    bool came;
+    bool came = true;
 
     if (connection->broken)
         return false;
@@ -145,7 +145,7 @@ static bool copy_end(struct copy *copy, bool ok)
     }
     if (!ok)
         jb_scope_end(ending);
-    return good && !jb_failure(copy->scope);
+    return good && came;
 }
 
 static bool copy_rows(struct copy *copy, const char *table)
@@ -499,8 +499,8 @@ bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, st
     connection = jb__pg_take(&jb__pg_of(db)->primary, scope, batch->model->live);
     if (!connection)
         return false;
-    bool ok = jb__pg_exec_on(connection, scope, "begin") && run_batch(connection, scope, batch) && jb__pg_exec_on(connection, scope, "commit");
-    if (ok)
+    bool ok = jb__pg_exec_on(connection, scope, "begin") && run_batch(connection, scope, batch) && jb__pg_commit(connection, scope);
+    if (ok && !batch->model->live)
         jb__pg_note_position(connection, scope);
     if (!ok && !connection->broken && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
         connection->broken = true; /* closing it rolls back */

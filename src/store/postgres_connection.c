@@ -65,6 +65,17 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)arg, (void)result;
 }
 
+static bool is_well_formed(const char *url)
+{
+    char *ignored = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &ignored);
+    bool ok = options != NULL;
+
+    PQconninfoFree(options);
+    PQfreemem(ignored);
+    return ok;
+}
+
 static bool fail_opening(struct jb_scope *scope, const struct opening *opening, int64_t timeout_s)
 {
     atomic_fetch_add(&opening->server->connection_errors, 1);
@@ -72,6 +83,10 @@ static bool fail_opening(struct jb_scope *scope, const struct opening *opening, 
         return false;
     if (opening->late)
         jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "%lld초 안에 대답이 없습니다.", "no answer within %lld seconds."), (long long)timeout_s);
+    else if (!is_well_formed(opening->server->url)) /* libpq's words would show it, with the password in it */
+        jb_fail(scope, JB_INVALID, "%s",
+            JB_L(scope, "주소의 꼴이 틀렸습니다. postgresql://사용자:암호@호스트:포트/데이터베이스 꼴로, 암호의 @ : / % 따위는 %40처럼 적으세요.",
+                "its URL is not well formed. Write postgresql://user:password@host:port/database, and signs like @ : / % in the password as %40."));
     else
         jb__pg_fail(scope, opening->handle, NULL, NULL);
     return jb_wrap(scope, JB_L(scope, "PostgreSQL 서버(%s)에 연결하지 못했습니다", "cannot connect to the PostgreSQL server (%s)"), opening->server->name);
@@ -376,16 +391,14 @@ static void note_effect(struct jb__statement *statement, const PGresult *result)
     statement->changes = strtoll(PQcmdTuples((PGresult *)result), NULL, 10);
     if (statement->sink || PQntuples(result) != 1 || PQnfields(result) != 1)
         return;
-    const char *bytes = PQgetvalue(result, 0, 0); /* the new row's key; of an existing table it may be narrow */
-    uint64_t wide;
-    uint32_t narrow;
-    uint16_t small;
-    switch (PQftype(result, 0)) {
-    case JB__PG_INT8: memcpy(&wide, bytes, sizeof wide), statement->id = (int64_t)be64toh(wide); break;
-    case JB__PG_INT4: memcpy(&narrow, bytes, sizeof narrow), statement->id = (int32_t)be32toh(narrow); break;
-    case JB__PG_INT2: memcpy(&small, bytes, sizeof small), statement->id = (int16_t)be16toh(small); break;
-    default: break;
-    }
+    struct jb_str bytes = { PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0) }; /* the new row's key; of an existing table it may be narrow */
+    uint64_t number = 0;
+    if ((PQftype(result, 0) != JB__PG_INT8 && PQftype(result, 0) != JB__PG_INT4 && PQftype(result, 0) != JB__PG_INT2) || bytes.size == 0 || bytes.size > sizeof number)
+        return;
+    for (size_t i = 0; i < bytes.size; i++)
+        number = number << 8 | (unsigned char)bytes.data[i];
+    unsigned unused = 64 - 8 * (unsigned)bytes.size;
+    statement->id = (int64_t)(number << unused) >> unused;
 }
 
 /* Reads the answer into the statement's sink. *ret_stale: the statement must be prepared anew. */

@@ -66,8 +66,9 @@ static void tidy(struct keeper *keeper)
 
     jb__pg_server_tidy(&pg->primary, scope);
     for (int i = 0; i < pg->replica_count; i++)
-        jb__pg_server_tidy(&pg->replicas[i], scope);
-    if (pg->has_analytics)
+        if (jb__pg_is_there(&pg->replicas[i])) /* opening connections to one that does not answer would keep us from listening */
+            jb__pg_server_tidy(&pg->replicas[i], scope);
+    if (pg->has_analytics && jb__pg_is_there(&pg->analytics))
         jb__pg_server_tidy(&pg->analytics, scope);
     keeper->tidy_us = jb_monotonic_us() + TIDY_US;
     jb_scope_end(scope);

@@ -9,8 +9,8 @@ struct jb__pages {
     struct jb__pg *pg;
     struct jb__pg_connection *connection;
     struct jb__sink *sink;
-    int number; /* of the cursor on its connection */
-    bool own;   /* the transaction is ours */
+    const struct jb_tx *tx; /* NULL: the transaction is ours */
+    int number;             /* of the cursor on its connection */
     bool counted, declared;
 };
 
@@ -30,7 +30,7 @@ struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, st
     struct jb__pages *pages = calloc(1, sizeof *pages);
 
     JB_CHECK(pages);
-    *pages = (struct jb__pages){ .pg = jb__pg_of(db), .connection = jb__tx_handle(tx), .sink = statement->sink, .own = !tx };
+    *pages = (struct jb__pages){ .pg = jb__pg_of(db), .connection = jb__tx_handle(tx), .sink = statement->sink, .tx = tx };
     bool ok = tx || (pages->counted = jb__gate_take(&pages->pg->cursors, scope));
     if (ok && !tx) {
         pages->connection = jb__pg_take(jb__pg_server_for(pages->pg, scope, statement), scope, false);
@@ -51,29 +51,37 @@ bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *re
         .sink = pages->sink,
     };
 
+    if (pages->tx && jb__tx_has_ended(pages->tx, true))
+        return jb_fail(scope, JB_BROKEN, "%s", JB_L(scope, "커서를 연 작업 묶음이 이미 끝났습니다. 끝나기 전에 읽으세요.", "The cursor's transaction has ended. Read before that."));
     if (!jb__pg_run_once(pages->connection, scope, &fetch))
         return false;
     *ret_end = pages->sink->count < pages->sink->max;
     return true;
 }
 
-void jb__pg_pages_close(struct jb__pages *pages)
+/* The server's part of it: ends the transaction when it is ours, the cursor when it still stands in another's. */
+static void end(struct jb__pages *pages)
 {
-    if (!pages)
-        return;
     struct jb__pg_connection *connection = pages->connection;
     struct jb_scope *scope = jb_scope_new("end of a cursor");
 
     jb_deadline_set(scope, jb_monotonic_us() + 2 * JB_SECOND_US);
-    if (connection && !connection->broken) {
-        if (pages->own && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
-            jb__pg_exec_on(connection, scope, "rollback");
-        else if (!pages->own && pages->declared && PQtransactionStatus(connection->handle) == PQTRANS_INTRANS)
-            jb__pg_exec_on(connection, scope, jb_format(scope, "close c%d", pages->number).data);
-    }
+    if (!pages->tx && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
+        jb__pg_exec_on(connection, scope, "rollback");
+    else if (pages->tx && pages->declared && PQtransactionStatus(connection->handle) == PQTRANS_INTRANS)
+        jb__pg_exec_on(connection, scope, jb_format(scope, "close c%d", pages->number).data);
     jb_scope_end(scope);
-    if (pages->own)
-        jb__pg_give(connection);
+}
+
+void jb__pg_pages_close(struct jb__pages *pages)
+{
+    if (!pages)
+        return;
+    bool gone = pages->tx && jb__tx_has_ended(pages->tx, false); /* and perhaps its connection with it, which others use now */
+    if (!gone && pages->connection && !pages->connection->broken)
+        end(pages);
+    if (!pages->tx)
+        jb__pg_give(pages->connection);
     if (pages->counted)
         jb__gate_leave(&pages->pg->cursors);
     free(pages);

@@ -131,7 +131,9 @@ static inline struct jb__pg *jb__pg_of(struct jb_db *db)
     return db->driver_state;
 }
 
-/* postgres.c: after a commit on this connection. */
+/* postgres.c: ends the connection's transaction, patiently: half a word would leave its fate unknown. When it is unknown all the same the sentence says so. */
+bool jb__pg_commit(struct jb__pg_connection *connection, struct jb_scope *scope);
+/* After a commit on this connection. */
 void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope);
 
 /* ---- postgres_connection.c ------------------------------------------------------------------------------------------- */

@@ -257,7 +257,8 @@ static bool columns_find(struct jb_scope *scope, const PGresult *result, const s
     size_t next = 0;
 
     columns->count = PQnfields(result);
-    JB_CHECK(columns->count <= JB__PG_COLUMNS_MAX);
+    if (columns->count > JB__PG_COLUMNS_MAX)
+        return jb_fail(scope, JB_BROKEN, JB_L(scope, "결과의 열이 %d개로, %d개를 넘습니다. 열을 골라 읽으세요: %.*s", "The result has %d columns, more than %d. Name those that are wanted: %.*s"), columns->count, JB__PG_COLUMNS_MAX, JB_FMT(what->sql));
     for (int i = 0; i < columns->count; i++) {
         columns->at[i].type = PQftype(result, i);
         if (!jb__column_find(scope, what, jb_str_of(PQfname(result, i)), &next, &columns->at[i].index))

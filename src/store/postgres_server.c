@@ -66,12 +66,11 @@ static bool is_old(const struct jb__pg_connection *connection)
     return jb_monotonic_us() - connection->opened_us >= connection->server->pg->age_max_us;
 }
 
-/* A server that went away has closed its end. */
-static bool is_hung_up(const struct jb__pg_connection *connection)
+/* A server that goes away says so or just closes its end, and one that stays has nothing to say: what waits to be read makes a connection useless. */
+static bool is_ending(const struct jb__pg_connection *connection)
 {
     char byte;
-    ssize_t got = recv(PQsocket(connection->handle), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return recv(PQsocket(connection->handle), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 static void count_closed(struct jb__pg_pool *pool)
@@ -131,7 +130,7 @@ struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_sc
 
     if (!jb__gate_take(&pool->gate, scope))
         return NULL;
-    while ((connection = pop_idle(pool)) && (is_old(connection) || is_hung_up(connection)))
+    while ((connection = pop_idle(pool)) && (is_old(connection) || is_ending(connection)))
         close_counted(connection);
     if (!connection)
         connection = open_counted(pool, scope);

@@ -230,20 +230,22 @@ static bool sync_now(struct jb__pg_shared *shared)
 /* Everything that the fibers of this turn have put into the buffer leaves with one sync. */
 static void flush_turn(struct jb__pg_shared *shared)
 {
-    int generation = shared->generation, left;
     int64_t until_us = jb_monotonic_us() + FLUSH_US;
+    int left = 0;
 
     if (shared->flushing)
         return;
     shared->flushing = true;
     jb_yield();
-    if (shared->generation == generation && !sync_now(shared))
-        lose(shared);
-    while (shared->generation == generation && (left = PQflush(shared->connection->handle)) != 0)
-        if (left < 0 || jb_monotonic_us() >= until_us)
+    while (shared->connection) {
+        bool ok = sync_now(shared); /* also for those who ask while we wait */
+        if (ok && (left = PQflush(shared->connection->handle)) == 0)
+            break;
+        if (!ok || left < 0 || jb_monotonic_us() >= until_us)
             lose(shared);
         else
             jb_sleep(NULL, FULL_US); /* so much is seldom asked in one turn that the socket is full */
+    }
     shared->flushing = false;
 }
 
@@ -289,6 +291,13 @@ static bool is_aborted(const PGresult *result)
     return PQresultStatus(result) == PGRES_PIPELINE_ABORTED;
 }
 
+/* The server ends the session, or libpq says that it is gone. */
+static bool is_ending(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return PQresultStatus(result) == PGRES_FATAL_ERROR && (!state || jb_str_starts(jb_str_of(state), JB_STR("57P")));
+}
+
 /* ---- statements ----------------------------------------------------------------------------------------------------------------------- */
 
 static struct jb__pg_prepared *find(struct jb__pg_shared *shared, struct jb_str sql)
@@ -319,6 +328,7 @@ static struct jb__pg_prepared *prepare(struct jb__pg_shared *shared, struct jb_s
     struct jb__pg_prepared *prepared = jb__pg_prepared_new(connection, statement->sql);
     for (int describing = 0; describing < 2; describing++) {
         int sent = describing ? PQsendDescribePrepared(connection->handle, prepared->name) : PQsendPrepare(connection->handle, prepared->name, jb__pg_text(scope, statement->sql), 0, NULL);
+        ok = false;
         if (!ask(shared, scope, sent, true, &result))
             break;
         if (shared->generation != generation) { /* `prepared` went with the connection */
@@ -326,7 +336,7 @@ static struct jb__pg_prepared *prepare(struct jb__pg_shared *shared, struct jb_s
             return NULL;
         }
         ok = jb__pg_is_good(result);
-        if (!ok && !is_aborted(result))
+        if (!ok && !is_aborted(result) && !is_ending(result))
             jb__pg_fail(scope, connection->handle, result, statement);
         if (ok && describing)
             jb__pg_prepared_describe(prepared, result);
@@ -355,13 +365,16 @@ static enum outcome judge(struct jb__pg_shared *shared, struct jb_scope *scope, 
 
     if (is_aborted(result))
         return AGAIN;
+    if (is_ending(result))
+        return ELSEWHERE;
     if (jb__pg_state_is(result, "57014") || jb__pg_state_is(result, "25006")) {
         if (prepared)
             prepared->direct = true;
         return ELSEWHERE;
     }
     if (jb__pg_state_is(result, "26000") || jb__pg_state_is(result, "0A000")) {
-        forget(shared, statement->sql);
+        if (prepared && prepared->ready) /* one that is not is being prepared anew, and its fiber's */
+            forget(shared, statement->sql);
         return ELSEWHERE;
     }
     if (prepared)

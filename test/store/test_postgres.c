@@ -142,3 +142,132 @@ JB_FIBER_TEST("a statement whose scope ends is given up by the server, and its c
     CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from pg_stat_activity where query like '%pg_sleep(100)%' and state = 'active' and pid <> pg_backend_pid()"), &number));
     CHECK_INT(number, 0);
 }
+
+/* Ends all sessions of this database, from outside, and returns when they have ended. */
+static void end_sessions(struct jb_scope *scope)
+{
+    PGconn *handle = PQconnectdb(jb__pg_of(jb_db_of(scope))->primary.url);
+    PGresult *result = PQexec(handle, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'");
+    CHECK(PQresultStatus(result) == PGRES_TUPLES_OK && atoi(PQgetvalue(result, 0, 0)) > 0);
+    PQclear(result);
+    PQfinish(handle);
+}
+
+JB_FIBER_TEST("what the server has ended while it was idle is not used again")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    end_sessions(scope);
+    struct item item = item_of("a", 1);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    end_sessions(scope);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_delete(scope, &item_model, item.id));
+    CHECK_OK(jb_commit(tx));
+}
+
+JB_FIBER_TEST("a rule that is looked at when a transaction ends is told as any other")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items drop constraint items_code_key"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items add constraint items_code_key unique (code) deferrable initially deferred"), NULL));
+    struct item a = item_of("a", 1), b = item_of("a", 2);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_insert(scope, &item_model, &a));
+    CHECK_OK(jb_insert(scope, &item_model, &b));
+    CHECK_FAILS(jb_commit(tx), JB_CONFLICT);
+    CHECK_INT(jb_count(scope, &item_model, .limit = 0), 0);
+}
+
+/* At the end of a transaction that inserts, the server ends the session. */
+static void end_at_commit(struct jb_scope *scope)
+{
+    CHECK_OK(jb_exec(scope, JB_SQL("create function stop() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create constraint trigger stop after insert on items deferrable initially deferred for each row execute function stop()"), NULL));
+}
+
+static void check_is_unknown(struct jb_scope *scope)
+{
+    CHECK_INT(jb_error(scope), JB_UNAVAILABLE);
+    CHECK(jb_str_find(jb_failure_text(scope), JB_STR("저장되었는지 알 수 없습니다"), 0) != SIZE_MAX);
+    jb_failure_clear(scope);
+}
+
+JB_FIBER_TEST("a commit whose answer does not come says that nobody knows")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    end_at_commit(scope);
+    struct item item = item_of("a", 1);
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    CHECK(!jb_commit(tx));
+    check_is_unknown(scope);
+    CHECK(!jb_bulk_insert(scope, &item_model, &item, 1, NULL));
+    check_is_unknown(scope);
+    item.id = 0;
+    CHECK(!jb_insert(scope, &item_model, &item));
+    check_is_unknown(scope);
+}
+
+static struct jb_cursor *open_cursor(struct jb_scope *scope)
+{
+    struct jb_cursor *cursor = jb_cursor_open(scope, &item_model, &(struct jb_select){ .order = JB_STR("id") });
+    CHECK_OK(cursor != NULL);
+    return cursor;
+}
+
+JB_FIBER_TEST("a cursor that outlives its transaction leaves its connection alone")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    struct jb_cursor *cursor = open_cursor(scope);
+    CHECK_OK(jb_commit(tx));
+    const void *row;
+    CHECK_FAILS(jb_cursor_next(cursor, scope, &row), JB_BROKEN);
+    jb_failure_clear(scope);
+    tx = jb_begin(scope); /* on the same connection */
+    CHECK_OK(tx != NULL);
+    jb_cursor_close(cursor);
+    struct jb_tx *inner = jb_begin(scope);
+    CHECK_OK(inner != NULL);
+    cursor = open_cursor(scope);
+    jb_rollback(inner);
+    jb_cursor_close(cursor);
+    struct item item = item_of("a", 1);
+    CHECK_OK(jb_insert(scope, &item_model, &item));
+    CHECK_OK(jb_commit(tx));
+}
+
+struct narrow {
+    int64_t n;
+};
+static const struct jb_record narrow_record = JB_RECORD(narrow, JB_FIELD(narrow, n));
+
+JB_FIBER_TEST("a result of more columns than anybody reads is refused")
+{
+    struct jb_buf sql = JB_BUF_INIT(1 << 16);
+    struct narrow narrow;
+
+    items(scope, (struct jb_db_options){ 0 });
+    jb_buf_put_z(&sql, "select 1 as n");
+    for (int i = 0; i < 300; i++)
+        jb_buf_put_z(&sql, ", 1");
+    struct jb_sql wide = { .text = jb_cstr(scope, jb_buf_str(&sql)) };
+    jb_buf_done(&sql);
+    CHECK_FAILS(jb_query_row(scope, wide, &narrow_record, &narrow), JB_BROKEN);
+}
+
+JB_FIBER_TEST("what a wrong URL holds is not shown")
+{
+    static const char *const urls[] = { "postgresql://u:secret@[::1/x", "postgresql://u:secret%zz@127.0.0.1/x", "postgresql://u:secret@127.0.0.1/x?sslmodus=1" };
+
+    for (size_t i = 0; i < JB_COUNT(urls); i++) {
+        CHECK(jb_db_open(scope, &(struct jb_db_options){ .url = jb_str_of(urls[i]), .models = models }) == NULL);
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        CHECK(jb_str_find(jb_failure_text(scope), JB_STR("secret"), 0) == SIZE_MAX);
+        jb_failure_clear(scope);
+    }
+}

@@ -187,3 +187,91 @@ JB_FIBER_TEST("reads go on when the server ends their connections")
             }
     }
 }
+
+/* Ends the sessions of this database that `which` names, and returns when they have ended: the loop has not turned meanwhile. */
+static void end_sessions(struct jb_scope *scope, const char *which)
+{
+    PGconn *handle = PQconnectdb(primary(scope)->url);
+    struct jb_str sql = jb_format(scope, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and %s", which);
+    PGresult *result = PQexec(handle, sql.data);
+    CHECK(PQresultStatus(result) == PGRES_TUPLES_OK && atoi(PQgetvalue(result, 0, 0)) > 0);
+    PQclear(result);
+    PQfinish(handle);
+}
+
+JB_FIBER_TEST("a new statement for a shared connection that has just ended is asked on another one")
+{
+    open_entries(scope, (struct jb_db_options){ 0 });
+    read_all(scope, read_one);
+    CHECK(is_shared(scope, 1));
+    CHECK(is_shared(scope, 1));
+    end_sessions(scope, "backend_type = 'client backend'");
+    int64_t number;
+    CHECK_OK(jb_query_int(scope, JB_SQL("select 1 + ?", 1), &number));
+    CHECK_INT(number, 2);
+}
+
+static void read_slowly_or_end(struct reader *reader)
+{
+    struct jb_scope *scope = reader->scope;
+    int64_t number = 0;
+
+    if (reader->number > 1)
+        return;
+    if (reader->number == 0) {
+        reader->got = jb_query_int(scope, JB_SQL("select count(*) from pg_sleep(1)"), &number) && number == 1;
+        return;
+    }
+    struct jb_tx *tx = jb_begin(scope);
+    CHECK_OK(tx != NULL);
+    while (number == 0 && *reader->running > 1)
+        CHECK_OK(jb_query_int(scope, JB_SQL("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep(1)%' and state = 'active'"), &number));
+    jb_rollback(tx);
+}
+
+JB_FIBER_TEST("a read during which the server ends the shared connection is asked again")
+{
+    open_entries(scope, (struct jb_db_options){ .shared_read_ms = 10000 });
+    read_all(scope, read_one);
+    struct reader *readers = read_all(scope, read_slowly_or_end);
+    CHECK_INT(readers[0].error, JB_OK);
+    CHECK_INT(readers[0].got, 1);
+}
+
+#define LONG_TEXT ((size_t)1 << 20)
+
+/* Half of them fill the socket, the others ask while it is full. */
+static void read_much(struct reader *reader)
+{
+    int64_t number = 0;
+
+    jb_deadline_set(reader->scope, jb_monotonic_us() + 10 * JB_SECOND_US);
+    if (reader->number % 2 == 0) {
+        char *text = jb_alloc(reader->scope, LONG_TEXT);
+        memset(text, 'x', LONG_TEXT);
+        reader->got = jb_query_int(reader->scope, JB_SQL("select length(?::text)", ((struct jb_str){ text, LONG_TEXT })), &number) && number == (int64_t)LONG_TEXT;
+    } else if (jb_sleep(reader->scope, 2000)) {
+        reader->got = jb_query_int(reader->scope, JB_SQL("select id from sample_entry where id = ?", reader->number), &number) && number == reader->number;
+    }
+}
+
+static void prepare_both(struct reader *reader)
+{
+    int64_t number;
+    if (reader->number < 4) {
+        jb_query_int(reader->scope, JB_SQL("select length(?::text)", JB_STR("x")), &number);
+        jb_query_int(reader->scope, JB_SQL("select id from sample_entry where id = ?", 1), &number);
+    }
+}
+
+JB_FIBER_TEST("who asks while much is being sent gets his answer too")
+{
+    open_entries(scope, (struct jb_db_options){ .shared_read_ms = 30000 });
+    read_all(scope, prepare_both);
+    read_all(scope, prepare_both);
+    struct reader *readers = read_all(scope, read_much);
+    for (int i = 0; i < FIBERS; i++) {
+        CHECK_INT(readers[i].error, JB_OK);
+        CHECK_INT(readers[i].got, 1);
+    }
+}
