@@ -193,12 +193,12 @@ struct bench {
     const char *url;
     int rounds;
     PGconn *servers[2];
-    double rates[WAYS][ROUNDS_MAX], cpu[WAYS][ROUNDS_MAX]; /* rows/s; microseconds of this process for each */
+    double rates[WAYS][ROUNDS_MAX], cpu[WAYS][ROUNDS_MAX], server_cpu[WAYS][ROUNDS_MAX]; /* rows/s; microseconds of this process, and of the server, for each */
 };
 
 static void measure(struct bench *bench, struct jb_scope *scope, enum way way, int round, double s)
 {
-    double began = bench_seconds(CLOCK_MONOTONIC), cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID), until = began + s;
+    double server_cpu = bench_server_cpu(bench->servers[1]), began = bench_seconds(CLOCK_MONOTONIC), cpu = bench_seconds(CLOCK_PROCESS_CPUTIME_ID), until = began + s;
     int64_t rows;
 
     switch (way) {
@@ -208,6 +208,7 @@ static void measure(struct bench *bench, struct jb_scope *scope, enum way way, i
     }
     bench->rates[way][round] = (double)rows / (bench_seconds(CLOCK_MONOTONIC) - began);
     bench->cpu[way][round] = 1e6 * (bench_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)rows;
+    bench->server_cpu[way][round] = 1e6 * (bench_server_cpu(bench->servers[1]) - server_cpu) / (double)rows;
 }
 
 static void run(void *arg)
@@ -215,7 +216,7 @@ static void run(void *arg)
     struct bench *bench = arg;
     struct jb_scope *scope = jb_scope_new("bench");
     struct jb_db *db = bench_open(scope, bench->url, models);
-    double rates[WAYS];
+    double rates[WAYS], cpu[WAYS];
 
     fill(scope);
     for (int i = 0; i < 2; i++) {
@@ -231,10 +232,12 @@ static void run(void *arg)
             measure(bench, scope, way, round, 1);
     for (enum way way = 0; way < WAYS; way++) {
         rates[way] = bench_median(bench->rates[way], bench->rounds);
-        printf("%-28s %8.0f rows/s   client cpu %5.1f us/row\n", names[way], rates[way], bench_median(bench->cpu[way], bench->rounds));
+        double client = bench_median(bench->cpu[way], bench->rounds), server = bench_median(bench->server_cpu[way], bench->rounds);
+        cpu[way] = client + server;
+        printf("%-28s %8.0f rows/s   cpu of a row: client %5.1f us, server %5.1f us\n", names[way], rates[way], client, server);
     }
-    printf("against the pipeline:   jb_get %.2f, jb_first %.2f (aim 0.80)\n", rates[OURS_GET] / rates[PIPELINED], rates[OURS_FIRST] / rates[PIPELINED]);
-    printf("against PQexecPrepared: jb_get %.2f, jb_first %.2f (aim 1.70)\n", rates[OURS_GET] / rates[SYNCHRONOUS], rates[OURS_FIRST] / rates[SYNCHRONOUS]);
+    printf("against the pipeline:   jb_get %.2f, jb_first %.2f (aim 0.80); by cpu %.2f, %.2f\n", rates[OURS_GET] / rates[PIPELINED], rates[OURS_FIRST] / rates[PIPELINED], cpu[PIPELINED] / cpu[OURS_GET], cpu[PIPELINED] / cpu[OURS_FIRST]);
+    printf("against PQexecPrepared: jb_get %.2f, jb_first %.2f (aim 1.70); by cpu %.2f, %.2f\n", rates[OURS_GET] / rates[SYNCHRONOUS], rates[OURS_FIRST] / rates[SYNCHRONOUS], cpu[SYNCHRONOUS] / cpu[OURS_GET], cpu[SYNCHRONOUS] / cpu[OURS_FIRST]);
     PQfinish(bench->servers[0]);
     PQfinish(bench->servers[1]);
     jb_db_close(db);
