@@ -18,6 +18,16 @@ void jb__put_literal(struct jb_buf *sql, struct jb_str text)
     jb_buf_put_char(sql, '\'');
 }
 
+struct jb_str jb__literal(struct jb_scope *scope, struct jb_str text)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+
+    jb__put_literal(&sql, text);
+    struct jb_str copy = jb_copy(scope, jb_buf_str(&sql));
+    jb_buf_done(&sql);
+    return copy;
+}
+
 static void put_value(struct jb_buf *sql, struct jb_value value)
 {
     char out[JB_DATE_TEXT_SIZE];

@@ -186,28 +186,19 @@ struct id_row {
 };
 static const struct jb_record id_record = JB_RECORD(id_row, JB_FIELD(id_row, id));
 
-/* The key's sequence: pg_get_serial_sequence('"table"', 'id'). */
-static struct jb_str sequence(const struct copy *copy)
+struct jb_str jb__pg_sequence(struct jb_scope *scope, const struct jb_model *model)
 {
-    struct jb_buf sql = JB_BUF_INIT(4000);
-    struct jb_str table = jb_model_table(copy->model);
-
-    jb_buf_put_z(&sql, "pg_get_serial_sequence(");
-    jb__put_literal(&sql, jb_format(copy->scope, "\"%.*s\"", JB_FMT(table)));
-    jb_buf_put_z(&sql, ", ");
-    jb__put_literal(&sql, jb_str_of(jb_model_primary(copy->model)->name));
-    jb_buf_put_char(&sql, ')');
-    struct jb_str text = jb_copy(copy->scope, jb_buf_str(&sql));
-    jb_buf_done(&sql);
-    return text;
+    struct jb_str table = jb_model_table(model), quoted = jb__literal(scope, jb_format(scope, "\"%.*s\"", JB_FMT(table))), id = jb__literal(scope, jb_str_of(jb_model_primary(model)->name));
+    return jb_format(scope, "pg_get_serial_sequence(%.*s, %.*s)", JB_FMT(quoted), JB_FMT(id));
 }
 
 /* Numbers for rows that bring none while others bring theirs. */
 static bool ids_take(struct copy *copy, size_t count)
 {
+    struct jb_str from = jb__pg_sequence(copy->scope, copy->model);
     struct jb__sink sink;
     struct jb__statement next = {
-        .sql = jb_format(copy->scope, "select nextval(%.*s) from generate_series(1, %zu)", JB_FMT(sequence(copy)), count),
+        .sql = jb_format(copy->scope, "select nextval(%.*s) from generate_series(1, %zu)", JB_FMT(from), count),
         .in_order = true,
         .sink = &sink,
     };
@@ -236,7 +227,7 @@ static bool ids_plan(struct copy *copy)
 /* The next number is past every row that is there. */
 static bool ids_pass(struct copy *copy)
 {
-    struct jb_str table = jb_model_table(copy->model), from = sequence(copy);
+    struct jb_str table = jb_model_table(copy->model), from = jb__pg_sequence(copy->scope, copy->model);
 
     if (!copy->with_ids)
         return true;

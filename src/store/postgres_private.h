@@ -278,6 +278,8 @@ bool jb__pg_state_is(const PGresult *result, const char *state);
 
 /* ---- postgres_bulk.c, postgres_pages.c --------------------------------------------------------------------------------------- */
 
+/* The sequence of the model's key, an expression: pg_get_serial_sequence('"table"', 'id'). */
+struct jb_str jb__pg_sequence(struct jb_scope *scope, const struct jb_model *model);
 bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
 struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
 bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);

@@ -226,8 +226,8 @@ static bool pg_open_sealed(struct jb_stage *stage, struct jb_scope *scope)
     file_read(stage->path, stage->pg.name);
     if (!connect(stage, scope))
         return false;
-    struct jb_str rows = jb__pg_stage_rows(scope, stage);
-    if (stage->pg.name[0] && !jb__pg_stage_int(stage, scope, jb_format(scope, "select count(*) from pg_class where oid = to_regclass('%.*s')", JB_FMT(rows)), &there))
+    struct jb_str rows = jb__literal(scope, jb__pg_stage_rows(scope, stage));
+    if (stage->pg.name[0] && !jb__pg_stage_int(stage, scope, jb_format(scope, "select count(*) from pg_class where oid = to_regclass(%.*s)", JB_FMT(rows)), &there))
         return false;
     return there || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "준비해 둔 행들이 데이터베이스에서 사라졌습니다. 다시 시도하면 파일에서 새로 준비합니다.", "The rows that stood ready are gone from the database. Try again: they are staged from the file anew."));
 }

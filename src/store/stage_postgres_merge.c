@@ -172,9 +172,9 @@ static struct jb_str insert_sql(struct jb_scope *scope, const struct jb_stage *s
     struct jb_str id = JB_STR(""), key = JB_STR("");
 
     if (stage->by_id) {
-        struct jb_str name = jb_model_table(stage->model);
+        struct jb_str sequence = jb__pg_sequence(scope, stage->model);
         id = jb_format(scope, "%.*s, ", JB_FMT(primary));
-        key = jb_format(scope, "coalesce(s.jb_key, nextval(pg_get_serial_sequence('\"%.*s\"', '%s'))), ", JB_FMT(name), jb_model_primary(stage->model)->name);
+        key = jb_format(scope, "coalesce(s.jb_key, nextval(%.*s)), ", JB_FMT(sequence));
     }
     return jb_format(scope,
         "insert into %.*s (%.*s%.*s) select %.*s%.*s from %.*s s where s.jb_row > ? and s.jb_row <= ? and not exists (select from %.*s m where m.row = s.jb_row) order by s.jb_row on conflict do nothing",
@@ -197,11 +197,10 @@ static struct jb_str update_sql(struct jb_scope *scope, const struct jb_stage *s
 /* The table's own numbers go on after the ids that the sheet brings. */
 static bool pass_ids(struct jb_stage *stage, struct jb_scope *scope)
 {
-    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage), name = jb_model_table(stage->model);
-    struct jb_str sequence = jb_format(scope, "pg_get_serial_sequence('\"%.*s\"', '%s')::regclass", JB_FMT(name), jb_model_primary(stage->model)->name);
+    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage), sequence = jb__pg_sequence(scope, stage->model);
 
     return run(stage, scope,
-        jb_format(scope, "select setval(%.*s, k.last) from (select max(s.jb_key) as last from %.*s s where not exists (select from %.*s m where m.row = s.jb_row)) k where k.last > coalesce(pg_sequence_last_value(%.*s), 0)",
+        jb_format(scope, "select setval(%.*s, k.last) from (select max(s.jb_key) as last from %.*s s where not exists (select from %.*s m where m.row = s.jb_row)) k where k.last > coalesce(pg_sequence_last_value(%.*s::regclass), 0)",
             JB_FMT(sequence), JB_FMT(rows), JB_FMT(match), JB_FMT(sequence)),
         NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #ifndef JB_STORE_STAGE_PRIVATE_H
 #define JB_STORE_STAGE_PRIVATE_H
 
+#include "store/ddl.h"
 #include "store/stage.h"
 #include "store/store_private.h"
 

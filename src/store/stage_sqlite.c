@@ -157,8 +157,8 @@ static bool find_id_base(struct jb_stage *stage, struct jb_scope *scope, int64_t
         !jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(%.*s), 0) from target.%.*s", JB_FMT(primary), JB_FMT(table)).data, &last))
         return false;
     if (has_sequence) {
-        struct jb_str name = jb_model_table(stage->model);
-        if (!jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(seq), 0) from target.sqlite_sequence where name = '%.*s'", JB_FMT(name)).data, &sequence))
+        struct jb_str name = jb__literal(scope, jb_model_table(stage->model));
+        if (!jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(seq), 0) from target.sqlite_sequence where name = %.*s", JB_FMT(name)).data, &sequence))
             return false;
     }
     stage->sqlite.id_base = JB_MAX(last, sequence) - head_row;

@@ -320,17 +320,23 @@ static bool check_rules(struct compare *compare)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------------------------------------- */
 
+static struct jb_str list_literal(struct jb_scope *scope, struct jb_str list, struct jb_str text)
+{
+    struct jb_str literal = jb__literal(scope, text);
+    return jb_format(scope, "%.*s, %.*s", JB_FMT(list), JB_FMT(literal));
+}
+
 /* Names of the tables that decide: the model's own, those it refers to, and those of its app when it has a check of its own. */
 struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_stage *stage, const char *schema)
 {
-    struct jb_str names = jb_format(scope, "'%.*s'", JB_FMT(jb_model_table(stage->model)));
+    struct jb_str names = jb__literal(scope, jb_model_table(stage->model));
 
     for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
         if (field->references)
-            names = jb_format(scope, "%.*s, '%.*s'", JB_FMT(names), JB_FMT(jb_model_table(field->references)));
+            names = list_literal(scope, names, jb_model_table(field->references));
     for (size_t i = 0; stage->model->check && stage->db->models[i]; i++)
         if (stage->model->app && stage->db->models[i]->app && strcmp(stage->db->models[i]->app, stage->model->app) == 0)
-            names = jb_format(scope, "%.*s, '%.*s'", JB_FMT(names), JB_FMT(jb_model_table(stage->db->models[i])));
+            names = list_literal(scope, names, jb_model_table(stage->db->models[i]));
     return jb_format(scope, "select coalesce(sum(number), 0) from %s.jb_generation where name in (%.*s) and name not in ('import_jobs', 'import_marks')", schema, JB_FMT(names));
 }
 

@@ -348,11 +348,11 @@ bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int6
 static bool copy_watched(struct merge *merge, sqlite3 *handle)
 {
     struct jb__connection *writer = jb__sqlite_of(merge->stage->db)->files[0].writer;
-    struct jb_str table = jb_model_table(merge->stage->model);
+    struct jb_str table = jb__literal(merge->scope, jb_model_table(merge->stage->model));
     int64_t indexes;
 
     JB_CHECK(writer->handle == handle);
-    if (!int_on(handle, merge->scope, jb_format(merge->scope, "select count(*) from main.sqlite_master where type = 'index' and tbl_name = '%.*s'", JB_FMT(table)).data, &indexes))
+    if (!int_on(handle, merge->scope, jb_format(merge->scope, "select count(*) from main.sqlite_master where type = 'index' and tbl_name = %.*s", JB_FMT(table)).data, &indexes))
         return false;
     jb__stage_part(merge->stage, 0, 1, COPY_STEPS + COPY_INDEX_STEPS * indexes);
     writer->on_steps = jb__stage_steps;
