@@ -301,6 +301,7 @@ bool jb__pg_stage_revive(struct jb_stage *stage, struct jb_scope *scope)
     if (!connection->broken && (status == PQTRANS_IDLE || stage->pg.copying))
         return true;
     jb__pg_close(connection);
+    stage->pg.renewed = true;
     stage->pg.copying = false;
     stage->pg.rows.size = 0;
     return connect(stage, scope);

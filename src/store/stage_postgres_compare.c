@@ -339,6 +339,8 @@ bool jb__pg_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const 
 {
     struct compare compare = compare_of(stage, scope, how);
 
+    if (stage->pg.renewed)
+        return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "그사이 데이터베이스와 끊겼습니다. 다시 시도하면 파일에서 새로 준비합니다.", "The database was away meanwhile. Try again: the rows are staged from the file anew."));
     if (!jb__pg_stage_exec(stage, scope, JB_STR("begin"), NULL))
         return false;
     return compare_all(&compare, ret_counts) ? jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL) : end_failed(stage, scope);

@@ -273,7 +273,7 @@ bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t 
 
     if (merge_all(&merge, after_row, last_row))
         return true;
-    /* a unique value that was taken or a row that was referred to and is gone: the next comparison finds who it was */
-    stage->moved |= jb_error(scope) == JB_CONFLICT || jb_error(scope) == JB_INVALID;
+    /* a unique value that was taken or a row that was referred to and is gone: the next comparison finds who it was; a deadlock with others (UNAVAILABLE) is over by then */
+    stage->moved |= jb_error(scope) == JB_CONFLICT || jb_error(scope) == JB_INVALID || jb_error(scope) == JB_UNAVAILABLE;
     return false;
 }

@@ -79,6 +79,7 @@ struct jb__stage_postgres {
     char name[64];                   /* of the tables, without schema */
     struct jb_buf rows, refused;     /* in COPY's format, on their way */
     bool copying;                    /* a COPY of rows is open on the connection */
+    bool renewed;                    /* the connection broke: the server may have crashed, and emptied the tables */
     struct jb_stage_counts expected; /* what the last comparison says that a merge will do */
     char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */
     char fingerprint[64];            /* that number when it read */

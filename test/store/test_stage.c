@@ -302,6 +302,37 @@ JB_FIBER_TEST("on PostgreSQL staged rows that a crash of the server emptied are 
     CHECK_INT(number(scope, JB_SQL("select count(*) from ledger")), 2);
 }
 
+JB_FIBER_TEST("on PostgreSQL a merge that met others in a deadlock is tried again, not given up")
+{
+    if (test_is_sqlite())
+        return; /* it has one writer */
+    test_database(scope, models);
+    struct staging *staging = stage_rows(scope);
+    CHECK_OK(jb_exec(scope, JB_SQL("create function deadlock() returns trigger language plpgsql as 'begin raise exception using errcode = ''40P01''; end'"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create trigger deadlock before insert on ledger execute function deadlock()"), NULL));
+    CHECK(!merge_at_once(staging));
+    CHECK_OK(jb_exec(scope, JB_SQL("drop trigger deadlock on ledger"), NULL));
+    compare(staging);
+    CHECK(merge_at_once(staging));
+    CHECK_INT(number(scope, JB_SQL("select count(*) from ledger")), 3);
+}
+
+JB_FIBER_TEST("on PostgreSQL nothing is compared any more over a connection that was made anew: the server may have emptied the rows")
+{
+    if (test_is_sqlite())
+        return; /* its file dies with the attempt */
+    test_database(scope, models);
+    struct staging *staging = stage_rows(scope);
+    struct jb_stage_compare how = { .refuse = on_refused, .arg = staging };
+    int64_t errors;
+    CHECK_OK(prepare(scope, &how.check_state));
+    CHECK_OK(jb_exec(scope, JB_SQL("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"), NULL));
+    CHECK(!jb_stage_compare(staging->stage, scope, &how, &staging->counts));
+    jb_failure_clear(scope);
+    CHECK_OK(jb_stage_refused_count(staging->stage, scope, &errors));
+    CHECK_FAILS(jb_stage_compare(staging->stage, scope, &how, &staging->counts), JB_UNAVAILABLE);
+}
+
 /* ---- ids that a sheet brings ------------------------------------------------------------------------------------------------ */
 
 static const struct jb_model dates = {
