@@ -235,12 +235,18 @@ static bool do_together(struct run *run, const void *arg)
 static void drop_unfinished(struct run *run, struct jb_str sql)
 {
     size_t at = jb_str_find(sql, JB_STR(" CONCURRENTLY \""), 0), start = at + strlen(" CONCURRENTLY \"");
-    struct jb_scope *child;
+    struct jb_scope *child, *scope = run->scope;
+    struct answer answer;
+    bool found = false;
 
     if (!jb_str_starts(sql, JB_STR("CREATE ")) || at == SIZE_MAX || run->connection->broken)
         return;
-    child = jb_scope_child(run->scope, "unfinished index");
-    jb__pg_exec_on(run->connection, child, jb_format(child, "DROP INDEX CONCURRENTLY IF EXISTS \"%.*s\"", JB_FMT(jb_str_slice(sql, start, jb_str_find_char(sql, '"', start)))).data);
+    run->scope = child = jb_scope_child(scope, "unfinished index");
+    struct jb_str name = jb_format(child, "\"%.*s\"", JB_FMT(jb_str_slice(sql, start, jb_str_find_char(sql, '"', start)))), literal = jb__literal(child, name);
+    /* one that is whole is why ours could not be made, and somebody's */
+    if (ask(run, jb_format(child, "select ''::text from pg_index where indexrelid = to_regclass(%.*s) and not indisvalid", JB_FMT(literal)), 1, &answer, &found) && found)
+        jb__pg_exec_on(run->connection, child, jb_format(child, "DROP INDEX CONCURRENTLY IF EXISTS %.*s", JB_FMT(name)).data);
+    run->scope = scope;
     jb_scope_end(child);
 }
 

@@ -281,6 +281,19 @@ JB_FIBER_TEST("an index that was left half made is made again; one that changed 
     CHECK_INT(asked(scope, JB_SQL("select count(*) from pg_class where relname in ('somebody_s', 'items_code_key', 'items_name_price_idx', 'items_project_id_idx')")), 4);
 }
 
+JB_FIBER_TEST("an index of another table that has the name already is left alone")
+{
+    const char *folder = made(scope, plain_models);
+    size_t done;
+    test_database_open(scope, single_models, folder, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set stock = id"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create table others (number bigint)"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create unique index items_stock_key on others (number)"), NULL));
+    CHECK(!jb_migrate(scope, &done));
+    jb_failure_clear(scope);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from pg_index where indrelid = 'others'::regclass and indisvalid")), 1);
+}
+
 /* ---- Django's tables ---------------------------------------------------------------------------------------------------------------------------- */
 
 JB_FIBER_TEST("a table that Django made is taken over as it is: serial ids, varchar, its own names of rules")
