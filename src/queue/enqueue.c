@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNIQUE_TRIES 10
 #define PAYLOAD_BYTES_MAX ((size_t)1 << 20)
 
 const struct jb_model jb_queue_entry = {
@@ -197,16 +198,28 @@ static void poke_after_commit(struct jb_scope *scope, void *arg)
     jb__queue_poke(arg);
 }
 
-static bool insert_entry(struct jb_scope *scope, struct queue_entry *entry)
+/* *ret_id: of the entry that has the key now, be it another's; 0 when that one ended between the two statements, as it can on PostgreSQL. */
+static bool insert_unique(struct jb_scope *scope, struct queue_entry *entry, int64_t *ret_id)
 {
     int64_t inserted;
 
+    *ret_id = 0;
+    return jb_exec(scope, JB_SQL("delete from queue_entries where unique_key = ? and status not in ('queued')", entry->unique_key), NULL) &&
+           jb_bulk_insert(scope, &jb_queue_entry, entry, 1, &(struct jb_bulk){ .match_on = "unique_key", .on_conflict = JB_CONFLICT_IGNORE, .ret_inserted = &inserted }) &&
+           jb_query_int(scope, JB_SQL("select coalesce(max(id), 0) from queue_entries where unique_key = ?", entry->unique_key), ret_id);
+}
+
+static bool insert_entry(struct jb_scope *scope, struct queue_entry *entry)
+{
+    int64_t id = 0;
+
     if (!entry->unique_key.data)
         return jb_insert(scope, &jb_queue_entry, entry);
-    if (!jb_exec(scope, JB_SQL("delete from queue_entries where unique_key = ? and status not in ('queued')", entry->unique_key), NULL) ||
-        !jb_bulk_insert(scope, &jb_queue_entry, entry, 1, &(struct jb_bulk){ .match_on = "unique_key", .on_conflict = JB_CONFLICT_IGNORE, .ret_inserted = &inserted }))
-        return false;
-    return jb_query_int(scope, JB_SQL("select id from queue_entries where unique_key = ?", entry->unique_key), &entry->id);
+    for (int tries = 0; tries < UNIQUE_TRIES && id == 0; tries++)
+        if (!insert_unique(scope, entry, &id))
+            return false;
+    entry->id = id;
+    return id != 0 || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "같은 작업이 그사이 자꾸 끝나고 시작합니다. 다시 하세요.", "The same task keeps ending and starting meanwhile. Try again."));
 }
 
 bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const void *payload, const struct jb_enqueue *how)

@@ -137,6 +137,23 @@ JB_FIBER_TEST("a unique task is queued once while it waits, and again after it h
     jb_queue_free(queue);
 }
 
+JB_FIBER_TEST("on PostgreSQL a unique task is queued anew when the one before ends in the very moment")
+{
+    if (test_is_sqlite())
+        return; /* its transaction is alone */
+    struct jb_queue *queue = test_queue(scope);
+    int64_t first = test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") });
+
+    CHECK_OK(jb_exec(scope, JB_SQL("create function end_first() returns trigger language plpgsql as 'begin"
+                                   " update queue_entries set status = ''done'', unique_key = null where id = (select min(id) from queue_entries); return null; end'"),
+        NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create trigger end_first after insert on queue_entries execute function end_first()"), NULL));
+    int64_t second = test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") });
+    CHECK(second > first);
+    CHECK_TEXT(test_entry(scope, second).status, "queued");
+    jb_queue_free(queue);
+}
+
 JB_FIBER_TEST("a worker takes the queues it was given and no others")
 {
     struct jb_queue *queue = test_queue(scope);
