@@ -183,9 +183,10 @@ bool jb_queue_release_worker(struct jb_scope *scope, int pid)
 {
     struct jb_time past = { jb_now().us - JB_SECOND_US };
     struct jb_queue *queue = jb__queue_of(scope);
+    struct jb_str process = jb__process_name(scope, pid), plain = jb_format(scope, "%.*s/%%", JB_FMT(process)), named = jb_format(scope, "%%@%.*s/%%", JB_FMT(process));
 
-    if (!jb_live_exec(scope, JB_SQL("update queue_leases set until = ? where pid = ?", past, pid), NULL) ||
-        !jb_live_exec(scope, JB_SQL("delete from queue_workers where pid = ?", pid), NULL))
+    if (!jb_live_exec(scope, JB_SQL("update queue_leases set until = ? where pid = ? and (worker like ? or worker like ?)", past, pid, plain, named), NULL) ||
+        !jb_live_exec(scope, JB_SQL("delete from queue_workers where pid = ? and (worker like ? or worker like ?)", pid, plain, named), NULL))
         return false;
     jb__queue_poke(queue);
     return true;

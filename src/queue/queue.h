@@ -60,7 +60,7 @@ struct jb_scope *jb_scope_detached(struct jb_scope *scope, const char *name);
 struct jb_work {
     const char *queues;   /* "default,email"; NULL: all */
     int concurrency;      /* fibers; 0: cores */
-    const char *hostname; /* worker's name; NULL: host:pid */
+    const char *hostname; /* stands before host:pid in the worker's name; NULL: nothing does */
     int lease_s;          /* 0: 10 */
     int tasks_max;        /* then returns; 0: no limit (--max-tasks-per-child) */
     bool drain;           /* returns when nothing is left to run now (tests, `jangbu worker --drain`) */
@@ -81,7 +81,7 @@ bool jb_task_cancel(struct jb_scope *scope, int64_t id);
 bool jb_task_retry(struct jb_scope *scope, int64_t id);
 /* Workers whose heartbeat is younger than 3 leases. -1 on failure. */
 int64_t jb_workers_alive(struct jb_scope *scope);
-/* A supervisor that saw a child die frees its leases at once. */
+/* A supervisor that saw a child die frees its leases at once; a process of another machine that has the same number keeps its own. */
 bool jb_queue_release_worker(struct jb_scope *scope, int pid);
 
 #endif

@@ -81,8 +81,10 @@ bool jb__broker_forget_done(struct jb_scope *scope);
 bool jb__broker_worker_seen(struct jb_scope *scope, const struct queue_worker *worker);
 bool jb__broker_worker_gone(struct jb_scope *scope, struct jb_str worker);
 
-/* work.c: called by jb__queue_poke. */
-void jb__work_poke(struct jb_list *link);
+/* work.c */
+void jb__work_poke(struct jb_list *link);                                /* called by jb__queue_poke */
+struct jb_str jb__process_name(struct jb_scope *scope, int pid);         /* HOST:PID */
+struct jb_str jb__worker_name(struct jb_scope *scope, const char *name); /* [NAME@]HOST:PID/TOKEN, of this process */
 
 /* run.c: one claimed entry. The heartbeat cancels `scope` and says why. */
 struct jb__task_run {

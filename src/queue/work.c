@@ -251,20 +251,20 @@ static int default_concurrency(void)
     return cores < 1 ? 1 : (int)JB_MIN(cores, 64);
 }
 
-static struct jb_str default_name(struct jb_scope *scope)
+struct jb_str jb__process_name(struct jb_scope *scope, int pid)
 {
     char host[100] = "worker";
     (void)gethostname(host, sizeof host - 1);
-    return jb_format(scope, "%s:%d", host, (int)getpid());
+    return jb_format(scope, "%s:%d", host, pid);
 }
 
-static struct jb_str worker_name(struct jb_scope *scope, const char *hostname)
+struct jb_str jb__worker_name(struct jb_scope *scope, const char *name)
 {
-    struct jb_str name = hostname ? jb_str_of(hostname) : default_name(scope);
+    struct jb_str process = jb__process_name(scope, (int)getpid());
     char token[9];
 
     jb_random_token(token, sizeof token - 1); /* a restarted worker is not the one that died */
-    return jb_format(scope, "%.*s/%s", JB_FMT(name), token);
+    return name ? jb_format(scope, "%s@%.*s/%s", name, JB_FMT(process), token) : jb_format(scope, "%.*s/%s", JB_FMT(process), token);
 }
 
 /* "a, b" as ",a,b,". */
@@ -305,7 +305,7 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
         .beat_scope = jb_scope_child(steady, "heartbeat"),
         .queue = jb__queue_of(scope),
         .pokes = jb_channel_new(1),
-        .claim = { .worker = worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : JB_LEASE_S },
+        .claim = { .worker = jb__worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : JB_LEASE_S },
         .concurrency = how->concurrency ? how->concurrency : default_concurrency(),
         .tasks_max = how->tasks_max,
         .drain = how->drain,

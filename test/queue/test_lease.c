@@ -76,14 +76,32 @@ JB_FIBER_TEST("a lease that ran out is taken over, the start is counted, and the
 JB_FIBER_TEST("a supervisor that saw a child die frees its tasks at once")
 {
     struct jb_queue *queue = test_queue(scope);
-    struct jb__claim a = claim_as("a"), b = claim_as("b");
     struct queue_entry entry;
     struct queue_lease lease;
     test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") });
 
-    CHECK(jb__broker_claim(scope, &a, &entry, &lease));
+    for (int i = 0; i < 2; i++) {
+        struct jb__claim a = { .worker = jb__worker_name(scope, i ? "here" : NULL), .lease_s = 10 }, b = claim_as("b");
+        CHECK(jb__broker_claim(scope, &a, &entry, &lease));
+        CHECK_OK(jb_queue_release_worker(scope, lease.pid));
+        CHECK(jb__broker_claim(scope, &b, &entry, &lease));
+        CHECK_OK(jb__broker_drop(scope, b.worker, entry.id));
+    }
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a supervisor that saw a child die frees no task of another machine's process with the same number")
+{
+    struct jb_queue *queue = test_queue(scope);
+    struct jb__claim far = { .worker = jb_format(scope, "elsewhere:%d/abcdefgh", (int)getpid()), .lease_s = 10 }, b = claim_as("b");
+    struct queue_entry entry;
+    struct queue_lease lease;
+    test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") });
+
+    CHECK(jb__broker_claim(scope, &far, &entry, &lease));
     CHECK_OK(jb_queue_release_worker(scope, lease.pid));
-    CHECK(jb__broker_claim(scope, &b, &entry, &lease));
+    CHECK(!jb__broker_claim(scope, &b, &entry, &lease));
+    CHECK_INT(jb_error(scope), JB_OK);
     jb_queue_free(queue);
 }
 
