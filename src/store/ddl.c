@@ -28,6 +28,15 @@ struct jb_str jb__literal(struct jb_scope *scope, struct jb_str text)
     return copy;
 }
 
+struct jb_str jb__quoted(struct jb_scope *scope, const char *name)
+{
+    struct jb_buf buf = JB_BUF_INIT(1000);
+    jb__put_name(&buf, jb_str_of(name));
+    struct jb_str quoted = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return quoted;
+}
+
 static void put_value(struct jb_buf *sql, struct jb_value value)
 {
     char out[JB_DATE_TEXT_SIZE];

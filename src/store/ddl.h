@@ -52,6 +52,7 @@ uint64_t jb__hash(uint64_t hash, struct jb_str text); /* FNV-1a, from JB__HASH_S
 /* 'text' with quotes doubled. */
 void jb__put_literal(struct jb_buf *sql, struct jb_str text);
 struct jb_str jb__literal(struct jb_scope *scope, struct jb_str text); /* 'text' */
+struct jb_str jb__quoted(struct jb_scope *scope, const char *name);    /* "name" */
 /* The declared default; otherwise nothing of its kind, for a member that cannot be absent; NULL: none. */
 struct jb_value jb__field_default(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field);
 /* Old rows could not be given a value: the column is required and has no default. */

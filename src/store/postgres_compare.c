@@ -123,7 +123,8 @@ static void stale_rules(struct table *table)
         if (!jb_str_equal(has->table, table->name) || !jb_str_is(has->kind, "c") || !jb_str_starts(has->name, prefix) || rule_is_wanted(table, has->name))
             continue;
         struct jb_str reason = jb_format(table->scope, JB_L(table->scope, "안 쓰는 규칙 %.*s 지우기", "rule %.*s is not wanted any more"), JB_FMT(has->name));
-        together(table, JB_HOLD_MOMENT, reason, alter(table, jb_format(table->scope, "DROP CONSTRAINT \"%.*s\"", JB_FMT(has->name))));
+        struct jb_str quoted = jb__quoted(table->scope, jb_cstr(table->scope, has->name));
+        together(table, JB_HOLD_MOMENT, reason, alter(table, jb_format(table->scope, "DROP CONSTRAINT %.*s", JB_FMT(quoted))));
     }
 }
 
@@ -152,8 +153,10 @@ static void reference_compare(struct table *table, const struct jb_field *field)
             continue;
         if (wanted.data && !good && reference_is(has, field))
             good = has;
-        else if (wanted.data || jb_str_equal(has->name, own))
-            jb_buf_printf(&sql, "%sDROP CONSTRAINT \"%.*s\"", sql.size ? ", " : "", JB_FMT(has->name));
+        else if (wanted.data || jb_str_equal(has->name, own)) {
+            jb_buf_put_z(&sql, sql.size ? ", DROP CONSTRAINT " : "DROP CONSTRAINT ");
+            jb__put_name(&sql, has->name);
+        }
     }
     if (wanted.data && !good) {
         jb_buf_printf(&sql, "%sADD %.*s NOT VALID", sql.size ? ", " : "", JB_FMT(wanted));
@@ -388,11 +391,11 @@ static void unknown_columns(struct table *table)
         const struct jb__pg_has_column *has = &catalog->columns[i];
         if (!jb_str_equal(has->table, table->name) || jb_record_field(&table->model->record, has->name))
             continue;
-        struct jb_str name = jb__dotted(table->scope, table->name, has->name);
+        struct jb_str name = jb__dotted(table->scope, table->name, has->name), quoted = jb__quoted(table->scope, jb_cstr(table->scope, has->name));
         if (has->not_null && !has->default_sql.data && !has->identity && !(options && options->allow_drop))
             together(table, JB_HOLD_MOMENT, jb_format(table->scope, JB_L(table->scope, "모델에 없는 열 %.*s: 비울 수 있게", "column %.*s, which is in no model: may be empty"), JB_FMT(name)),
-                alter(table, jb_format(table->scope, "ALTER COLUMN \"%.*s\" DROP NOT NULL", JB_FMT(has->name))));
-        together(table, JB_HOLD_MOMENT, jb__unknown_reason(table->scope, JB__UNKNOWN_COLUMN, name, options), alter(table, jb_format(table->scope, "DROP COLUMN \"%.*s\"", JB_FMT(has->name))))->destructive = true;
+                alter(table, jb_format(table->scope, "ALTER COLUMN %.*s DROP NOT NULL", JB_FMT(quoted))));
+        together(table, JB_HOLD_MOMENT, jb__unknown_reason(table->scope, JB__UNKNOWN_COLUMN, name, options), alter(table, jb_format(table->scope, "DROP COLUMN %.*s", JB_FMT(quoted))))->destructive = true;
     }
 }
 
@@ -538,12 +541,12 @@ static void unknown_tables(struct jb__pg_difference *difference)
     struct jb_scope *scope = difference->scope;
 
     for (size_t i = 0; i < catalog->column_count; i++) {
-        struct jb_str table = catalog->columns[i].table;
+        struct jb_str table = catalog->columns[i].table, quoted = jb__quoted(scope, jb_cstr(scope, table));
         if ((i > 0 && jb_str_equal(table, catalog->columns[i - 1].table)) || !catalog->columns[i].ours || jb__model_of_table(difference->db, table))
             continue;
         jb__step_add(scope, &difference->together, (struct jb_migration_step){
                                                        .reason = jb__unknown_reason(scope, JB__UNKNOWN_TABLE, table, difference->options),
-                                                       .sql = jb_format(scope, "DROP TABLE \"%.*s\"", JB_FMT(table)),
+                                                       .sql = jb_format(scope, "DROP TABLE %.*s", JB_FMT(quoted)),
                                                        .hold = JB_HOLD_MOMENT,
                                                        .destructive = true,
                                                    });

@@ -50,11 +50,11 @@ static size_t find_named(struct search *search, struct jb_str name)
 
 static void drop_left(struct search *search, size_t at)
 {
-    struct jb_str name = search->has[at].name;
+    struct jb_str name = search->has[at].name, quoted = jb__quoted(search->scope, jb_cstr(search->scope, name));
 
     search->used[at] = true;
     alone(search, JB_HOLD_NONE, false, jb_format(search->scope, JB_L(search->scope, "다 만들지 못한 색인 %.*s 지우기", "index %.*s was left half made"), JB_FMT(name)),
-        jb_format(search->scope, "DROP INDEX CONCURRENTLY IF EXISTS \"%.*s\"", JB_FMT(name)));
+        jb_format(search->scope, "DROP INDEX CONCURRENTLY IF EXISTS %.*s", JB_FMT(quoted)));
 }
 
 /* Built under a name of its own, then in the old one's place. */
@@ -120,12 +120,12 @@ static void index_compare(struct search *search, const struct jb__index *wants)
 static void unwanted(struct search *search, const struct jb__pg_has_index *has)
 {
     bool ours = jb__index_is_ours(search->table, has->name);
-    struct jb_str sql = jb_format(search->scope, "DROP INDEX CONCURRENTLY IF EXISTS \"%.*s\"", JB_FMT(has->name));
+    struct jb_str quoted = jb__quoted(search->scope, jb_cstr(search->scope, has->name)), sql = jb_format(search->scope, "DROP INDEX CONCURRENTLY IF EXISTS %.*s", JB_FMT(quoted));
     struct jb_str reason = ours ? jb_format(search->scope, JB_L(search->scope, "안 쓰는 색인 %.*s 지우기", "index %.*s is not wanted any more"), JB_FMT(has->name))
                                 : jb__unknown_reason(search->scope, JB__UNKNOWN_INDEX, has->name, search->difference->options);
 
     if (has->of_constraint)
-        sql = jb_format(search->scope, "ALTER TABLE \"%.*s\" DROP CONSTRAINT IF EXISTS \"%.*s\"", JB_FMT(search->table), JB_FMT(has->name));
+        sql = jb_format(search->scope, "ALTER TABLE \"%.*s\" DROP CONSTRAINT IF EXISTS %.*s", JB_FMT(search->table), JB_FMT(quoted));
     alone(search, has->of_constraint ? JB_HOLD_MOMENT : JB_HOLD_NONE, !ours, reason, sql);
 }
 

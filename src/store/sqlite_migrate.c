@@ -358,11 +358,12 @@ static bool name_is_wanted(const struct jb__indexes *wanted, struct jb_str name)
 /* Those that we named go when they are not wanted; those of others are theirs. */
 static bool index_drop(struct plan *plan, const struct index_search *search, struct jb_str name)
 {
+    struct jb_str quoted = jb__quoted(plan->scope, jb_cstr(plan->scope, name));
     bool theirs = !jb__index_is_ours(search->table, name) && !name_is_wanted(search->wanted, name);
     struct jb_str reason = theirs ? jb__unknown_reason(plan->scope, JB__UNKNOWN_INDEX, name, plan->apply)
                                   : jb_format(plan->scope, JB_L(plan->scope, "안 쓰는 색인 %.*s 지우기", "index %.*s is not wanted any more"), JB_FMT(name));
 
-    return step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP INDEX \"%.*s\"", JB_FMT(name)), .hold = JB_HOLD_MOMENT, .destructive = theirs });
+    return step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP INDEX %.*s", JB_FMT(quoted)), .hold = JB_HOLD_MOMENT, .destructive = theirs });
 }
 
 struct duplicate {
@@ -491,9 +492,9 @@ static bool tables_drop(struct plan *plan)
     if (!ask(plan, "select name, sql from sqlite_schema where type = 'table' order by name", JB_STR_NULL, table_seen, tables))
         return false;
     for (size_t i = 0; i < tables->count; i++) {
-        struct jb_str reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_TABLE, tables->names[i], plan->apply);
+        struct jb_str reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_TABLE, tables->names[i], plan->apply), quoted = jb__quoted(plan->scope, jb_cstr(plan->scope, tables->names[i]));
         plan->rebuilt = true; /* who refers to it is looked for at the end */
-        if (!step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP TABLE \"%.*s\"", JB_FMT(tables->names[i])), .hold = JB_HOLD_MOMENT, .destructive = true }))
+        if (!step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP TABLE %.*s", JB_FMT(quoted)), .hold = JB_HOLD_MOMENT, .destructive = true }))
             return false;
     }
     return true;

@@ -5,15 +5,6 @@
 
 /* ---- names ------------------------------------------------------------------------------------------------------------------- */
 
-struct jb_str jb__quoted(struct jb_scope *scope, const char *name)
-{
-    struct jb_buf buf = JB_BUF_INIT(1000);
-    jb__put_name(&buf, jb_str_of(name));
-    struct jb_str quoted = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return quoted;
-}
-
 struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage)
 {
     return jb__quoted(scope, jb_cstr(scope, jb_model_table(stage->model)));

@@ -113,7 +113,6 @@ void jb__stage_tell(struct jb_stage *stage, double share); /* whoever watches */
 
 /* ---- stage_fields.c ----------------------------------------------------------------------------------------------------- */
 
-struct jb_str jb__quoted(struct jb_scope *scope, const char *name);
 struct jb_str jb__stage_table(struct jb_scope *scope, const struct jb_stage *stage); /* the target's name, quoted */
 /* The fields one after another: every @ of `pattern` is a quoted name. */
 struct jb_str jb__stage_list(struct jb_scope *scope, const struct jb_field *const *fields, size_t count, const char *pattern, const char *between);

@@ -294,6 +294,22 @@ JB_FIBER_TEST("an index of another table that has the name already is left alone
     CHECK_INT(asked(scope, JB_SQL("select count(*) from pg_index where indrelid = 'others'::regclass and indisvalid")), 1);
 }
 
+JB_FIBER_TEST("names of others with quotation marks are names and no statements")
+{
+    const char *folder = made(scope, plain_models);
+    size_t done;
+    test_database_open(scope, plain_models, folder, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items add \"x\"\" drop not null; drop table items; --\" int"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("update items set \"x\"\" drop not null; drop table items; --\" = 1"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table items alter \"x\"\" drop not null; drop table items; --\" set not null"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create index \"items_\"\"; drop table items; --_idx\" on items (stock)"), NULL));
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items")), 1000);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from pg_class where relname like '%drop table items; --_idx'")), 0);
+    CHECK_OK(jb_migrate_with(scope, &(struct jb_migrate_options){ .allow_drop = true }, &done));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items")), 1000);
+}
+
 /* ---- Django's tables ---------------------------------------------------------------------------------------------------------------------------- */
 
 JB_FIBER_TEST("a table that Django made is taken over as it is: serial ids, varchar, its own names of rules")
