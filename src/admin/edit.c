@@ -206,6 +206,21 @@ static bool reads_itself(const struct jb_field *field)
     return field->references != NULL || field->type == JB_TIME;
 }
 
+/* Of few rows one was chosen, whose id may be another one's title. */
+static bool chosen(struct jb_scope *scope, const struct jb_model *target, struct jb_str text, int64_t *ret_id)
+{
+    void *row = jb_alloc(scope, target->record.size);
+    int64_t id;
+
+    if (!jb__reference_read(scope, target, text, ret_id))
+        return false;
+    if (!jb_str_to_int64(text, &id) || id == *ret_id || jb_count(scope, target, .limit = 0) > REFERENCES_MAX)
+        return !jb_failure(scope);
+    if (jb__row_find(scope, target, id, row))
+        *ret_id = id;
+    return !jb_failure(scope);
+}
+
 /* References (by id or by key) and instants (in the site's zone), which need more than the record's table. */
 static bool special_value(struct jb_scope *scope, struct jb_request *req, const struct jb_field *field, struct jb_str text, struct jb_value *ret_value)
 {
@@ -214,7 +229,7 @@ static bool special_value(struct jb_scope *scope, struct jb_request *req, const 
     int64_t id;
 
     if (text.size > 0 && field->references) {
-        if (!jb__reference_read(scope, field->references, text, &id))
+        if (!chosen(scope, field->references, text, &id))
             return false;
         value = jb_v(id);
     } else if (text.size > 0) {
@@ -228,19 +243,32 @@ static bool special_value(struct jb_scope *scope, struct jb_request *req, const 
     return true;
 }
 
+/* What came back as it was shown: a time that is finer than its input, a title that several rows have. */
+static bool unchanged(const struct form *form, struct jb_scope *scope, const struct jb_field *field, struct jb_str text)
+{
+    struct jb_str shown = form->id ? value_text(form, field) : JB_STR_NULL;
+    int64_t id, number;
+
+    if (form->id && field->references && jb_str_to_int64(shown, &id)) {
+        void *row = jb_alloc(scope, field->references->record.size);
+        shown = !jb_str_to_int64(text, &number) && jb__row_find(scope, field->references, id, row) ? jb_row_title(scope, field->references, row) : JB_STR_NULL;
+    }
+    return shown.size > 0 && jb_str_equal(text, shown);
+}
+
 static bool read_special(struct form *form, const struct jb_field *field)
 {
     struct jb_request *req = form->req;
     struct jb_str text = jb_str_trim_unicode(jb_form_text(req, field->name));
     struct jb_scope *scope = jb_scope_child(req->scope, "field");
     struct jb_value value;
-    bool ok = special_value(scope, req, field, text, &value);
+    bool same = unchanged(form, scope, field, text), ok = !jb_failure(scope) && (same || special_value(scope, req, field, text, &value));
 
-    if (ok)
+    if (ok && !same)
         jb_record_set(&form->book->model->record, form->row, field, value);
-    else if (jb_error(scope) == JB_INVALID)
+    else if (!ok && jb_error(scope) == JB_INVALID)
         jb_fail_field(req->scope, jb_str_of(field->name), "%.*s", JB_FMT(jb_failure(scope)->message));
-    else
+    else if (!ok)
         jb_failure_pass(scope, req->scope);
     jb_scope_end(scope);
     return ok;

@@ -82,7 +82,8 @@ bool jb__reference_read(struct jb_scope *scope, const struct jb_model *target, s
         if (jb_failure(scope))
             return false;
     }
-    if (jb_str_to_int64(text, &id) && jb__row_find(scope, target, id, row)) {
+    struct jb_str number = jb_str_slice(text, jb_str_starts(text, JB_STR("#")), text.size); /* "#17" is the title of one without a title */
+    if (jb_str_to_int64(number, &id) && jb__row_find(scope, target, id, row)) {
         *ret_id = id;
         return true;
     }

@@ -110,6 +110,25 @@ def test_what_is_only_shown_offers_and_takes_no_change(django):
     assert django.number("select count(*) from store_product where name = '토너'") == 1
 
 
+def test_a_form_that_comes_back_as_it_was_changes_nothing(django):
+    stamp = "2026-01-02 03:04:05.678" + ("+00" if ON_POSTGRESQL else "")
+    django.sql(f"create table store_place (id {KEY}, name varchar(9))")
+    django.sql(f"create table store_visit (id {KEY}, at {TIME} not null, place_id bigint not null references store_place (id), category_id bigint references store_category (id))")
+    django.sql("insert into store_place (name) values " + ", ".join(["('x')"] * 201))
+    django.sql("insert into store_category (name) values ('3'), ('2')")  # 2 is called 3, and 3 is called 2
+    django.sql(f"insert into store_visit (at, place_id, category_id) values ('{stamp}', 17, 2)")
+    address = django.serve("serve", "--tables", "all")
+    session = sign_in(django, address, "root", "--staff", "--superuser")
+    url = address + "/admin/tables/store_visit/1/"
+    page = session.get(url, timeout=30)
+    values = {name: re.search(rf'name="{name}"[^>]* value="([^"]*)"', page.text).group(1) for name in ("at", "place_id")}
+    assert values["place_id"] == "#17"
+    answer = session.post(url, data={"csrfmiddlewaretoken": token(page), **values, "category_id": "2"}, timeout=30, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    assert django.number("select count(*) from store_visit where place_id = 17 and category_id = 2") == 1
+    assert django.number("select count(*) from store_visit where " + (f"at = '{stamp}'" if ON_POSTGRESQL else "at like '%03:04:05.678%'")) == 1
+
+
 def test_nobody_else_sees_them(django):
     address = django.serve("serve", "--tables", "all")
     session = sign_in(django, address, "clerk", "--staff")
