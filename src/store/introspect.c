@@ -3,6 +3,7 @@
  * Three passes over what the driver found: which tables are wanted; what each of their columns is and by which column its rows are told apart; then, since references need their target's model to be there, the
  * records. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/ddl.h"
 #include "store/introspect_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static void set_default(struct look *look, const struct jb__found_column *column
 /* Lists of fields are words between blanks and commas, and statements are put together from names in quotes. */
 static bool can_be_named(struct jb_str name)
 {
-    if (name.size == 0 || name.data[0] == '-' || !jb_utf8_valid(name))
+    if (name.size == 0 || name.size > JB__NAME_BYTES_MAX || name.data[0] == '-' || !jb_utf8_valid(name))
         return false;
     for (size_t i = 0; i < name.size; i++)
         if ((unsigned char)name.data[i] <= ' ' || strchr("\"',.*/?&#%<>@", name.data[i]))
@@ -157,7 +158,7 @@ static void column_look(struct look *look, struct sketch *sketch, const struct j
     *told = (struct jb_table_column){ .name = column->name, .type = column->type };
     *field = (struct jb_field){ .name = jb_cstr(look->scope, column->name) };
     if (!can_be_named(column->name)) {
-        told->why = with_consequence(look, column, say(look, "이름에 빈칸이나 부호가 있음", "its name has a blank or a sign"));
+        told->why = with_consequence(look, column, say(look, "이름에 빈칸이나 부호가 있거나 63바이트보다 긺", "its name has a blank or a sign, or more than 63 bytes"));
     } else if (!kind_of(look, column, field)) {
         told->why = with_consequence(look, column, say(look, "글이 아닌 바이트", "bytes that are no text"));
     } else if (sketch->field_count >= JB__TABLE_COLUMNS_MAX && !is_key) {
@@ -414,16 +415,28 @@ static const char *newest_first(struct look *look, const struct sketch *sketch)
     return NULL;
 }
 
-/* In addresses and permissions; the table's name otherwise. */
+static bool is_taken(const struct look *look, struct jb_str name)
+{
+    for (size_t i = 0; i < look->count; i++) {
+        const struct jb_model *model = look->sketches[i].model;
+        if (model && model->name && jb_str_equal_nocase(jb_str_of(model->name), name))
+            return true;
+    }
+    return false;
+}
+
+/* In addresses and commands: the table's name with _ for signs; the second one of "a-b" and "a_b", or of "Item" and "item", is called item_2. */
 static const char *model_name(struct look *look, struct jb_str table)
 {
-    struct jb_str name = jb_copy(look->scope, table);
+    struct jb_str name = jb_copy(look->scope, table), own = name;
     char *at = (char *)name.data;
 
     for (size_t i = 0; i < name.size; i++)
         if (!((unsigned char)at[i] >= 0x80 || (at[i] >= 'a' && at[i] <= 'z') || (at[i] >= 'A' && at[i] <= 'Z') || (at[i] >= '0' && at[i] <= '9')))
             at[i] = '_';
-    return jb_cstr(look->scope, name);
+    for (int number = 2; is_taken(look, own); number++)
+        own = jb_format(look->scope, "%.*s_%d", JB_FMT(name), number);
+    return jb_cstr(look->scope, own);
 }
 
 static void model_make(struct look *look, struct sketch *sketch)

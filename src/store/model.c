@@ -140,29 +140,32 @@ bool jb__field_is_written(const struct jb_field *field)
     return field->type != JB_WORD && !field->as_text;
 }
 
-/* An optional reference or time that no presence word speaks for: 0 stands for NULL. */
-static bool zero_is_null(const struct jb_field *field)
+static bool has_word(const struct jb_model *model)
 {
-    return !field->required && !field->primary && (field->references || field->type == JB_TIME);
+    const struct jb_field *field = model->record.fields;
+    while (field->type != JB_END && field->type != JB_WORD)
+        field++;
+    return field->type == JB_WORD;
+}
+
+/* An optional reference, or a time that no presence word speaks for: 0 stands for NULL. With a word it is 1970-01-01, which older programs write for want of a time. */
+static bool zero_is_null(const struct jb_model *model, const struct jb_field *field)
+{
+    return !field->required && !field->primary && (field->references || (field->type == JB_TIME && !has_word(model)));
 }
 
 bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field)
 {
     if (field->required || field->primary || field->empty_text)
         return false;
-    if (field->type == JB_TEXT || zero_is_null(field))
-        return true;
-    for (const struct jb_field *other = model->record.fields; other->type != JB_END; other++)
-        if (other->type == JB_WORD)
-            return true;
-    return false;
+    return field->type == JB_TEXT || zero_is_null(model, field) || has_word(model);
 }
 
 struct jb_value jb__column_value(const struct jb_model *model, const void *row, const struct jb_field *field)
 {
     struct jb_value value = jb_record_get(&model->record, row, field), exact;
 
-    if (field->primary || zero_is_null(field))
+    if (field->primary || zero_is_null(model, field))
         return value.type != JB_NULL && value.number == 0 ? jb_v_null() : value;
     if (value.type == JB_NULL && field->empty_text)
         return jb_v_text(JB_STR(""));

@@ -63,9 +63,9 @@ static void put_ordered(struct jb__query *query, struct jb__place place, bool de
 
 static bool order(struct jb__query *query, const struct jb_select *what)
 {
-    const char *usual = query->model->order ? query->model->order : "-id";
-    struct jb_str rest = what->order.data ? what->order : jb_str_of(usual), first = jb_str_of(query->first), word;
     const struct jb_field *primary = jb_model_primary(query->model);
+    struct jb_str usual = query->model->order ? jb_str_of(query->model->order) : jb_format(query->scope, "-%s", primary->name);
+    struct jb_str rest = what->order.data ? what->order : usual, first = jb_str_of(query->first), word;
     bool descending = false, last = false, keyed = false;
 
     jb__query_put(query, " order by ");
