@@ -103,16 +103,17 @@ static const struct jb_model *pairs_of(struct jb_scope *scope, const struct jb_m
 
 /* ---- reading ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* Pairs of those rows, ordered by whose they are, then as they were linked; `with` also reads what they lead to. */
+/* Pairs of those rows, ordered by whose they are, then as they were linked; `with` also reads what they lead to, and leaves out pairs that lead to nothing (a program that does not keep references can make some). */
 static struct jb_rows *pairs(struct jb_scope *scope, const struct jb_model *table, struct jb_ids whose, bool with)
 {
     const struct jb_field *fields = table->record.fields;
-    const struct jb_condition conditions[] = { { jb_str_of(fields[1].name), JB_IN, jb_v(whose) }, { .op = JB_OP_END } };
+    struct jb_str there = jb_format(scope, "%s.%s", fields[2].name, jb_model_primary(fields[2].references)->name);
+    const struct jb_condition conditions[] = { { jb_str_of(fields[1].name), JB_IN, jb_v(whose) }, { there, with ? JB_IS_NULL : JB_OP_END, jb_v_bool(false) }, { .op = JB_OP_END } };
 
     return jb__select_many(scope, table, &(struct jb_select){ .conditions = conditions, .order = JB_STR("id"), .with = with ? fields[2].name : NULL }, fields[1].name, 10 * LINKS_MAX);
 }
 
-/* What pairs [from, to) lead to: the rows that stand beside them, without gaps, because the reference is always set. */
+/* What pairs [from, to) lead to: the rows that stand beside them, without gaps. */
 static struct jb_rows targets(const struct jb_rows *rows, size_t from, size_t to)
 {
     const struct jb_related *beside = rows->record->related;

@@ -313,10 +313,10 @@ static bool one_param(struct jb_scope *scope, const struct jb_sql *sql, const st
     return true;
 }
 
-/* ?,?,… for the ids, as many as the next power of two so that few different texts are prepared; the last one is repeated. Nothing is in an empty list. */
+/* ?,?,… for the ids, as many as the next power of two so that few different texts are prepared; the last one is repeated. An empty list is (): nothing is in it, everything not in it (of (null) neither is known). */
 static bool ids_param(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *out, struct jb_value *args, size_t args_max, size_t *count)
 {
-    size_t places = 1;
+    size_t places = ids.count > 0;
 
     while (places < ids.count)
         places *= 2;
@@ -324,7 +324,7 @@ static bool ids_param(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *
         return jb_fail(scope, JB_LIMIT, JB_L(scope, "한 번에 %zu개까지 고를 수 있습니다. 나누어 하세요.", "At most %zu can be chosen at once. Do it in parts."), args_max / 2);
     for (size_t i = 0; i < places; i++) {
         jb_buf_put_z(out, i ? ",?" : "?");
-        args[(*count)++] = ids.count ? jb_v_int(ids.at[JB_MIN(i, ids.count - 1)]) : jb_v_null();
+        args[(*count)++] = jb_v_int(ids.at[JB_MIN(i, ids.count - 1)]);
     }
     return true;
 }

@@ -143,15 +143,17 @@ bool jb__place_nullable(const struct jb__query *query, struct jb__place place)
 
 bool jb__query_literal_joins(struct jb__query *query, const char *text)
 {
-    struct jb_str rest = jb_str_of(text);
+    struct jb_str sql = jb_str_of(text);
 
-    jb_str_cut(&rest, '"');
-    while (rest.data) {
-        struct jb_str name = jb_str_cut(&rest, '"');
+    for (size_t at = 0, end; at < sql.size; at = end) {
         struct jb__place place;
-        if (rest.data && jb__model_path(query->model, name) && last_dot(name) != SIZE_MAX && !jb__query_place(query, name, "where", &place))
+        bool quoted = (end = jb__sql_quoted_end(sql, at)) > at;
+        struct jb_str name = quoted && sql.data[at] == '"' ? jb_str_slice(sql, at + 1, end - 1) : JB_STR_NULL;
+        while (!quoted && end < sql.size && jb__sql_is_name_byte(sql.data[end]))
+            end++;
+        end += end == at;
+        if (name.data && jb__model_path(query->model, name) && last_dot(name) != SIZE_MAX && !jb__query_place(query, name, "where", &place))
             return false;
-        jb_str_cut(&rest, '"');
     }
     return true;
 }

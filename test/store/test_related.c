@@ -3,6 +3,7 @@
 #include "store_test.h"
 #include "run/run.h"
 #include "store/store_private.h"
+#include <sqlite3.h>
 
 struct shelf {
     int64_t id, up_id; /* up_id 0: none */
@@ -160,6 +161,7 @@ JB_FIBER_TEST("conditions, words and order go through references by dotted names
     CHECK_TEXT(at(rows, 0)->name, "c");
     CHECK_TEXT(at(rows, 1)->name, "b");
     CHECK_TEXT(at(rows, 2)->name, "a");
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("name <> 'an inch is \"' and \"shelf.name\" = ?", JB_STR("cellar"))), 2);
     CHECK(jb_exists(scope, &book, .conditions = up));
     CHECK(!jb_exists(scope, &book, .where = JB_SQL("price > ?", 30)));
 }
@@ -200,6 +202,14 @@ JB_FIBER_TEST("only the columns that are named are read, and the statement says 
     CHECK_OK(jb_first(scope, &book, &first, .only = "name", .where = JB_SQL("name = ?", JB_STR("c"))));
     CHECK_TEXT(first.name, "c");
     CHECK_INT(first.stock, 0);
+}
+
+JB_FIBER_TEST("nothing is in an empty list, and everything not in it")
+{
+    library(scope);
+    struct jb_ids none = { NULL, 0 };
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("id in (?)", none)), 0);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("id not in (?) and price > ?", none, 10)), 2);
 }
 
 JB_FIBER_TEST("a part of a record with a presence word tells what was not read as absent")
@@ -285,6 +295,26 @@ JB_FIBER_TEST("links are set, added and removed, keep their order, and go with e
     CHECK_TEXT(labels_of(scope, 1), "");
     CHECK_OK(jb_links_set(scope, &book, 2, "labels", (struct jb_ids){ NULL, 0 }));
     CHECK_TEXT(labels_of(scope, 2), "");
+}
+
+JB_FIBER_TEST("a pair that leads to nothing, which another program has left, is passed over")
+{
+    library(scope);
+    int64_t red = label_add(scope, "red"), old = label_add(scope, "old");
+    CHECK_OK(jb_links_set(scope, &book, 1, "labels", (struct jb_ids){ (int64_t[]){ red, old }, 2 }));
+    CHECK_OK(jb_links_set(scope, &book, 2, "labels", (struct jb_ids){ (int64_t[]){ red }, 1 }));
+    if (!test_is_sqlite()) /* keeps its references, whoever writes */
+        return;
+    sqlite3 *other;
+    CHECK_INT(sqlite3_open(jb__db_path(jb_db_of(scope)), &other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(other, "delete from label where name = 'red'", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    CHECK_TEXT(labels_of(scope, 1), "old ");
+    CHECK_TEXT(labels_of(scope, 2), "");
+    struct jb_rows *rows = jb_select(scope, &book, .order = JB_STR("id"));
+    CHECK_OK(rows && jb_links_prefetch(scope, rows, &book, "labels"));
+    CHECK_INT(jb_children(rows, jb_rows_at(rows, 0), "labels")->count, 1);
+    CHECK_INT(jb_children(rows, jb_rows_at(rows, 1), "labels")->count, 0);
 }
 
 JB_FIBER_TEST("the fields that are named change in every row of a set, and rows that are gone are not counted")
