@@ -19,12 +19,8 @@ static bool next_word(struct jb_str *rest, struct jb_str *ret_word)
 
 static bool unknown_name(struct jb_scope *scope, const struct jb_model *model, const char *list, struct jb_str name)
 {
-    size_t count = jb_record_count(&model->record);
-    struct jb_str *names = JB_NEW_ARRAY(scope, struct jb_str, count);
-    for (size_t i = 0; i < count; i++)
-        names[i] = jb_str_of(model->record.fields[i].name);
-    struct jb_str nearest = jb_nearest(name, names, count);
-    struct jb_str full = jb_model_full_name(model, scope);
+    struct jb_str nearest = jb_record_nearest(&model->record, name), full = jb_model_full_name(model, scope);
+
     if (!nearest.data)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "%.*s 관리 화면의 %s: ‘%.*s’ 필드가 없습니다.", "Admin of %.*s, %s: there is no field '%.*s'."), JB_FMT(full), list, JB_FMT(name));
     return jb_fail(scope, JB_INVALID, JB_L(scope, "%.*s 관리 화면의 %s: ‘%.*s’ 필드가 없습니다. ‘%.*s’ 아닌가요?", "Admin of %.*s, %s: there is no field '%.*s'; did you mean '%.*s'?"), JB_FMT(full),

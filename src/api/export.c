@@ -19,11 +19,8 @@ static const struct {
 
 static bool unknown(struct jb_request *req, const struct jb_model *model, struct jb_str name)
 {
-    size_t count = jb_record_count(&model->record);
-    struct jb_str *names = JB_NEW_ARRAY(req->scope, struct jb_str, count);
-    for (size_t i = 0; i < count; i++)
-        names[i] = jb_str_of(model->record.fields[i].name);
-    struct jb_str nearest = jb_nearest(name, names, count), full = jb_model_full_name(model, req->scope);
+    struct jb_str nearest = jb_record_nearest(&model->record, name), full = jb_model_full_name(model, req->scope);
+
     return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "%.*s에 ‘%.*s’ 필드가 없습니다.%s%.*s", "%.*s has no field '%.*s'.%s%.*s"), JB_FMT(full), JB_FMT(name),
         nearest.data ? JB_L(req->scope, " 아마: ", " Nearest: ") : "", JB_FMT(nearest));
 }

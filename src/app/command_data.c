@@ -188,12 +188,8 @@ static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, si
 
 static bool fail_filter_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str filter, struct jb_str name)
 {
-    size_t count = jb_record_count(&model->record);
-    struct jb_str *names = JB_NEW_ARRAY(scope, struct jb_str, count);
+    struct jb_str nearest = jb_record_nearest(&model->record, name);
 
-    for (size_t i = 0; i < count; i++)
-        names[i] = jb_str_of(model->record.fields[i].name);
-    struct jb_str nearest = jb_nearest(name, names, count);
     return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--filter %.*s’: ‘%.*s’ 열이 없습니다.%s%.*s%s", "'--filter %.*s': there is no field '%.*s'.%s%.*s%s"), JB_FMT(filter), JB_FMT(name),
         nearest.data ? JB_L(scope, " ‘", " Did you mean '") : "", JB_FMT(nearest), nearest.data ? JB_L(scope, "’ 아닌가요?", "'?") : "");
 }

@@ -28,6 +28,17 @@ const struct jb_field *jb_record_field(const struct jb_record *record, struct jb
     return NULL;
 }
 
+struct jb_str jb_record_nearest(const struct jb_record *record, struct jb_str name)
+{
+    struct jb_str names[256];
+    size_t count = 0;
+
+    for (const struct jb_field *field = record->fields; field->type != JB_END && count < JB_COUNT(names); field++)
+        if (field->type != JB_WORD)
+            names[count++] = jb_str_of(field->name);
+    return jb_nearest(name, names, count);
+}
+
 bool jb_record_related(const struct jb_record *record, const void *row, struct jb_str name, struct jb_value *ret_value)
 {
     for (const struct jb_related *related = record->related; related; related = related->next) {

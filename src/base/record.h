@@ -241,6 +241,8 @@ struct jb_related {
 size_t jb_record_count(const struct jb_record *record);
 /* NULL when there is none of that name. */
 const struct jb_field *jb_record_field(const struct jb_record *record, struct jb_str name);
+/* The name of one that may have been meant; NULL text: none is near. */
+struct jb_str jb_record_nearest(const struct jb_record *record, struct jb_str name);
 /* What was read with this row under that name: JB_ROW, JB_ROWS, or JB_NULL for a reference that is not set. false: nothing was, or the row is not one of those that were read. */
 bool jb_record_related(const struct jb_record *record, const void *row, struct jb_str name, struct jb_value *ret_value);
 /* Index in the table. */

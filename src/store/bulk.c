@@ -193,17 +193,6 @@ bool jb_delete_rows(struct jb_scope *scope, const struct jb_model *model, struct
 
 /* ---- many rows ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool in_list(const char *list, const char *name)
-{
-    struct jb_str rest = jb_str_of(list), word;
-    bool descending;
-
-    while ((word = jb__list_word(&rest, &descending)).data)
-        if (jb_str_is(word, name))
-            return true;
-    return false;
-}
-
 /* A matching row gets every value but those that found it and those of its beginning; one that has them all already is left alone. */
 static void put_changes(struct jb_buf *sql, const struct jb_model *model, const char *match_on)
 {
@@ -212,7 +201,7 @@ static void put_changes(struct jb_buf *sql, const struct jb_model *model, const 
     bool first = true;
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
-        if (!jb__field_is_written(field) || field->primary || field->auto_now_add || in_list(match_on, field->name))
+        if (!jb__field_is_written(field) || field->primary || field->auto_now_add || jb__list_has(jb_str_of(match_on), field->name))
             continue;
         jb_buf_printf(sql, "%s\"%s\" = excluded.\"%s\"", first ? " do update set " : ", ", field->name, field->name);
         first = false;
@@ -300,7 +289,7 @@ static const struct jb_field **updated_fields(struct jb_scope *scope, const stru
     }
     JB_CHECK(count > 0);
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (field->auto_now && !in_list(names, field->name))
+        if (field->auto_now && !jb__list_has(jb_str_of(names), field->name))
             fields[count++] = field;
     fields[count++] = jb_model_primary(model);
     *ret_count = count;

@@ -130,6 +130,17 @@ struct jb_str jb__list_word(struct jb_str *rest, bool *ret_descending)
     return JB_STR_NULL;
 }
 
+bool jb__list_has(struct jb_str list, const char *name)
+{
+    struct jb_str word;
+    bool descending;
+
+    while ((word = jb__list_word(&list, &descending)).data)
+        if (jb_str_is(word, name))
+            return true;
+    return false;
+}
+
 bool jb__field_is_stored(const struct jb_field *field)
 {
     return field->type != JB_WORD;
@@ -140,7 +151,7 @@ bool jb__field_is_written(const struct jb_field *field)
     return field->type != JB_WORD && !field->as_text;
 }
 
-static bool has_word(const struct jb_model *model)
+bool jb__has_word(const struct jb_model *model)
 {
     const struct jb_field *field = model->record.fields;
     while (field->type != JB_END && field->type != JB_WORD)
@@ -151,14 +162,14 @@ static bool has_word(const struct jb_model *model)
 /* An optional reference, or a time that no presence word speaks for: 0 stands for NULL. With a word it is 1970-01-01, which older programs write for want of a time. */
 static bool zero_is_null(const struct jb_model *model, const struct jb_field *field)
 {
-    return !field->required && !field->primary && (field->references || (field->type == JB_TIME && !has_word(model)));
+    return !field->required && !field->primary && (field->references || (field->type == JB_TIME && !jb__has_word(model)));
 }
 
 bool jb__field_nullable(const struct jb_model *model, const struct jb_field *field)
 {
     if (field->required || field->primary || field->empty_text)
         return false;
-    return field->type == JB_TEXT || zero_is_null(model, field) || has_word(model);
+    return field->type == JB_TEXT || zero_is_null(model, field) || jb__has_word(model);
 }
 
 struct jb_value jb__column_value(const struct jb_model *model, const void *row, const struct jb_field *field)
@@ -180,15 +191,10 @@ struct jb_value jb__column_value(const struct jb_model *model, const void *row, 
 const struct jb_field *jb__model_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *where)
 {
     const struct jb_field *field = jb_record_field(&model->record, name);
-    struct jb_str names[256];
-    size_t count = 0;
 
     if (field && jb__field_is_stored(field))
         return field;
-    for (field = model->record.fields; field->type != JB_END && count < JB_COUNT(names); field++)
-        if (jb__field_is_stored(field))
-            names[count++] = jb_str_of(field->name);
-    struct jb_str near = jb_nearest(name, names, count), full = jb_model_full_name(model, scope);
+    struct jb_str near = jb_record_nearest(&model->record, name), full = jb_model_full_name(model, scope);
     if (near.data)
         jb_fail(scope, JB_INVALID, JB_L(scope, "%s: %.*s에 ‘%.*s’ 필드가 없습니다. ‘%.*s’을(를) 뜻했습니까?", "%s: %.*s has no '%.*s'; did you mean '%.*s'?"), where, JB_FMT(full), JB_FMT(name), JB_FMT(near));
     else

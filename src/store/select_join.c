@@ -200,17 +200,6 @@ void jb__query_finish(struct jb__query *query)
 
 /* ---- what is read ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool names_field(struct jb_str list, const struct jb_field *field)
-{
-    struct jb_str word;
-    bool descending;
-
-    while ((word = jb__list_word(&list, &descending)).data)
-        if (jb_str_is(word, field->name))
-            return true;
-    return false;
-}
-
 /* Every reference of one model, one or more levels deep. */
 static void join_all(struct jb__query *query, struct jb__join *up, const struct jb_model *model, int levels)
 {
@@ -274,14 +263,6 @@ static bool defer_check(struct jb__query *query, const char *words)
     return true;
 }
 
-static bool has_word(const struct jb_model *model)
-{
-    const struct jb_field *field = model->record.fields;
-    while (field->type != JB_END && field->type != JB_WORD)
-        field++;
-    return field->type == JB_WORD;
-}
-
 /* The chosen columns as a record: their members stay where they are. One with a presence word keeps all, because its bits are counted by its fields: what was not read is absent. */
 static struct jb_record *part_of(struct jb_scope *scope, const struct jb_model *model, const char *only, struct jb_str only_more, const char *defer)
 {
@@ -291,8 +272,8 @@ static struct jb_record *part_of(struct jb_scope *scope, const struct jb_model *
     size_t count = 0;
 
     for (const struct jb_field *field = record->fields; field->type != JB_END; field++) {
-        bool chosen = field->primary || ((!only && !only_more.data) || names_field(jb_str_of(only), field) || names_field(only_more, field));
-        if (jb__field_is_stored(field) && chosen && (field->primary || !names_field(jb_str_of(defer), field)))
+        bool chosen = field->primary || ((!only && !only_more.data) || jb__list_has(jb_str_of(only), field->name) || jb__list_has(only_more, field->name));
+        if (jb__field_is_stored(field) && chosen && (field->primary || !jb__list_has(jb_str_of(defer), field->name)))
             fields[count++] = *field;
     }
     *part = (struct jb_record){ record->name, record->size, fields, NULL };
@@ -344,7 +325,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
         join->offset = offset;
         join->record = part_of(query->scope, join->model, NULL, join->only, NULL);
         shape_add(query, &shaping, join->model, join, join->record, offset);
-        if (has_word(join->model))
+        if (jb__has_word(join->model))
             *join->record = join->model->record;
         offset += (join->model->record.size + 15) / 16 * 16;
     }
@@ -352,7 +333,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
     *record = (struct jb_record){ model->record.name, beside ? offset : model->record.size, shaping.fields, NULL };
     shape->record = record;
     shape->presences = shaping.presences;
-    shape->rows = has_word(model) ? &model->record : own;
+    shape->rows = jb__has_word(model) ? &model->record : own;
 }
 
 static void shape_plain(struct jb__query *query, struct jb__shape *shape)

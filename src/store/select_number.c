@@ -9,7 +9,8 @@ struct number {
 };
 static const struct jb_record number_record = JB_RECORD(number, JB_FIELD(number, number));
 
-int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
+/* The number of the first row of HEAD … TAIL; left alone when there is none. */
+static bool number_of(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, const char *head, const char *tail, int64_t row_limit, int64_t *number)
 {
     struct jb__query query;
     struct jb__sink sink;
@@ -18,32 +19,28 @@ int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, cons
     jb__sink_init(&sink, scope, &number_record, 1);
     bool ok = jb__query_where(&query, what);
     if (ok) {
-        jb_buf_put_z(&query.head, "select count(*)");
+        jb__query_put(&query, tail);
+        jb_buf_put_z(&query.head, head);
         jb__query_finish(&query);
-        struct jb__statement statement = jb__query_statement(&query, &sink, 0);
+        struct jb__statement statement = jb__query_statement(&query, &sink, row_limit);
         ok = jb__run(scope, &statement);
     }
     jb__query_done(&query);
-    return ok ? ((struct number *)sink.data)->number : -1;
+    if (ok && sink.count > 0)
+        *number = ((struct number *)sink.data)->number;
+    return ok;
+}
+
+int64_t jb_count_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
+{
+    int64_t count = 0;
+    return number_of(scope, model, what, "select count(*)", "", 0, &count) ? count : -1;
 }
 
 bool jb_exists_row(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what)
 {
-    struct jb__query query;
-    struct jb__sink sink;
-
-    jb__query_init(&query, scope, model);
-    jb__sink_init(&sink, scope, &number_record, 1);
-    bool ok = jb__query_where(&query, what);
-    if (ok) {
-        jb__query_put(&query, " limit 1");
-        jb_buf_put_z(&query.head, "select 1");
-        jb__query_finish(&query);
-        struct jb__statement statement = jb__query_statement(&query, &sink, 1);
-        ok = jb__run(scope, &statement);
-    }
-    jb__query_done(&query);
-    return ok && sink.count > 0;
+    int64_t one = 0;
+    return number_of(scope, model, what, "select 1", " limit 1", 1, &one) && one == 1;
 }
 
 #define SUMS_MAX 32

@@ -114,12 +114,14 @@ void jb__count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const
 
 /* "a b, -c": groups by comma, words by blanks. Returns the next word of the group or NULL text; a leading - is cut off and reported. */
 struct jb_str jb__list_word(struct jb_str *rest, bool *ret_descending);
+bool jb__list_has(struct jb_str list, const char *name);
 /* The field or INVALID with the nearest name; `where` is "cashbook.order". */
 const struct jb_field *jb__model_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *where);
 /* "category" is the reference category_id; NULL: there is none. */
 const struct jb_field *jb__model_reference(const struct jb_model *model, struct jb_str name);
 /* The field of a dotted name, "category.parent.name"; NULL: there is none. */
 const struct jb_field *jb__model_path(const struct jb_model *model, struct jb_str name);
+bool jb__has_word(const struct jb_model *model);         /* a presence word */
 bool jb__field_is_stored(const struct jb_field *field);  /* a column, not the presence word */
 bool jb__field_is_written(const struct jb_field *field); /* … that we write */
 /* A column may hold NULL (store.h's rules; a reference that is not required holds NULL for 0). */

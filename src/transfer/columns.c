@@ -30,13 +30,8 @@ struct jb_str jb__nfc(struct jb_scope *scope, struct jb_str text)
 
 static bool fail_name(struct jb_scope *scope, const struct jb_record *record, struct jb_str name)
 {
-    struct jb_str names[200];
-    size_t count = 0;
+    struct jb_str nearest = jb_record_nearest(record, name);
 
-    for (const struct jb_field *field = record->fields; field->type != JB_END && count < JB_COUNT(names); field++)
-        if (field->type != JB_WORD)
-            names[count++] = jb_str_of(field->name);
-    struct jb_str nearest = jb_nearest(name, names, count);
     if (!nearest.data)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "%s에는 ‘%.*s’ 열이 없습니다.", "%s has no column \"%.*s\"."), record->name, JB_FMT(name));
     return jb_fail(scope, JB_INVALID, JB_L(scope, "%s에는 ‘%.*s’ 열이 없습니다. 혹시 ‘%.*s’입니까?", "%s has no column \"%.*s\". Did you mean \"%.*s\"?"), record->name, JB_FMT(name), JB_FMT(nearest));
