@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TOKENS_MAX 400
+#define IDS_BOUND_MAX ((size_t)8192)
 
 enum token_kind {
     NAME,
@@ -314,7 +315,7 @@ static bool one_param(struct jb_scope *scope, const struct jb_sql *sql, const st
 }
 
 /* ?,?,… for the ids, as many as the next power of two so that few different texts are prepared; the last one is repeated. An empty list is (): nothing is in it, everything not in it (of (null) neither is known). */
-static bool ids_param(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *out, struct jb_value *args, size_t args_max, size_t *count)
+static bool ids_bound(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *out, struct jb_value *args, size_t args_max, size_t *count)
 {
     size_t places = ids.count > 0;
 
@@ -326,6 +327,23 @@ static bool ids_param(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *
         jb_buf_put_z(out, i ? ",?" : "?");
         args[(*count)++] = jb_v_int(ids.at[JB_MIN(i, ids.count - 1)]);
     }
+    return true;
+}
+
+/* Of very many ids, which would not all have a place: one text, whose numbers stand as rows. */
+static bool ids_param(struct jb_scope *scope, struct jb_ids ids, struct jb_buf *out, struct jb_value *args, size_t args_max, size_t *count)
+{
+    struct jb_buf list = JB_BUF_INIT(ids.count * 21 + 2);
+
+    if (ids.count <= IDS_BOUND_MAX)
+        return ids_bound(scope, ids, out, args, args_max, count);
+    JB_CHECK(*count < args_max);
+    for (size_t i = 0; i < ids.count; i++)
+        jb_buf_printf(&list, "%c%lld", i ? ',' : '[', (long long)ids.at[i]);
+    jb_buf_put_char(&list, ']');
+    args[(*count)++] = jb_v_text(jb_copy(scope, jb_buf_str(&list)));
+    jb_buf_put_z(out, "select value from json_each(?)");
+    jb_buf_done(&list);
     return true;
 }
 
