@@ -274,11 +274,23 @@ static bool references_check(struct jb_scope *scope, const struct jb_model *mode
     return true;
 }
 
+static bool is_declared_twice(struct jb_scope *scope, const char *table)
+{
+    const struct jb_model *const *models = jb_db_models(scope);
+    size_t count = 0;
+
+    for (size_t i = 0; models[i]; i++)
+        count += jb_str_equal_nocase(jb_model_table(models[i]), jb_str_of(table));
+    return count > 1;
+}
+
 static bool links_check(struct jb_scope *scope, const struct jb_model *model)
 {
     for (const struct jb_link *link = model->links; link && link->name; link++)
         if (jb_record_field(&model->record, jb_str_of(link->name)))
             return jb_fail(scope, JB_INVALID, "%s.links, %s: a field has that name already", model->record.name, link->name);
+        else if (is_declared_twice(scope, link->table))
+            return jb_fail(scope, JB_INVALID, "%s.links, %s: the table %s is declared elsewhere, too; a link stands in one of its two models", model->record.name, link->name, link->table);
     return true;
 }
 

@@ -113,7 +113,7 @@ struct jb_rows *jb_prefetch_rows(struct jb_scope *scope, struct jb_rows *rows, c
 
     if (!field)
         return NULL;
-    JB_CHECK(field->references && !what->limit && !what->offset);
+    JB_CHECK(field->references && !what->limit && !what->offset && !jb__list_has(jb_str_of(what->defer), field_name)); /* by it the rows are told apart */
     while (what->conditions && what->conditions[count].op != JB_OP_END)
         count++;
     struct jb_condition *conditions = JB_NEW_ARRAY(scope, struct jb_condition, count + 2);

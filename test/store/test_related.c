@@ -212,6 +212,19 @@ JB_FIBER_TEST("nothing is in an empty list, and everything not in it")
     CHECK_INT(jb_count(scope, &book, .where = JB_SQL("id not in (?) and price > ?", none, 10)), 2);
 }
 
+JB_FIBER_TEST("a list of a hundred thousand ids is one list")
+{
+    library(scope);
+    int64_t *at = JB_NEW_ARRAY(scope, int64_t, 100000);
+    for (int i = 0; i < 100000; i++)
+        at[i] = 2 + i * INT64_C(90000000000000);
+    struct jb_ids many = { at, 100000 };
+    struct jb_condition in[] = { { JB_STR("id"), JB_IN, jb_v(many) }, { .op = JB_OP_END } };
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("id in (?)", many)), 1);
+    CHECK_INT(jb_count(scope, &book, .where = JB_SQL("id not in (?)", many)), 2);
+    CHECK_INT(jb_count(scope, &book, .conditions = in), 1);
+}
+
 JB_FIBER_TEST("a part of a record with a presence word tells what was not read as absent")
 {
     library(scope);
@@ -372,6 +385,16 @@ JB_FIBER_TEST("an index of some rows has the name it was given, and serves those
     if (strcmp(jb_db_kind(jb_db_of(scope)), "sqlite") == 0)
         CHECK(jb_str_find(plan, JB_STR("idx_lent_books"), 0) != SIZE_MAX); /* PostgreSQL reads a table of one page without it */
     CHECK_OK(jb_update(scope, &book, .set = JB_SQL("state = ?", JB_STR("lent"))));
+}
+
+static const struct jb_model other = { .app = "library", .table = "others", .links = JB_LINKS({ "books", &book, "book_labels" }), .record = JB_RECORD(label, JB_FIELD(label, id, .primary = true)) };
+static const struct jb_model *const both[] = { &shelf, &measure, &label, &book, &other, NULL };
+
+JB_TEST("a link that stands in both of its models is refused, because it is one table")
+{
+    test_database_open(scope, both, test_folder(scope), (struct jb_db_options){ 0 });
+    CHECK_FAILS(jb_model_check(scope, &book), JB_INVALID);
+    CHECK_FAILS(jb_model_check(scope, &other), JB_INVALID);
 }
 
 JB_TEST("models with links and indexes of some rows are checked")
