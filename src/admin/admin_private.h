@@ -96,7 +96,7 @@ struct jb_str jb__list_back(struct jb_request *req, const struct jb__book *book)
 
 /* By key. false without a failure: there is none. */
 bool jb__row_find(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row);
-struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids);
+struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids, enum jb_row_lock lock);
 /* Titles of the rows that a page's references point to, asked once per target. */
 struct jb__targets {
     const struct jb_model *model;
@@ -129,8 +129,6 @@ struct jb_str jb__clock(struct jb_request *req, struct jb_time time);
 void jb__book_vars(struct jb_request *req, const struct jb__book *book, struct jb_vars *vars);
 /* The pager's links: pages, previous, next. */
 void jb__pager(struct jb_request *req, struct jb_vars *vars, int64_t page, int64_t pages);
-/* Runs the model's check before a row is written: before NULL for an insert, after NULL for a delete. */
-bool jb__check_row(struct jb_scope *scope, const struct jb_model *model, const void *before, const void *after);
 
 #define jb__set(vars, name, x) jb_vars_set((vars), (name), jb_v(x))
 

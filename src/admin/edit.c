@@ -1,6 +1,7 @@
 /* edit.c — one row in a form: the record's table chooses the inputs, its rules give the sentences at the fields, typed values are kept.
  *
- * Saving reads the row, lays the form over it and writes it in one transaction, so that the model's check judges what is really replaced. */
+ * Saving reads the row, lays the form over it and writes it in one transaction, so that the model's check judges what is really replaced. The form carries a number that stands for the row it showed: who saves over somebody else's
+ * change is told first. */
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
@@ -12,7 +13,8 @@ struct form {
     int64_t id; /* 0: adding */
     void *row;
     bool may_write;
-    bool typed; /* show what was typed, not what is stored */
+    bool typed;            /* show what was typed, not what is stored */
+    struct jb_str version; /* of the row that is shown */
 };
 
 static bool editable(const struct form *form, size_t index)
@@ -143,6 +145,51 @@ static void summary_vars(const struct form *form, const struct jb_failure *failu
         jb_vars_text(vars, "problem", failure->message);
 }
 
+/* ---- what was shown ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, struct jb_str text)
+{
+    for (size_t i = 0; i < text.size; i++) /* FNV-1a: the same in every process, unlike jb_str_hash */
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
+    return (hash ^ (text.data ? 0x100 : 0x101)) * 0x100000001b3;
+}
+
+/* Stands for all that the form shows of the stored row. */
+static bool version_of(const struct form *form, const void *row, struct jb_str *ret_version)
+{
+    struct jb_scope *scope = form->req->scope;
+    const struct jb_model *model = form->book->model;
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < form->book->form_count; i++)
+        hash = mix(hash, jb_value_text(scope, jb_record_get(&model->record, row, form->book->form[i])));
+    for (const struct jb_link *link = model->links; link && link->name; link++) {
+        struct jb_rows *linked = jb_links_get(scope, model, form->id, link->name);
+        if (!linked)
+            return false;
+        for (size_t i = 0; i < linked->count; i++)
+            hash = mix(hash, jb_format(scope, "%lld", (long long)jb_row_id(link->target, jb_rows_at(linked, i))));
+        hash = mix(hash, JB_STR_NULL);
+    }
+    *ret_version = jb_format(scope, "%016llx", (unsigned long long)hash);
+    return true;
+}
+
+/* A program that sends no version means what it says. */
+static bool is_as_shown(struct form *form, const void *row)
+{
+    struct jb_scope *scope = form->req->scope;
+    struct jb_str shown = jb_form_text(form->req, "version.shown"), entry = jb_model_entry(form->book->model, scope);
+
+    if (!version_of(form, row, &form->version))
+        return false;
+    return shown.size == 0 || jb_str_equal(shown, form->version) ||
+           jb_fail(scope, JB_CONFLICT,
+               JB_L(scope, "이 화면을 연 뒤에 다른 사람이 이 %.*s 내용을 고쳤습니다. 목록에서 다시 열어 보거나, 아래에 적힌 대로 두려면 한 번 더 저장하세요.",
+                   "Somebody has changed this %.*s since you opened it. Open it again from the list, or save once more to keep what stands below."),
+               JB_FMT(entry));
+}
+
 static struct jb_response *form_page(struct form *form, int status)
 {
     struct jb_request *req = form->req;
@@ -155,6 +202,7 @@ static struct jb_response *form_page(struct form *form, int status)
     jb__set(vars, "adding", (bool)(form->id == 0));
     jb__set(vars, "may_write", form->may_write);
     jb__set(vars, "id", form->id);
+    jb_vars_text(vars, "version", form->version.data ? form->version : JB_STR(""));
     jb_vars_text(vars, "title", form->id ? jb_row_title(req->scope, book->model, form->row) : JB_STR_NULL);
     jb_vars_text(vars, "back", jb__list_back(req, book));
     jb_vars_text(vars, "from", jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL));
@@ -195,6 +243,8 @@ struct jb_response *jb__edit_view(struct jb_request *req)
     struct form form = { .req = req, .book = book, .may_write = jb_may_model(req->scope, "change", book->model) };
     form.row = jb_alloc(req->scope, book->model->record.size);
     if (!jb_path_int(req, "id", &form.id) || !jb_get(req->scope, book->model, form.id, form.row))
+        return jb_problem(req);
+    if (!version_of(&form, form.row, &form.version))
         return jb_problem(req);
     return form_page(&form, 200);
 }
@@ -299,15 +349,19 @@ static bool write_row(struct form *form)
 {
     struct jb_scope *scope = form->req->scope;
     const struct jb_model *model = form->book->model;
-    void *before = NULL;
+    void *before = NULL, *state;
 
+    if (!jb_check_prepare(scope, model, &state))
+        return false;
     if (form->id) {
         before = jb_alloc(scope, model->record.size);
-        if (!jb_get(scope, model, form->id, before))
+        if (!jb_get_locked(scope, model, form->id, before))
             return false;
         form->row = jb_record_copy(scope, &model->record, before);
+        if (!is_as_shown(form, before))
+            return false;
     }
-    if (!read_fields(form) || !jb__check_row(scope, model, before, form->row))
+    if (!read_fields(form) || (model->check && !model->check(scope, state, before, form->row)))
         return false;
     if (!(form->id ? jb_save(scope, model, form->row) : jb_insert(scope, model, form->row)))
         return false;

@@ -14,7 +14,7 @@ static struct jb_response *question(struct jb_request *req, const struct jb__boo
     const struct jb_failure *failure = jb_failure(scope);
 
     jb_failure_clear(scope); /* it is answered here, by the page */
-    struct jb_rows *rows = jb__rows_find(scope, book->model, chosen);
+    struct jb_rows *rows = jb__rows_find(scope, book->model, chosen, JB_LOCK_NONE);
     if (!rows)
         return jb_problem(req);
     if (rows->count == 0) {
@@ -45,10 +45,10 @@ static struct jb_response *question(struct jb_request *req, const struct jb__boo
 
 static bool remove_rows(struct jb_scope *scope, const struct jb_model *model, struct jb_ids chosen, int64_t *ret_count)
 {
-    struct jb_rows *rows = jb__rows_find(scope, model, chosen);
-    void *state = NULL;
+    void *state;
+    struct jb_rows *rows = jb_check_prepare(scope, model, &state) ? jb__rows_find(scope, model, chosen, JB_LOCK_UPDATE) : NULL;
 
-    if (!rows || (model->check && model->check_prepare && !model->check_prepare(scope, &state)))
+    if (!rows)
         return false;
     for (size_t i = 0; i < rows->count; i++) {
         const void *row = jb_rows_at(rows, i);

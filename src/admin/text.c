@@ -101,10 +101,10 @@ bool jb__row_find(struct jb_scope *scope, const struct jb_model *model, int64_t 
     return jb_first(scope, model, ret_row, .conditions = conditions);
 }
 
-struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids)
+struct jb_rows *jb__rows_find(struct jb_scope *scope, const struct jb_model *model, struct jb_ids ids, enum jb_row_lock lock)
 {
     struct jb_condition conditions[] = { { jb_str_of(jb_model_primary(model)->name), JB_IN, jb_v(ids) }, { .op = JB_OP_END } };
-    return jb_select(scope, model, .conditions = conditions);
+    return jb_select(scope, model, .conditions = conditions, .lock = lock);
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ static bool target_read(struct jb_scope *scope, const struct jb_field *field, co
             ids[count++] = value.number;
     }
     struct jb_ids wanted = { ids, count };
-    struct jb_rows *found = jb__rows_find(scope, field->references, wanted);
+    struct jb_rows *found = jb__rows_find(scope, field->references, wanted, JB_LOCK_NONE);
     if (!found)
         return false;
     *ret_target = (struct jb__targets){ field->references, found };
@@ -216,15 +216,4 @@ void jb__pager(struct jb_request *req, struct jb_vars *vars, int64_t page, int64
         jb_vars_text(vars, "previous", jb__link(req, "page", jb_format(scope, "%lld", (long long)page - 1), NULL, JB_STR_NULL));
     if (page < pages)
         jb_vars_text(vars, "next", jb__link(req, "page", jb_format(scope, "%lld", (long long)page + 1), NULL, JB_STR_NULL));
-}
-
-bool jb__check_row(struct jb_scope *scope, const struct jb_model *model, const void *before, const void *after)
-{
-    void *state = NULL;
-
-    if (!model->check)
-        return true;
-    if (model->check_prepare && !model->check_prepare(scope, &state))
-        return false;
-    return model->check(scope, state, before, after);
 }

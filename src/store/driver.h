@@ -95,8 +95,9 @@ struct jb_driver {
     bool (*pages_next)(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
     void (*pages_close)(struct jb__pages *pages);
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
-    bool (*live_tell)(struct jb_db *db, struct jb_scope *scope); /* NULL: the database tells by itself */
-    void (*stats)(struct jb_db *db, struct jb_db_stats *stats);  /* adds what it knows; may be NULL */
+    bool (*live_tell)(struct jb_db *db, struct jb_scope *scope);                                   /* NULL: the database tells by itself */
+    bool (*check_prepare)(struct jb_scope *scope, const struct jb_model *model, void **ret_state); /* and holds what it read until the end of the transaction; NULL: a transaction alone holds it */
+    void (*stats)(struct jb_db *db, struct jb_db_stats *stats);                                    /* adds what it knows; may be NULL */
     /* What tables there are, and what a column of a type holds (introspect_private.h). */
     bool (*describe)(struct jb_db *db, struct jb_scope *scope, struct jb__found *ret_found);
     bool (*column_kind)(struct jb_str type, struct jb_field *field);

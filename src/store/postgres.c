@@ -289,6 +289,7 @@ const struct jb_driver jb__postgres_driver = {
     .pages_close = jb__pg_pages_close,
     .live_version = postgres_live_version,
     .live_tell = postgres_live_tell,
+    .check_prepare = jb__pg_check_prepare,
     .stats = postgres_stats,
     .describe = jb__pg_describe,
     .column_kind = jb__pg_kind,

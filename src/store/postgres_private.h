@@ -285,6 +285,16 @@ struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, st
 bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
 void jb__pg_pages_close(struct jb__pages *pages);
 
+/* ---- postgres_check.c ------------------------------------------------------------------------------------------------------- */
+
+struct jb__pg_read_table {
+    struct jb_str name; /* as SQL wants it */
+    bool own;           /* the model's */
+};
+/* Which tables this transaction has read so far, by name. */
+bool jb__pg_tables_read(struct jb_scope *scope, const struct jb_model *model, const struct jb__pg_read_table **ret_tables, size_t *ret_count);
+bool jb__pg_check_prepare(struct jb_scope *scope, const struct jb_model *model, void **ret_state);
+
 /* ---- postgres_migrate.c ------------------------------------------------------------------------------------------------------ */
 
 bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_migrate_options *apply, struct jb_migration_step **ret_steps, size_t *ret_count);

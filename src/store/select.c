@@ -197,6 +197,15 @@ bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *re
     return ok;
 }
 
+bool jb_get_locked(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row)
+{
+    const struct jb_condition by_id[] = { { .field = jb_str_of(jb_model_primary(model)->name), .op = JB_EQUAL, .value = jb_v_int(id) }, { .op = JB_OP_END } };
+
+    if (jb_first(scope, model, ret_row, .conditions = by_id, .lock = JB_LOCK_UPDATE))
+        return true;
+    return !jb_failure(scope) && jb__fail_gone(scope, model, id);
+}
+
 /* ---- how the database would do it ---------------------------------------------------------------------------------------------------- */
 
 /* The columns of SQLite's answer, then the one of PostgreSQL's. */

@@ -63,31 +63,23 @@ static bool fail_moved(struct jb_stage *stage, struct jb_scope *scope)
 /* Which tables this transaction has read so far, but for the target, whose rows are looked at one by one. Both strings are NULL for none. */
 static bool learn_deciders(struct jb_stage *stage, struct jb_scope *scope)
 {
-    struct jb_value table = jb_v_text(jb__stage_table(scope, stage));
-    struct jb__sink sink;
-    struct jb__statement statement = {
-        .sql = JB_STR("select distinct c.oid::regclass::text from pg_locks l join pg_class c on c.oid = l.relation where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode = 'AccessShareLock'"
-                      " and c.relkind in ('r', 'p') and c.relnamespace not in ('pg_catalog'::regnamespace, 'jb_stage'::regnamespace) and c.oid is distinct from to_regclass(?) order by 1"),
-        .args = &table,
-        .arg_count = 1,
-        .in_order = true,
-        .sink = &sink,
-        .row_limit = 1000,
-    };
+    const struct jb__pg_read_table *tables;
     struct jb_str union_all = JB_STR(""), names = JB_STR("");
+    size_t count;
 
-    jb__sink_init(&sink, scope, &text_record, 1000);
-    if (!jb__run(scope, &statement))
+    if (!jb__pg_tables_read(scope, stage->model, &tables, &count))
         return false;
-    for (size_t i = 0; i < sink.count; i++) {
-        struct jb_str name = ((const struct text_row *)(const void *)sink.data)[i].text;
-        union_all = jb_format(scope, "%.*s%sselect tableoid::text || ctid::text || xmin::text as version from %.*s", JB_FMT(union_all), i ? " union all " : "", JB_FMT(name));
-        names = jb_format(scope, "%.*s%s%.*s", JB_FMT(names), i ? ", " : "", JB_FMT(name));
+    for (size_t i = 0; i < count; i++) {
+        if (tables[i].own)
+            continue;
+        struct jb_str name = tables[i].name;
+        union_all = jb_format(scope, "%.*s%sselect tableoid::text || ctid::text || xmin::text as version from %.*s", JB_FMT(union_all), union_all.size ? " union all " : "", JB_FMT(name));
+        names = jb_format(scope, "%.*s%s%.*s", JB_FMT(names), names.size ? ", " : "", JB_FMT(name));
     }
     free(stage->pg.deciders);
     free(stage->pg.decider_lock);
     stage->pg.deciders = stage->pg.decider_lock = NULL;
-    if (sink.count > 0) {
+    if (names.size > 0) {
         stage->pg.deciders = strdup(jb_format(scope, "select coalesce(sum(hashtextextended(version, 0)), 0)::text from (%.*s) v", JB_FMT(union_all)).data);
         stage->pg.decider_lock = strdup(jb_format(scope, "lock table %.*s in share mode", JB_FMT(names)).data);
         JB_CHECK(stage->pg.deciders && stage->pg.decider_lock);

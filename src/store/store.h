@@ -164,6 +164,8 @@ struct jb_select {
 struct jb_rows *jb_select_rows(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what);
 /* The one row with that id into ret_row; NOT_FOUND. */
 bool jb_get(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row);
+/* The same inside a transaction, and nobody else changes the row until its end: for what is read, changed and written back. */
+bool jb_get_locked(struct jb_scope *scope, const struct jb_model *model, int64_t id, void *ret_row);
 /* The first row; false without a failure when there is none. */
 #define jb_first(scope, model, ret_row, ...) jb_first_row((scope), (model), (ret_row), &(struct jb_select){ __VA_ARGS__ })
 bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *ret_row, const struct jb_select *what);
@@ -241,6 +243,9 @@ struct jb_bulk {
 bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how);
 /* Writes those fields ("price stock", and the automatic time of change) of every row, found by its id; that time is filled in. Rows that are gone are not counted. ret_count may be NULL. */
 bool jb_bulk_update(struct jb_scope *scope, const struct jb_model *model, void *rows, size_t count, const char *fields, int64_t *ret_count);
+
+/* The state for model->check (NULL when it has none), inside the transaction that will write and before anything else in it: nobody changes what check_prepare has read until its end. */
+bool jb_check_prepare(struct jb_scope *scope, const struct jb_model *model, void **ret_state);
 
 /* ---- many to many ------------------------------------------------------------------------------------------------------------- */
 

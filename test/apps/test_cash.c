@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cash/cash.h"
 #include "../store/store_test.h"
+#include "run/run.h"
 
 static const struct jb_model *const models[] = { &cash_cashbook, &cash_project, &cash_project_cashbook, &cash_closed_month, NULL };
 
@@ -94,4 +95,53 @@ JB_FIBER_TEST("a refusal names the month and what to do")
     CHECK_OK(cash_closed_prepare(scope, &state));
     CHECK(!cash_cashbook_check(scope, state, NULL, &closed));
     CHECK_TEXT(jb_failure_text(scope), "2026년 10월은 마감되었습니다. 마감을 풀거나 일자를 고치세요.");
+}
+
+/* ---- two at once ------------------------------------------------------------------------------------------------------ */
+
+struct saving {
+    struct jb_scope *scope;
+    struct jb_channel *done;
+    bool ended, saved;
+};
+
+/* As a form does it. */
+static void save_entry(void *arg)
+{
+    struct saving *saving = arg;
+    struct jb_scope *scope = saving->scope;
+    struct cashbook row = { .external_ref = JB_STR("A"), .date = day(2026, 10, 5), .description = JB_STR("적요"), .category = JB_STR("매출"), .account = JB_STR("보통예금") };
+    void *state;
+
+    struct jb_tx *tx = jb_begin(scope);
+    saving->saved = tx && jb_check_prepare(scope, &cash_cashbook, &state) && cash_cashbook_check(scope, state, NULL, &row) && jb_insert(scope, &cash_cashbook, &row) && jb_commit(tx);
+    jb_rollback(tx);
+    saving->ended = true;
+    CHECK(jb_channel_try_send(saving->done, saving));
+}
+
+JB_FIBER_TEST("an entry that is saved while its month is being closed sees it closed")
+{
+    struct jb_db *db = test_database(scope, models);
+    struct saving saving = { .scope = jb_scope_new("saving"), .done = jb_channel_new(1) };
+    struct jb_scope *closing = jb_scope_child(scope, "closing");
+    int64_t waiting = 0;
+    void *item;
+
+    jb_db_use(saving.scope, db);
+    struct jb_tx *tx = jb_begin(closing);
+    CHECK_OK(tx != NULL);
+    close_month(closing, jb_date_month(day(2026, 10, 1)).months);
+    jb_fiber_start("saving", save_entry, &saving);
+    while (!test_is_sqlite() && waiting == 0 && !saving.ended) /* it has looked, and found the month open; on SQLite it waits to begin */
+        CHECK_OK(jb_query_int(closing, JB_SQL("select count(*) from pg_locks where not granted and relation = 'closed_months'::regclass"), &waiting));
+    CHECK_OK(jb_commit(tx));
+    CHECK_OK(jb_channel_receive(saving.done, scope, &item));
+    CHECK(!saving.saved);
+    CHECK_INT(jb_error(saving.scope), JB_CONFLICT);
+    CHECK_TEXT(jb_failure_text(saving.scope), "2026년 10월은 마감되었습니다. 마감을 풀거나 일자를 고치세요.");
+    CHECK_INT(jb_count(scope, &cash_cashbook, .offset = 0), 0);
+    jb_channel_free(saving.done);
+    jb_scope_end(saving.scope);
+    jb_scope_end(closing);
 }

@@ -63,15 +63,20 @@ class Site:
             database.execute(text)
         database.close()
 
-    def number(self, text):
-        """One whole number out of the database."""
+    def rows(self, text, live=False):
+        """What a query finds, whole numbers as such."""
         if ON_POSTGRESQL:
-            return int(psql(self.environment["DATABASE_URL"], text))
-        database = sqlite3.connect(self.path("jangbu.db"), timeout=HANG_SECONDS)
+            lines = psql(self.environment["DATABASE_URL"], text).splitlines()
+            return [tuple(int(word) if re.fullmatch(r"-?\d+", word) else word for word in line.split("|")) for line in lines]
+        database = sqlite3.connect(self.path("jangbu-live.db" if live else "jangbu.db"), timeout=HANG_SECONDS)
         try:
-            return database.execute(text).fetchone()[0]
+            return database.execute(text).fetchall()
         finally:
             database.close()
+
+    def number(self, text):
+        """One whole number out of the database."""
+        return self.rows(text)[0][0]
 
     def start(self, *words, stdin=None, **environment):
         """Starts a command that stays; ended after the test."""

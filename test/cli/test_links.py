@@ -89,3 +89,26 @@ def test_of_more_tags_than_fit_on_a_page_one_types_a_line_each(shop):
     assert add(session, address, "product", **PRODUCT, **{"tags": f"{names[200]}\r\n\r\n{names[3]}\r\n"}).status_code == 303
     page = session.get(f"{address}/admin/shop/product/1/", timeout=30).text
     assert f"{names[200]}\n{names[3]}\n</textarea>" in page
+
+
+def test_who_saves_over_somebody_elses_change_is_told_first(shop):
+    address = shop.serve()
+    session = sign_in(address, "boss")
+    assert add(session, address, "tag", name="blue").status_code == 303
+    url = f"{address}/admin/shop/tag/1/"
+
+    def version():
+        return re.search(r'name="version.shown" value="([^"]+)"', session.get(url, timeout=30).text).group(1)
+
+    def post(name, shown):
+        values = {"name": name, "version.shown": shown, "csrfmiddlewaretoken": form_token(session.get(url, timeout=30))}
+        return session.post(url, data=values, headers={"Referer": url}, timeout=30, allow_redirects=False)
+
+    shown = version()
+    assert post("green", shown).status_code == 303
+    late = post("red", shown)
+    assert late.status_code == 409 and "Somebody has changed this" in late.text and 'value="red"' in late.text
+    assert shop.rows("select name from tags") == [("green",)]
+    assert post("red", re.search(r'name="version.shown" value="([^"]+)"', late.text).group(1)).status_code == 303
+    assert shop.rows("select name from tags") == [("red",)]
+    assert post("grey", "").status_code == 303  # a program that asks for nothing
