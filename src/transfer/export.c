@@ -304,7 +304,7 @@ static bool finish_export(struct jb_scope *scope, struct import_job *job)
 
     if (!tx)
         return false;
-    if (jb__job_save(scope, job) && jb__mail_enqueue(scope, job->id))
+    if (jb__job_leave(scope, job, JB_STR("running")) && jb__job_save(scope, job) && jb__mail_enqueue(scope, job->id))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;
@@ -337,6 +337,22 @@ static bool export_job(struct jb_scope *scope, struct import_job *job, struct jb
     return finish_export(scope, job);
 }
 
+static bool begin_export(struct jb_scope *scope, struct import_job *job)
+{
+    struct jb_str was = job->status;
+    struct jb_tx *tx = jb_begin(scope);
+
+    job->attempt++;
+    job->status = JB_STR("running");
+    job->started_at = jb_now();
+    if (!tx)
+        return false;
+    if (jb__job_leave(scope, job, was) && jb__job_save(scope, job))
+        return jb_commit(tx);
+    jb_rollback(tx);
+    return false;
+}
+
 static bool run_export_task(struct jb_scope *outer, const void *arg)
 {
     const struct jb_payload_job *payload = arg;
@@ -350,10 +366,7 @@ static bool run_export_task(struct jb_scope *outer, const void *arg)
         jb_scope_end(scope);
         return true;
     }
-    job.attempt++;
-    job.status = JB_STR("running");
-    job.started_at = jb_now();
-    ok = ok && jb__job_save(scope, &job) && jb__progress_open(&progress, scope, job.id, true);
+    ok = ok && begin_export(scope, &job) && jb__progress_open(&progress, scope, job.id, true);
     if (ok) {
         progress.from[JB_WRITING] = 0;
         ok = export_job(scope, &job, &progress);

@@ -244,8 +244,7 @@ void jb__ending_sweep(struct jb__attempt *attempt)
 
 /* ---- without an attempt ------------------------------------------------------------------------------------------------------------ */
 
-/* Only from the state in which the caller saw it: it may have started, been confirmed or ended meanwhile. */
-static bool leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was)
+bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was)
 {
     int64_t changes;
 
@@ -278,7 +277,7 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (!leave(scope, job, was) || !jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
+    if (!jb__job_leave(scope, job, was) || !jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
         jb_rollback(tx);
         return false;
     }

@@ -207,13 +207,14 @@ bool jb_job_retry(struct jb_scope *scope, int64_t id)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 파일이 이제 없습니다. 다시 올리세요.", "The file of job %lld is gone. Upload it again."), (long long)id);
     if (!jb_live_exec(scope, JB_SQL("delete from import_progress where job_id = ? and number = 0", id), NULL))
         return false;
+    struct jb_str was = job.status;
     job.status = JB_STR("queued");
     job.reason = job.error = JB_STR_NULL;
     job.finished_at = job.expires_at = (struct jb_time){ 0 };
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (jb__job_enqueue(scope, &job))
+    if (jb__job_leave(scope, &job, was) && jb__job_enqueue(scope, &job))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;

@@ -223,6 +223,8 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
 bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending);
 /* After the commit: spool and staging files go. */
 void jb__ending_sweep(struct jb__attempt *attempt);
+/* Writes job->status, in the caller's transaction, if it still is `was`: it may have started, been confirmed or ended meanwhile. Otherwise CONFLICT. */
+bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
 /* With its mark, and a queue entry when `background`, in one transaction. */
