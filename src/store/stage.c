@@ -166,7 +166,13 @@ bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t afte
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
 {
     stage->moved = false;
-    return stage->driver->merge_empty(stage, scope, ret_possible);
+    *ret_possible = false;
+    return !stage->driver->merge_empty || stage->driver->merge_empty(stage, scope, ret_possible);
+}
+
+bool jb_stage_copies(const struct jb_stage *stage)
+{
+    return stage->driver->merge_empty != NULL;
 }
 
 /* ---- removing, looking ---------------------------------------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ bool jb_stage_moved(const struct jb_stage *stage);
 bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
 /* The same for a whole file of new rows into an empty table; false in *ret_possible (nothing done) when the table is not empty. */
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+bool jb_stage_copies(const struct jb_stage *stage); /* whether that ever happens on this database */
 
 /* ---- removing ------------------------------------------------------------------------------------------------------------------- */
 

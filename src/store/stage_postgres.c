@@ -277,13 +277,6 @@ static bool target_empty(struct jb_stage *stage, struct jb_scope *scope, bool *r
     return true;
 }
 
-static bool never_possible(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
-{
-    (void)stage, (void)scope;
-    *ret_possible = false; /* an insert from the staged rows is as quick as a copy would be */
-    return true;
-}
-
 static bool range_end(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t limit, int64_t *ret_last_row)
 {
     struct jb_str rows = jb__pg_stage_rows(scope, stage);
@@ -407,7 +400,6 @@ const struct jb__stage_driver jb__postgres_stage = {
     .detach = nothing,
     .is_fresh = jb__pg_stage_is_fresh,
     .merge = jb__pg_stage_merge,
-    .merge_empty = never_possible,
     .refused = jb__pg_stage_each_refused,
     .refused_by_compare = jb__pg_stage_each_refused_by_compare,
     .refused_count = refused_count,

@@ -45,7 +45,7 @@ struct jb__stage_driver {
     bool (*detach)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*is_fresh)(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
     bool (*merge)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
-    bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
+    bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible); /* NULL: an insert from the staged rows is as quick as a copy would be */
     bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
     bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
     bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);

@@ -254,7 +254,7 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     if (attempt->counts.rows == 0)
         return fail_no_rows(attempt->scope, attempt, true);
     bool by_batches = options->on_error == JB_SKIP && will_write(attempt);
-    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model);
+    bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model) && jb_stage_copies(attempt->stage);
     double duplicates = by_batches ? 1 : attempt->was_empty && !copies ? 0.9
                                                                        : 0.3;
     jb__progress_phase(progress, JB_COMPARING, 0);

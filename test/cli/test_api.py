@@ -293,10 +293,10 @@ def wait_until(condition):
 
 
 def is_merging(site):
-    """The import is writing: on SQLite whoever else would write to the main file has to wait, on PostgreSQL its transaction is open."""
+    """The import is writing: on SQLite whoever else would write to the main file has to wait, on PostgreSQL its transaction has taken the mark."""
     if ON_POSTGRESQL:
         return site.number("select count(*) from pg_locks as held join pg_class as class on class.oid = held.relation"
-                           " where class.relname = 'cashbook' and held.mode = 'RowExclusiveLock' and held.database = (select oid from pg_database where datname = current_database())") > 0
+                           " where class.relname = 'import_marks' and held.mode = 'RowExclusiveLock' and held.database = (select oid from pg_database where datname = current_database())") > 0
     with sqlite3.connect(site.path("jangbu-live.db")) as live:
         if not live.execute("select 1 from import_progress where phase = 'writing'").fetchone():
             return False

@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-import sqlite3
 import subprocess
 import time
 
@@ -401,8 +400,7 @@ def test_a_redis_address_stops_the_start_with_one_sentence(site):
 def test_progress_rises_by_small_steps_while_an_empty_table_is_filled_by_copying(site):
     site.run("sheet", "generate", "cash.cashbook", "60000", "a.csv")
     site.run("import", "cash.cashbook", "a.csv")
-    with sqlite3.connect(site.path("jangbu-live.db")) as live:
-        events = live.execute("select phase, progress, done, total from import_progress where number > 0 order by number").fetchall()
+    events = site.rows("select phase, progress, done, total from import_progress where number > 0 order by number", live=True)
     assert all(later[1] - earlier[1] <= 5 for earlier, later in zip(events, events[1:])), events
     assert all(done == 60000 for phase, _, done, _ in events if phase == "comparing"), events
     writing = [(done, total) for phase, _, done, total in events if phase == "writing"]
@@ -445,3 +443,29 @@ def test_a_refused_file_is_not_touched_when_nothing_was_refused(site):
     assert not os.path.exists(site.path("new.xlsx"))
     with open(site.path("old.xlsx"), encoding="utf-8") as old:
         assert old.read() == "of last week"
+
+
+@pytest.mark.parametrize("words", [["serve"], ["up"], ["worker"], ["migrate"], ["check"], ["check", "--deploy"], ["user", "list"], ["jobs", "list"], ["import", "cash.cashbook", "a.csv"], ["export", "cash.cashbook", "-o", "b.csv"]], ids=" ".join)
+def test_a_database_server_that_is_away_is_one_sentence(site, words):
+    site.csv("a.csv", HEAD, line(1))
+    with socket.socket() as nobody:  # bound, and never listening
+        nobody.bind(("127.0.0.1", 0))
+        address = f"postgresql://kim:secret@127.0.0.1:{nobody.getsockname()[1]}/books"
+        _, err = site.run(*words, status=9, DATABASE_URL=address, SECRET_KEY="0123456789" * 5, DEBUG="true")
+    assert err.count("\n") == 1 and "refused" in err and "secret" not in err, err
+
+
+def test_health_without_a_database_server_still_tells_of_the_rest(site):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        parts = site.json("health", status=1, DATABASE_URL=f"postgresql://kim:secret@127.0.0.1:{nobody.getsockname()[1]}/books")
+    assert not parts["healthy"] and [parts[name]["ok"] for name in ("DATABASE", "CELERY")] == [False, False]
+    assert "refused" in parts["DATABASE"]["reason"] and "secret" not in parts["DATABASE"]["reason"]
+    for name in ("CACHE", "DISK_SPACE", "MEMORY"):
+        assert parts[name]["ok"] or "database" not in parts[name]["reason"], parts
+
+
+def test_a_database_server_that_does_not_answer_is_given_up(site):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        _, err = site.run("jobs", "list", status=9, DATABASE_URL=f"postgresql://kim@127.0.0.1:{silent.getsockname()[1]}/books", DB_CONNECT_TIMEOUT="1")
+    assert err.count("\n") == 1, err
