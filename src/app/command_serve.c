@@ -252,8 +252,8 @@ int jb__command_serve(struct jb_program *program)
     return supervise(children, (size_t)processes, listening);
 }
 
-/* The supervisor opens no database: the migration is a child too, and must end well before the others start. */
-static bool migrate_first(struct jb_program *program)
+/* The supervisor opens no database: the migration is a child too, and must end well before the others start. Its status; one that ended badly has said why. */
+static int migrate_first(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
     const char *const *argv = child_arguments(program, "migrate");
@@ -261,16 +261,19 @@ static bool migrate_first(struct jb_program *program)
 
     fflush(NULL);
     pid_t child = fork();
-    if (child < 0)
-        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "프로세스를 만들지 못했습니다.", "cannot start a process."));
+    if (child < 0) {
+        jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "프로세스를 만들지 못했습니다.", "cannot start a process."));
+        return jb__command_failed(program);
+    }
     if (child == 0) {
         dup2(STDERR_FILENO, STDOUT_FILENO);
         execv(SELF, (char *const *)argv);
         _exit(127);
     }
-    if (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return true;
-    return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "표를 모델에 맞추지 못해 시작하지 않았습니다. 위의 까닭을 보세요.", "not started, because the tables could not be brought up to date. See the reason above."));
+    if (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) != 127)
+        return WEXITSTATUS(status);
+    jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "표를 모델에 맞추던 프로세스가 죽어 시작하지 않았습니다. jangbu migrate를 해 보세요.", "not started, because the process that brings the tables up to date died. Run jangbu migrate and see."));
+    return jb__command_failed(program);
 }
 
 int jb__command_up(struct jb_program *program)
@@ -284,7 +287,12 @@ int jb__command_up(struct jb_program *program)
         !jb__option_int(program, "processes", 1, PROCESSES_MAX, 1, &processes) ||
         !jb__option_int(program, "concurrency", 1, 10000, 0, &concurrency))
         return jb__command_misused(program);
-    if (!jb_config_public(program->scope, &program->config) || !migrate_first(program) || !listen_all(program, threads, listening))
+    if (!jb_config_public(program->scope, &program->config))
+        return jb__command_failed(program);
+    int status = migrate_first(program);
+    if (status != 0)
+        return status;
+    if (!listen_all(program, threads, listening))
         return jb__command_failed(program);
     announce(program->scope, listening);
     for (int64_t i = 0; i < processes; i++)
