@@ -3,7 +3,7 @@
 """pg_server.py run [--share] [--replica] [--max-connections N] [--durable] -- COMMAND… — real PostgreSQL servers for tests and benches.
 
 Starts a primary, with --replica also a streaming replica of it, on 127.0.0.1 and free ports in a fresh folder; runs COMMAND with JB_TEST_POSTGRES (and JB_TEST_POSTGRES_REPLICA) set to their URLs; stops and removes everything; exits
-with COMMAND's status. Without --durable nothing is ever synced: fast, and as good as gone after a power cut. With --share, COMMAND gets the servers that the environment already names, if it does. As root the servers run as the user postgres. They end with this program, however that ends.
+with COMMAND's status. With --replica, lines like `replica pause`, `primary restart` or `all rebuild` to the socket JB_TEST_POSTGRES_CONTROL do so and are answered by `ok`. Without --durable nothing is ever synced: fast, and as good as gone after a power cut. With --share, COMMAND gets the servers that the environment already names, if it does. As root the servers run as the user postgres. They end with this program, however that ends.
 
 From Python:
     with Cluster(replica=True) as cluster:
@@ -24,6 +24,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 USER = "jangbu"
@@ -136,7 +137,11 @@ class Server:
         self.log = data + ".log"
         self.process = None
         self.port = free_port()
-        write_settings(data, {**settings, "port": self.port})
+        self.settings = settings
+        self.configure()
+
+    def configure(self):
+        write_settings(self.data, {**self.settings, "port": self.port})
 
     def url(self, database="postgres"):
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -251,13 +256,54 @@ class Cluster:
             self.primary.start()
             if self.replica_wanted:
                 copy = os.path.join(self.folder, "replica")
-                run_tool("pg_basebackup", "-D", copy, "-d", self.primary.url() + "?application_name=replica", "--write-recovery-conf", "--create-slot", "--slot", "replica", "--checkpoint", "fast", "--no-sync")
+                self.primary.sql("select pg_create_physical_replication_slot('replica')")
+                self._copy_primary(copy)
                 self.replica = Server(copy, password, self.settings)
                 self.replica.start()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _copy_primary(self, path):
+        run_tool("pg_basebackup", "-D", path, "-d", self.primary.url() + "?application_name=replica", "--write-recovery-conf", "--slot", "replica", "--checkpoint", "fast", "--no-sync")
+
+    def rebuild(self):
+        """As in the beginning, whatever has happened: the primary runs, the replica is a fresh copy of it."""
+        self.replica.stop(signal.SIGQUIT)
+        self.primary.resume()
+        if not self.primary.running():
+            self.primary.start()
+        shutil.rmtree(self.replica.data)
+        self._copy_primary(self.replica.data)
+        self.replica.configure()
+        self.replica.start()
+
+    def obey(self, line):
+        """What the control socket was told: `replica pause`."""
+        who, what = line.split()
+        if what not in ("pause", "resume", "stop", "start", "restart", "kill", "promote", "rebuild"):
+            raise ValueError(f"no such thing to do: {what}")
+        getattr({"primary": self.primary, "replica": self.replica, "all": self}[who], what)()
+
+    def control(self):
+        """Opens the socket, and a thread that does what comes in, one thing at a time. Servers end with the thread that starts them, so it never ends."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(self.folder, "control"))
+        listener.listen()
+
+        def serve():
+            while True:
+                client, _ = listener.accept()
+                with client, client.makefile("rw") as talk:
+                    try:
+                        self.obey(talk.readline())
+                        talk.write("ok\n")
+                    except Exception as error:  # whatever went wrong is for the test
+                        talk.write(f"{error!r}\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()
 
     def __exit__(self, *_):
         for server in (self.replica, self.primary):
@@ -286,7 +332,8 @@ def run(command, **how):
     try:
         with Cluster(**how) as cluster:
             try:
-                process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env={**os.environ, **cluster.environment()})
+                control = {"JB_TEST_POSTGRES_CONTROL": cluster.control()} if cluster.replica else {}
+                process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env={**os.environ, **cluster.environment(), **control})
                 status = process.wait()
                 return status if status >= 0 else 128 - status
             finally:

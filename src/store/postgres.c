@@ -71,20 +71,24 @@ struct position {
 };
 static const struct jb_record position_record = JB_RECORD(position, JB_FIELD(position, position));
 
-/* What has just been committed on this connection is what the session's reads must see. Not knowing it, they go to the primary. */
+/* What has just been committed on this connection is what the session's reads must see. Not knowing it, they go to the primary, until one of them could ask. */
 void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope)
 {
     const struct jb__pg *pg = connection->server->pg;
     struct jb__sink sink;
     struct jb__statement statement = { .sql = JB_STR("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"), .in_order = true, .row_limit = 1, .sink = &sink };
 
-    if (pg->replica_count == 0 && !pg->has_analytics)
+    if (!jb__pg_has_others(pg))
         return;
+    bool lost = jb_db_session_position(scope) == JB__POSITION_LOST;
     struct jb_scope *asking = jb_scope_new("position");
     jb_deadline_set(asking, jb_monotonic_us() + END_US);
     jb__sink_init(&sink, asking, &position_record, 1);
     bool known = jb__pg_run_on(connection, asking, &statement, true) && sink.count == 1;
-    jb__session_note(scope, known ? (uint64_t)((const struct position *)(const void *)sink.data)->position : UINT64_MAX);
+    if (known && lost)
+        jb__session_found(scope, (uint64_t)((const struct position *)(const void *)sink.data)->position);
+    else
+        jb__session_note(scope, known ? (uint64_t)((const struct position *)(const void *)sink.data)->position : JB__POSITION_LOST);
     jb_scope_end(asking);
 }
 
@@ -95,17 +99,24 @@ static bool wrap_unknown(struct jb_scope *scope)
 
 /* ---- statements ------------------------------------------------------------------------------------------------------------------ */
 
+/* With other servers, and a session that does not know what it has written. */
+static bool is_lost(const struct jb__pg *pg, struct jb_scope *scope)
+{
+    return jb__pg_has_others(pg) && jb_db_session_position(scope) == JB__POSITION_LOST;
+}
+
 static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
 {
     if (statement->write && JB_FAULT("store/postgres/commit", scope))
         return false;
+    bool asks = (statement->write && !statement->live) || (server == &server->pg->primary && is_lost(server->pg, scope));
     struct jb__pg_connection *connection = jb__pg_take(server, scope, statement->live);
     if (!connection)
         return false;
     bool ok = jb__pg_run_on(connection, scope, statement, true);
     if (!ok && statement->write && connection->broken)
         wrap_unknown(scope);
-    if (ok && statement->write && !statement->live)
+    if (ok && asks)
         jb__pg_note_position(connection, scope);
     *ret_broken = connection->broken;
     jb__pg_give(connection);
@@ -115,7 +126,7 @@ static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, stru
 static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struct jb__statement *statement, bool *ret_broken)
 {
     bool is_short = !statement->write && statement->row_limit > 0 && statement->row_limit <= SHARED_ROWS_MAX, served = false, ok = false;
-    struct jb__pg_shared *shared = is_short ? jb__pg_shared_enter(server) : NULL;
+    struct jb__pg_shared *shared = is_short && !is_lost(server->pg, scope) ? jb__pg_shared_enter(server) : NULL;
 
     *ret_broken = false;
     if (shared)

@@ -1,4 +1,4 @@
-/* postgres_connection.c — one connection: opened, waited for, its prepared statements, one statement run on it.
+/* postgres_connection.c — one connection: waited for, its prepared statements, one statement run on it.
  *
  * libpq's non-blocking calls in straight lines: send, flush, wait until the socket is ready, read. When the scope ends while a statement runs, the server is told to give it up, and what still comes
  * is read and dropped, so that the connection can be used again; one that stays silent is closed. */
@@ -11,115 +11,12 @@
 #include <string.h>
 
 #define STATEMENTS_MAX ((size_t)200)
-#define LOOK_MS 10         /* a plain thread looks at its scope this often while it waits */
-#define CONNECT_LOOK_MS 50 /* an opening connection likewise */
+#define LOOK_MS 10 /* a plain thread looks at its scope this often while it waits */
 #define SLICE_US 200000
 #define CANCEL_US 2000000       /* after a cancel the server has this long to end the statement */
 #define BUFFERED_ROWS_MAX 20000 /* more than these come row by row */
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
-
-struct opening {
-    struct jb__pg_server *server;
-    struct jb_scope *scope;
-    int64_t deadline_us;
-    PGconn *handle;
-    bool late; /* or given up */
-};
-
-static PGconn *start(const struct jb__pg_server *server)
-{
-    /* The URL stands first, so that what it says wins nothing over what the driver needs. */
-    static const char *const names[] = { "dbname", "client_encoding", "fallback_application_name", "keepalives_idle", "tcp_user_timeout", NULL };
-    const char *values[] = { server->url, "UTF8", "jangbu", "30", "30000", NULL };
-
-    return PQconnectStartParams(names, values, 1);
-}
-
-/* On an offload thread or a plain one: looks names up, connects and signs in. */
-static void open_blocking(void *arg)
-{
-    struct opening *opening = arg;
-    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
-
-    opening->handle = start(opening->server);
-    JB_CHECK(opening->handle);
-    if (PQstatus(opening->handle) == CONNECTION_BAD)
-        return;
-    while (wants == PGRES_POLLING_READING || wants == PGRES_POLLING_WRITING) {
-        struct pollfd fd = { PQsocket(opening->handle), wants == PGRES_POLLING_READING ? POLLIN : POLLOUT, 0 };
-        int ready = poll(&fd, 1, CONNECT_LOOK_MS);
-        if (jb_cancelled(opening->scope) || jb_monotonic_us() >= opening->deadline_us) {
-            opening->late = true;
-            return;
-        }
-        if (ready > 0)
-            wants = PQconnectPoll(opening->handle);
-    }
-    if (PQstatus(opening->handle) == CONNECTION_OK)
-        PQsetnonblocking(opening->handle, 1);
-}
-
-static void ignore_notice(void *arg, const PGresult *result)
-{
-    (void)arg, (void)result;
-}
-
-static bool is_well_formed(const char *url)
-{
-    char *ignored = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &ignored);
-    bool ok = options != NULL;
-
-    PQconninfoFree(options);
-    PQfreemem(ignored);
-    return ok;
-}
-
-static bool fail_opening(struct jb_scope *scope, const struct opening *opening, int64_t timeout_s)
-{
-    atomic_fetch_add(&opening->server->connection_errors, 1);
-    if (!jb_continue(scope))
-        return false;
-    if (opening->late)
-        jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "%lld초 안에 대답이 없습니다.", "no answer within %lld seconds."), (long long)timeout_s);
-    else if (!is_well_formed(opening->server->url)) /* libpq's words would show it, with the password in it */
-        jb_fail(scope, JB_INVALID, "%s",
-            JB_L(scope, "주소의 꼴이 틀렸습니다. postgresql://사용자:암호@호스트:포트/데이터베이스 꼴로, 암호의 @ : / % 따위는 %40처럼 적으세요.",
-                "its URL is not well formed. Write postgresql://user:password@host:port/database, and signs like @ : / % in the password as %40."));
-    else
-        jb__pg_fail(scope, opening->handle, NULL, NULL);
-    return jb_wrap(scope, JB_L(scope, "PostgreSQL 서버(%s)에 연결하지 못했습니다", "cannot connect to the PostgreSQL server (%s)"), opening->server->name);
-}
-
-struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope, bool live)
-{
-    int timeout_s = server->pg->connect_timeout_s;
-    struct opening opening = { .server = server, .scope = scope, .deadline_us = JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + timeout_s * JB_SECOND_US) };
-
-    jb__wait_allow(true);
-    jb_offload(open_blocking, &opening);
-    jb__wait_allow(false);
-    if (opening.late || PQstatus(opening.handle) != CONNECTION_OK) {
-        fail_opening(scope, &opening, timeout_s);
-        PQfinish(opening.handle);
-        return NULL;
-    }
-    struct jb__pg_connection *connection = calloc(1, sizeof *connection);
-    JB_CHECK(connection);
-    *connection = (struct jb__pg_connection){ .handle = opening.handle, .server = server, .opened_us = jb_monotonic_us() };
-    jb_map_init(&connection->by_sql);
-    jb_list_init(&connection->recent);
-    PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
-    bool ok = jb__pg_exec_on(connection, scope, "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set default_transaction_isolation = 'read committed'");
-    if (ok && live)
-        ok = jb__pg_exec_on(connection, scope, "set synchronous_commit = off");
-    if (!ok) {
-        jb__pg_close(connection);
-        return NULL;
-    }
-    return connection;
-}
+/* ---- closing ------------------------------------------------------------------------------------------------------------------ */
 
 void jb__pg_prepared_forget(struct jb__pg_connection *connection, struct jb__pg_prepared *prepared)
 {
@@ -178,7 +75,7 @@ bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, e
 {
     const struct jb__pg_server *server = connection->server;
 
-    if (server == &server->pg->primary || connection == server->looker || !jb__pg_is_there(server))
+    if (server == &server->pg->primary || connection == server->looker)
         return wait_until(connection, scope, what, JB_NEVER);
     while (!wait_until(connection, NULL, what, JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + SLICE_US))) {
         if (!jb_continue(scope))
@@ -193,6 +90,8 @@ bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, e
 
 static bool fail_broken(struct jb__pg_connection *connection, struct jb_scope *scope)
 {
+    if (connection->broken && jb_failure(scope))
+        return false; /* the server has said why */
     connection->broken = true;
     return jb__pg_fail(scope, connection->handle, NULL, NULL);
 }
@@ -209,12 +108,6 @@ bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope)
     return left == 0 || fail_broken(connection, scope);
 }
 
-static void cancel_blocking(void *arg)
-{
-    char ignored[256];
-    PQcancel(arg, ignored, sizeof ignored);
-}
-
 /* Tells the server to give the statement up, and reads what still comes. */
 static void cancel(struct jb__pg_connection *connection)
 {
@@ -223,12 +116,9 @@ static void cancel(struct jb__pg_connection *connection)
 
     if (connection->broken)
         return;
-    PGcancel *cancelling = PQgetCancel(connection->handle);
-    if (cancelling) {
-        jb__wait_allow(true);
-        jb_offload(cancel_blocking, cancelling);
-        jb__wait_allow(false);
-        PQfreeCancel(cancelling);
+    if (connection == connection->server->looker || !jb__pg_cancel(connection, deadline_us)) {
+        connection->broken = true;
+        return;
     }
     for (;;) {
         while (PQisBusy(connection->handle))
@@ -270,6 +160,15 @@ bool jb__pg_is_good(const PGresult *result)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || status == PGRES_EMPTY_QUERY;
 }
 
+/* The server's error as a failure; after a fatal one nothing comes any more. */
+static bool fail_answer(struct jb__pg_connection *connection, struct jb_scope *scope, const PGresult *result, const struct jb__statement *what)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    connection->broken |= PQstatus(connection->handle) != CONNECTION_OK || (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
+    return jb__pg_fail(scope, connection->handle, result, what);
+}
+
 /* Reads the command to its end; the first failure stays. `ret_first` takes the first good result over; may be NULL. */
 static bool finish(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *what, PGresult **ret_first)
 {
@@ -277,10 +176,8 @@ static bool finish(struct jb__pg_connection *connection, struct jb_scope *scope,
     bool ok = true, came;
 
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
-        if (ok && !jb__pg_is_good(result)) {
-            ok = jb__pg_fail(scope, connection->handle, result, what);
-            connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
-        }
+        if (ok && !jb__pg_is_good(result))
+            ok = fail_answer(connection, scope, result, what);
         if (ok && ret_first && !first)
             first = result;
         else
@@ -412,8 +309,7 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
         if (ok && !jb__pg_is_good(result)) {
             *ret_stale = jb__pg_state_is(result, "26000") || (jb__pg_state_is(result, "0A000") && strstr(PQresultErrorMessage(result), "cached plan"));
-            ok = !*ret_stale && jb__pg_fail(scope, connection->handle, result, statement);
-            connection->broken |= PQstatus(connection->handle) != CONNECTION_OK;
+            ok = !*ret_stale && fail_answer(connection, scope, result, statement);
         }
         if (ok && statement->sink)
             ok = jb__pg_rows_read(scope, result, statement, &columns);

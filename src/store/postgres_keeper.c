@@ -1,7 +1,7 @@
-/* postgres_keeper.c — one plain thread per database that looks after what nobody waits for.
+/* postgres_keeper.c — plain threads that look after what nobody waits for.
  *
- * It listens for notifications, so that progress pages look only when there is something to see; asks each replica how far it has replayed; closes connections that are old or spare and opens those
- * that are missing. It may block: nothing waits for it but the end. */
+ * The keeper listens for notifications, so that progress pages look only when there is something to see; closes connections that are old or spare and opens those that are missing. Where there are
+ * replicas the looker asks each how far it has replayed; it is a thread of its own because the keeper may stand for seconds before a server that is gone. Nothing waits for them but the end. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/postgres_private.h"
 #include <poll.h>
@@ -87,12 +87,22 @@ static void *keeper_main(void *arg)
             break;
         if (fds[1].revents)
             listener_read(&keeper);
-        jb__pg_replicas_look(keeper.pg);
         if (jb_monotonic_us() >= keeper.tidy_us)
             tidy(&keeper);
     }
-    jb__pg_replicas_leave(keeper.pg);
     jb__pg_close(keeper.listener);
+    return NULL;
+}
+
+static void *looker_main(void *arg)
+{
+    struct jb__pg *pg = arg;
+    struct pollfd stop = { pg->stop_pipe[0], POLLIN, 0 };
+
+    do
+        jb__pg_replicas_look(pg);
+    while (poll(&stop, 1, ROUND_MS) <= 0);
+    jb__pg_replicas_leave(pg);
     return NULL;
 }
 
@@ -101,7 +111,8 @@ bool jb__pg_keeper_start(struct jb__pg *pg, struct jb_scope *scope)
     if (pipe(pg->stop_pipe) != 0)
         return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "파일 서술자가 모자랍니다.", "There are no file descriptors left."));
     pg->keeper_runs = pthread_create(&pg->keeper, NULL, keeper_main, pg) == 0;
-    return pg->keeper_runs || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "스레드를 만들지 못했습니다.", "Cannot start a thread."));
+    pg->looker_runs = pg->keeper_runs && jb__pg_has_others(pg) && pthread_create(&pg->looker, NULL, looker_main, pg) == 0;
+    return (pg->keeper_runs && pg->looker_runs == jb__pg_has_others(pg)) || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "스레드를 만들지 못했습니다.", "Cannot start a thread."));
 }
 
 void jb__pg_keeper_stop(struct jb__pg *pg)
@@ -111,5 +122,7 @@ void jb__pg_keeper_stop(struct jb__pg *pg)
     close(pg->stop_pipe[1]);
     if (pg->keeper_runs)
         pthread_join(pg->keeper, NULL);
+    if (pg->looker_runs)
+        pthread_join(pg->looker, NULL);
     close(pg->stop_pipe[0]);
 }

@@ -344,6 +344,8 @@ bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_mi
     run.lock_ms = options && options->lock_ms > 0 ? options->lock_ms : 1000;
     run.lock_attempts = options && options->lock_attempts > 0 ? options->lock_attempts : 30;
     bool ok = options ? apply(&run) : compare(&run);
+    if (ok && options)
+        jb__pg_note_position(run.connection, scope);
     run.connection->broken |= options != NULL; /* its settings and its lock end with it */
     jb__pg_give(run.connection);
     if (!ok)

@@ -5,6 +5,8 @@
 #include "store/postgres_private.h"
 #include <stdlib.h>
 
+#define END_US (2 * JB_SECOND_US)
+
 struct jb__pages {
     struct jb__pg *pg;
     struct jb__pg_connection *connection;
@@ -25,18 +27,59 @@ static bool declare(struct jb__pages *pages, struct jb_scope *scope, const struc
     return pages->declared;
 }
 
+/* The server's part of it: ends the transaction when it is ours, the cursor when it still stands in another's. */
+static void end(struct jb__pages *pages)
+{
+    struct jb__pg_connection *connection = pages->connection;
+    struct jb_scope *scope = jb_scope_new("end of a cursor");
+
+    jb_deadline_set(scope, jb_monotonic_us() + END_US);
+    if (!pages->tx && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
+        jb__pg_exec_on(connection, scope, "rollback");
+    else if (pages->tx && pages->declared && PQtransactionStatus(connection->handle) == PQTRANS_INTRANS)
+        jb__pg_exec_on(connection, scope, jb_format(scope, "close c%d", pages->number).data);
+    jb_scope_end(scope);
+}
+
+static void connection_end(struct jb__pages *pages)
+{
+    bool gone = pages->tx && jb__tx_has_ended(pages->tx, false); /* and perhaps its connection with it, which others use now */
+
+    if (!gone && pages->connection && !pages->connection->broken)
+        end(pages);
+    if (!pages->tx)
+        jb__pg_give(pages->connection);
+    pages->connection = NULL;
+}
+
+static bool begin_at(struct jb__pages *pages, struct jb__pg_server *server, struct jb_scope *scope, const struct jb__statement *statement)
+{
+    pages->connection = jb__pg_take(server, scope, false);
+    return pages->connection && jb__pg_exec_on(pages->connection, scope, "begin read only") && declare(pages, scope, statement);
+}
+
+/* As other reads it is tried once more, on the primary, when the connection was lost or the replica is away. */
+static bool begin_somewhere(struct jb__pages *pages, struct jb_scope *scope, const struct jb__statement *statement)
+{
+    struct jb__pg_server *primary = &pages->pg->primary, *server = jb__pg_server_for(pages->pg, scope, statement);
+
+    if (begin_at(pages, server, scope, statement))
+        return true;
+    if (jb_error(scope) != JB_UNAVAILABLE || (server == primary && !(pages->connection && pages->connection->broken)))
+        return false;
+    jb_failure_clear(scope);
+    connection_end(pages);
+    return begin_at(pages, primary, scope, statement);
+}
+
 struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement)
 {
     struct jb__pages *pages = calloc(1, sizeof *pages);
 
     JB_CHECK(pages);
     *pages = (struct jb__pages){ .pg = jb__pg_of(db), .connection = jb__tx_handle(tx), .sink = statement->sink, .tx = tx };
-    bool ok = tx || (pages->counted = jb__gate_take(&pages->pg->cursors, scope));
-    if (ok && !tx) {
-        pages->connection = jb__pg_take(jb__pg_server_for(pages->pg, scope, statement), scope, false);
-        ok = pages->connection && jb__pg_exec_on(pages->connection, scope, "begin read only");
-    }
-    if (ok && declare(pages, scope, statement))
+    bool ok = tx ? declare(pages, scope, statement) : (pages->counted = jb__gate_take(&pages->pg->cursors, scope)) && begin_somewhere(pages, scope, statement);
+    if (ok)
         return pages;
     jb__pg_pages_close(pages);
     return NULL;
@@ -59,29 +102,11 @@ bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *re
     return true;
 }
 
-/* The server's part of it: ends the transaction when it is ours, the cursor when it still stands in another's. */
-static void end(struct jb__pages *pages)
-{
-    struct jb__pg_connection *connection = pages->connection;
-    struct jb_scope *scope = jb_scope_new("end of a cursor");
-
-    jb_deadline_set(scope, jb_monotonic_us() + 2 * JB_SECOND_US);
-    if (!pages->tx && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
-        jb__pg_exec_on(connection, scope, "rollback");
-    else if (pages->tx && pages->declared && PQtransactionStatus(connection->handle) == PQTRANS_INTRANS)
-        jb__pg_exec_on(connection, scope, jb_format(scope, "close c%d", pages->number).data);
-    jb_scope_end(scope);
-}
-
 void jb__pg_pages_close(struct jb__pages *pages)
 {
     if (!pages)
         return;
-    bool gone = pages->tx && jb__tx_has_ended(pages->tx, false); /* and perhaps its connection with it, which others use now */
-    if (!gone && pages->connection && !pages->connection->broken)
-        end(pages);
-    if (!pages->tx)
-        jb__pg_give(pages->connection);
+    connection_end(pages);
     if (pages->counted)
         jb__gate_leave(&pages->pg->cursors);
     free(pages);

@@ -2,8 +2,10 @@
  *
  *   postgres.c             the driver: opening, which server, transactions
  *   postgres_server.c      one server: its connections in two pools
- *   postgres_keeper.c      the thread that looks after them, listens, and asks replicas how far they are
- *   postgres_connection.c  one connection: opening, waiting, prepared statements, running one statement
+ *   postgres_keeper.c      the threads that look after them: one listens and tidies, one asks replicas how far they are
+ *   postgres_open.c        opening a connection, of several hosts to the right one
+ *   postgres_connection.c  one connection: waiting, prepared statements, running one statement
+ *   postgres_cancel.c      telling the server to give a statement up
  *   postgres_route.c       which server a read goes to
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
@@ -88,6 +90,7 @@ struct jb__pg_connection {
     size_t statement_count;
     int serial;                 /* of the next statement's name */
     bool broken;                /* closed instead of given back */
+    uint64_t floor;             /* of a replica: what it had replayed when the connection asked for it itself; 0: it has not */
     void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */
     void *look_arg;
 };
@@ -102,10 +105,13 @@ struct jb__pg_server {
     int shared_max;                                  /* how many of them may be used */
     int pool_min;
     _Atomic int64_t connection_errors;
-    /* The keeper's: its own connection, when the server last had all that was written, and the position of the primary that it was last asked to reach. */
+    /* The looker's: its own connection, when the server last had all that was written, and the position of the primary that it was last asked to reach. */
     struct jb__pg_connection *looker;
     int64_t fresh_us, target, target_us;
-    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the keeper saw it; 0: not usable now */
+    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the looker saw it; 0: not usable now */
+    _Atomic int64_t looked_us; /* when the looker asked for that; stored after it */
+    _Atomic bool away;         /* it did not answer */
+    _Atomic int host;          /* of the URL's hosts: the one that was connected to last */
 };
 
 #define JB__PG_REPLICAS_MAX 16
@@ -121,9 +127,9 @@ struct jb__pg {
     int connect_timeout_s, shared_read_ms;
     _Atomic int64_t live_version; /* counts notifications */
     _Atomic int server_version;   /* 150018; of the primary */
-    pthread_t keeper;
-    bool keeper_runs;
-    int stop_pipe[2]; /* closed at its end: the keeper stops */
+    pthread_t keeper, looker;
+    bool keeper_runs, looker_runs;
+    int stop_pipe[2]; /* closed at its end: they stop */
 };
 
 static inline struct jb__pg *jb__pg_of(struct jb_db *db)
@@ -136,7 +142,7 @@ bool jb__pg_commit(struct jb__pg_connection *connection, struct jb_scope *scope)
 /* After a commit on this connection. */
 void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope *scope);
 
-/* ---- postgres_connection.c ------------------------------------------------------------------------------------------- */
+/* ---- postgres_open.c, postgres_connection.c ------------------------------------------------------------------------------------------- */
 
 /* NULL fails UNAVAILABLE (or DENIED) with the server's name and its reason. Waits off the loop. */
 struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope, bool live);
@@ -163,6 +169,11 @@ bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope);
 /* The next result; NULL in *ret_result at the end of the command. false: the scope ended (the command is cancelled and drained) or the connection broke. */
 bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope, PGresult **ret_result);
 
+/* ---- postgres_cancel.c ------------------------------------------------------------------------------------------------- */
+
+/* The server has been told. false: not known by then; the connection must not be used again. */
+bool jb__pg_cancel(struct jb__pg_connection *connection, int64_t deadline_us);
+
 /* ---- postgres_server.c ------------------------------------------------------------------------------------------------- */
 
 void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *name, struct jb_str url, const struct jb_db_options *options);
@@ -182,13 +193,21 @@ void jb__pg_keeper_stop(struct jb__pg *pg);
 
 #define JB__PG_REPLICA_PATIENCE_US (JB_SECOND_US / 2) /* a replica that does not answer within this is left out */
 struct jb__pg_server *jb__pg_server_for(struct jb__pg *pg, struct jb_scope *scope, const struct jb__statement *statement);
-/* On the keeper's thread. */
+/* What this connection reads is known to hold what the session has written: it said so itself, or the looker saw it replayed after the connection was opened, so since the server's last start. */
+bool jb__pg_has_seen(const struct jb__pg_connection *connection, struct jb_scope *scope);
+/* Asks it; for young connections. */
+void jb__pg_find_floor(struct jb__pg_connection *connection);
+/* On the looker's thread. */
 void jb__pg_replicas_look(struct jb__pg *pg);
 void jb__pg_replicas_leave(struct jb__pg *pg);
-/* false once a replica has been found away: whoever waits for it gives up and asks the primary. */
+/* false once a replica has been found away: whoever waits for it gives up and asks the primary. One that only lags is waited for. */
 static inline bool jb__pg_is_there(const struct jb__pg_server *server)
 {
-    return server == &server->pg->primary || atomic_load(&server->replayed) != 0;
+    return server == &server->pg->primary || !atomic_load(&server->away);
+}
+static inline bool jb__pg_has_others(const struct jb__pg *pg)
+{
+    return pg->replica_count > 0 || pg->has_analytics;
 }
 
 /* ---- postgres_shared.c -------------------------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ static void pool_init(struct jb__pg_pool *pool, struct jb__pg_server *server, bo
 void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *name, struct jb_str url, const struct jb_db_options *options)
 {
     int max = JB_MAX(options->pool_max > 0 ? options->pool_max : 20, POOL_MAX_LEAST), fifth = max / 5;
+    bool others = options->replica_urls.size > 0 || options->analytics_url.size > 0;
 
     server->pg = pg;
     server->name = name;
@@ -30,7 +31,7 @@ void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const c
     server->shared_max = JB_MIN(fifth, JB__PG_SHARED_MAX);
     server->pool_min = options->pool_min > 0 ? options->pool_min : 5;
     pool_init(&server->live, server, true, fifth);
-    pool_init(&server->own, server, false, max - 2 * fifth - 1); /* a fifth is for the loops' shared connections, one for the keeper */
+    pool_init(&server->own, server, false, max - 2 * fifth - 1 - (others && server == &pg->primary)); /* a fifth is for the loops' shared connections, one for the keeper, where there are replicas one for the looker */
 }
 
 static void close_idle(struct jb__pg_pool *pool)
@@ -123,20 +124,38 @@ static struct jb__pg_connection *open_counted(struct jb__pg_pool *pool, struct j
     return connection;
 }
 
+static void fail_exhausted(const struct jb__pg_pool *pool, struct jb_scope *scope)
+{
+    if (jb_error(scope) == JB_TIMEOUT)
+        jb_wrap(scope,
+            JB_L(scope, "PostgreSQL 서버(%s)로 가는 연결 %d개가 모두 쓰이고 있었습니다(DB_POOL_MAX를 늘리거나 트랜잭션을 짧게 하세요)", "PostgreSQL server (%s): all its %d connections were in use (raise DB_POOL_MAX or make transactions shorter)"),
+            pool->server->name, pool->gate.permits);
+}
+
 struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_scope *scope, bool live)
 {
     struct jb__pg_pool *pool = live ? &server->live : &server->own;
     struct jb__pg_connection *connection;
 
-    if (!jb__gate_take(&pool->gate, scope))
+    if (!jb__gate_take(&pool->gate, scope)) {
+        fail_exhausted(pool, scope);
         return NULL;
+    }
     while ((connection = pop_idle(pool)) && (is_old(connection) || is_ending(connection)))
         close_counted(connection);
     if (!connection)
         connection = open_counted(pool, scope);
-    if (!connection)
+    if (!connection) {
         jb__gate_leave(&pool->gate);
-    return connection;
+        return NULL;
+    }
+    if (!jb__pg_has_seen(connection, scope))
+        jb__pg_find_floor(connection);
+    if (!connection->broken && jb__pg_has_seen(connection, scope))
+        return connection;
+    jb__pg_give(connection);
+    jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "서버(%s)에 방금 저장한 것이 아직 없습니다.", "the server (%s) does not have yet what was just saved."), server->name);
+    return NULL;
 }
 
 void jb__pg_give(struct jb__pg_connection *connection)

@@ -181,7 +181,9 @@ static void open_shared(struct jb__pg_shared *shared)
     jb_deadline_set(scope, jb_monotonic_us() + shared->server->pg->connect_timeout_s * JB_SECOND_US);
     struct jb__pg_connection *connection = jb__pg_connect(shared->server, scope, false);
     snprintf(settings, sizeof settings, "set default_transaction_read_only = on; set statement_timeout = %d", shared->server->pg->shared_read_ms);
-    if (connection && jb__pg_exec_on(connection, scope, settings) && PQenterPipelineMode(connection->handle)) {
+    if (connection && shared->server != &shared->server->pg->primary)
+        jb__pg_find_floor(connection);
+    if (connection && !connection->broken && jb__pg_exec_on(connection, scope, settings) && PQenterPipelineMode(connection->handle)) {
         shared->connection = connection;
         shared->watch = jb_watch_open(PQsocket(connection->handle));
         jb_watch_notify(shared->watch, drain, shared);
@@ -193,7 +195,7 @@ static void open_shared(struct jb__pg_shared *shared)
     shared->opening = false;
 }
 
-static bool usable(struct jb__pg_shared *shared)
+static bool usable(struct jb__pg_shared *shared, struct jb_scope *scope)
 {
     if (shared->connection && jb_list_empty(&shared->slots) && jb_monotonic_us() - shared->connection->opened_us >= shared->server->pg->age_max_us) {
         lose(shared);
@@ -201,7 +203,7 @@ static bool usable(struct jb__pg_shared *shared)
     }
     if (!shared->connection && !shared->opening && shared->reading >= BUSY_FIBERS && jb_monotonic_us() >= shared->retry_us)
         open_shared(shared);
-    return shared->connection != NULL;
+    return shared->connection && jb__pg_has_seen(shared->connection, scope);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------------------ */
@@ -417,7 +419,7 @@ bool jb__pg_shared_run(struct jb__pg_shared *shared, struct jb_scope *scope, str
     enum outcome outcome = ELSEWHERE;
 
     jb__wait_allow(true);
-    for (int aborts = 0; usable(shared); aborts++) {
+    for (int aborts = 0; usable(shared, scope); aborts++) {
         outcome = run_once(shared, scope, statement, aborts >= ABORTS_MAX);
         if (outcome != AGAIN || aborts > ABORTS_MAX)
             break;

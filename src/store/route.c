@@ -45,6 +45,12 @@ void jb__session_note(struct jb_scope *scope, uint64_t position)
         ;
 }
 
+void jb__session_found(struct jb_scope *scope, uint64_t position)
+{
+    uint64_t lost = JB__POSITION_LOST;
+    atomic_compare_exchange_strong(jb__use_of(scope)->seen, &lost, position);
+}
+
 static enum jb_reads reads_of_app(const struct jb_db *db, const char *app)
 {
     for (const struct jb_db_route *route = db->routes; route && route->app; route++)

@@ -97,8 +97,11 @@ void jb__tx_note(struct jb_tx *tx, bool ok); /* a statement of it went well, or 
 enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *statement);
 /* Rows of the two can be joined: both are read from the analytics server, or none is. */
 bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b);
-/* A commit has reached this position. */
+/* A commit has reached this position; JB__POSITION_LOST: nobody knows which, so that reads go to the primary until… */
+#define JB__POSITION_LOST UINT64_MAX
 void jb__session_note(struct jb_scope *scope, uint64_t position);
+/* … it was asked where it is. */
+void jb__session_found(struct jb_scope *scope, uint64_t position);
 /* Sends the statement down and counts it. */
 bool jb__run(struct jb_scope *scope, struct jb__statement *statement);
 bool jb__run_batch(struct jb_scope *scope, struct jb__batch *batch);
