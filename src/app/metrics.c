@@ -30,6 +30,9 @@ static void put_database(struct jb_buf *out, struct jb_db *db)
     put(out, "db_connections_active", "gauge", "Connections of the primary's main pool that are in use.", stats.connections_busy);
     put(out, "db_connections_open", "gauge", "Connections of the primary's main pool.", stats.connections_open);
     put(out, "db_connections_max", "gauge", "Connections that the primary's main pool may have.", stats.connections_max);
+    put(out, "db_connections_used_percent", "gauge", "The same in percent; 80 or more calls for a larger DB_POOL_MAX.", stats.connections_max > 0 ? stats.connections_busy * 100 / stats.connections_max : 0);
+    put(out, "db_connections_waiting", "gauge", "Who waits for a connection because all are in use.", stats.connections_waiting);
+    put(out, "db_connection_waits_total", "counter", "How often somebody had to.", stats.waits);
     put(out, "db_replicas", "gauge", "Replicas that are configured.", stats.replicas);
     put(out, "db_replicas_usable", "gauge", "Replicas that are reachable and lag little.", stats.replicas_usable);
 }

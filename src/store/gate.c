@@ -93,9 +93,12 @@ bool jb__gate_take(struct jb__gate *gate, struct jb_scope *scope)
     struct waiter waiter = { .fiber = jb_fiber_self() };
     jb_list_init(&waiter.link);
     jb_list_append(&gate->waiters, &waiter.link);
+    gate->waiting++;
+    gate->waits++;
     while (ok && !waiter.granted)
         ok = wait_once(gate, scope, &waiter);
     jb_list_remove(&waiter.link);
+    gate->waiting--;
     if (!ok && waiter.granted)
         pass_on(gate);
     pthread_mutex_unlock(&gate->mutex);

@@ -177,6 +177,8 @@ void jb__pg_server_stats(struct jb__pg_server *server, struct jb_db_stats *stats
     pthread_mutex_lock(&own->gate.mutex);
     stats->connections_busy = own->gate.permits - own->gate.free;
     stats->connections_max = own->gate.permits;
+    stats->connections_waiting = own->gate.waiting;
+    stats->waits = own->gate.waits;
     pthread_mutex_unlock(&own->gate.mutex);
     pthread_mutex_lock(&own->mutex);
     stats->connections_open = own->open_count;
@@ -185,7 +187,7 @@ void jb__pg_server_stats(struct jb__pg_server *server, struct jb_db_stats *stats
 
 /* ---- for the keeper ----------------------------------------------------------------------------------------------------------------- */
 
-/* Takes out what is too old or has been idle for long while there are more than `least`; a list. */
+/* Takes out what is too old, what the server has closed, and what has been idle for long while there are more than `least`; a list. */
 static struct jb__pg_connection *pick_spare(struct jb__pg_pool *pool, int least)
 {
     struct jb__pg_connection *spare = NULL, **at = &pool->idle;
@@ -194,7 +196,7 @@ static struct jb__pg_connection *pick_spare(struct jb__pg_pool *pool, int least)
     pthread_mutex_lock(&pool->mutex);
     while (*at) {
         struct jb__pg_connection *connection = *at;
-        if (!is_old(connection) && (pool->open_count <= least || now_us - connection->idle_us < IDLE_US)) {
+        if (!is_old(connection) && !is_ending(connection) && (pool->open_count <= least || now_us - connection->idle_us < IDLE_US)) {
             at = &connection->next;
             continue;
         }

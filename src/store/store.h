@@ -332,7 +332,8 @@ const char *jb_db_kind(const struct jb_db *db); /* "sqlite", "postgresql" */
 /* Counters of this process. Connections are PostgreSQL's: busy ones of the primary's main pool, and how many it may have. */
 struct jb_db_stats {
     int64_t queries, slow_queries, connection_errors;
-    int connections_busy, connections_open, connections_max;
+    int connections_busy, connections_open, connections_max, connections_waiting;
+    int64_t waits; /* so often all were busy and somebody had to wait */
     int replicas, replicas_usable;
 };
 void jb_db_stats(struct jb_db *db, struct jb_db_stats *ret_stats);

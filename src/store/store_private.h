@@ -66,7 +66,8 @@ struct jb__gate {
     pthread_mutex_t mutex;
     pthread_cond_t passed; /* for waiting plain threads */
     struct jb_list waiters;
-    int free, permits;
+    int free, permits, waiting;
+    int64_t waits; /* so often somebody had to */
 };
 void jb__gate_init(struct jb__gate *gate, int permits);
 void jb__gate_done(struct jb__gate *gate); /* also with permits out and waiters in: those of abandoned fibers */
