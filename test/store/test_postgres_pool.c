@@ -162,9 +162,11 @@ JB_FIBER_TEST("who waits for a connection gets it in order, and whose time is ov
     jb_fiber_allow_wait(true);
     WAIT_FOR(stats_of(scope).connections_waiting == 5);
     jb_fiber_allow_wait(false);
-    jb_rollback(held[1]);
-    jb_rollback(held[0]);
+    jb_rollback(held[1]); /* one place, so one after the other */
+    jb_fiber_allow_wait(true);
     works_end(scope, works, 5, &running);
+    jb_fiber_allow_wait(false);
+    jb_rollback(held[0]);
     for (int i = 0; i < 5; i++) {
         CHECK_INT(works[i].error, JB_OK);
         CHECK_INT(order.turns[i], i);
