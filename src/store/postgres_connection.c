@@ -75,7 +75,7 @@ bool jb__pg_wait(struct jb__pg_connection *connection, struct jb_scope *scope, e
 {
     const struct jb__pg_server *server = connection->server;
 
-    if (server == &server->pg->primary || connection == server->looker)
+    if (server == &server->pg->primary || connection->looks)
         return wait_until(connection, scope, what, JB_NEVER);
     while (!wait_until(connection, NULL, what, JB_MIN(jb_deadline_us(scope), jb_monotonic_us() + SLICE_US))) {
         if (!jb_continue(scope))
@@ -116,7 +116,7 @@ static void cancel(struct jb__pg_connection *connection)
 
     if (connection->broken)
         return;
-    if (connection == connection->server->looker || !jb__pg_cancel(connection, deadline_us)) {
+    if (connection->looks || !jb__pg_cancel(connection, deadline_us)) {
         connection->broken = true;
         return;
     }

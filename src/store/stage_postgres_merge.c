@@ -110,7 +110,7 @@ static bool prepare_in(struct jb_stage *stage, struct jb_scope *scope, void **re
 bool jb__pg_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved)
 {
     struct jb_tx *tx = jb_begin(scope);
-    bool changed;
+    bool changed = false;
 
     if (!tx)
         return false;
