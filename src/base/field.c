@@ -223,6 +223,20 @@ static bool check_int(struct jb_scope *scope, const struct jb_field *field, int6
     return true;
 }
 
+bool jb_value_dated(struct jb_scope *scope, struct jb_value value)
+{
+    static const int64_t first_day = -719162, end_day = 2932897, first_month = (1 - 1970) * 12, end_month = (10000 - 1970) * 12;
+    bool good = true;
+
+    if (value.type == JB_DATE)
+        good = value.number >= first_day && value.number < end_day;
+    else if (value.type == JB_MONTH)
+        good = value.number >= first_month && value.number < end_month;
+    else if (value.type == JB_TIME)
+        good = value.number >= first_day * JB_DAY_US && value.number < end_day * JB_DAY_US;
+    return good || REFUSE(scope, "%s", JB_L(scope, "1년부터 9999년까지만 쓸 수 있습니다. 연도를 고치세요.", "Only the years 1 to 9999 can be written. Correct the year."));
+}
+
 bool jb_field_check(struct jb_scope *scope, const struct jb_field *field, struct jb_value value)
 {
     if (value.type == JB_NULL)
@@ -242,7 +256,9 @@ bool jb_field_check(struct jb_scope *scope, const struct jb_field *field, struct
         if (!check_int(scope, field, value.number))
             return false;
         break;
-    default: break;
+    default:
+        if (!jb_value_dated(scope, value))
+            return false;
     }
     return !chooses || jb_field_choice(field, value) || refuse_choice(scope, field);
 }

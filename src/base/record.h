@@ -269,6 +269,8 @@ struct jb_str jb_value_text(struct jb_scope *scope, struct jb_value value);
 bool jb_field_parse(struct jb_scope *scope, const struct jb_field *field, struct jb_str text, struct jb_value *ret_value);
 /* Rules of the table: required, length, digits and decimals (never rounded), choices, min, valid UTF-8 without NUL. Same kind of failure. */
 bool jb_field_check(struct jb_scope *scope, const struct jb_field *field, struct jb_value value);
+/* A date, month or time is in the years 1 to 9999; others always are. Otherwise INVALID. */
+bool jb_value_dated(struct jb_scope *scope, struct jb_value value);
 bool jb_value_equal(struct jb_value a, struct jb_value b);
 /* Sets defaults of every field that has one. */
 bool jb_record_defaults(struct jb_scope *scope, const struct jb_record *record, void *row);

@@ -116,6 +116,11 @@ bool jb__broken_row(struct jb_scope *scope, const struct jb__statement *what)
     return broken;
 }
 
+bool jb__broken_text(struct jb_scope *scope, const struct jb__statement *what)
+{
+    return !jb__broken_row(scope, what) && jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "글에 UTF-8이 아닌 바이트나 NUL이 있습니다. 고쳐 쓰세요.", "A text has bytes that are no UTF-8, or a NUL. Correct it."));
+}
+
 bool jb__broken_reference(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field, struct jb_str told, const struct jb__statement *what)
 {
     struct jb_str value = shown(scope, model, field, told, what);

@@ -20,6 +20,9 @@ bool jb__broken_delete(struct jb_scope *scope, const struct jb_model *other);
 /* The database does not say which value is at fault: true when members of the row break a rule of theirs, and then it has failed INVALID by field. */
 bool jb__broken_row(struct jb_scope *scope, const struct jb__statement *what);
 
+/* INVALID: a text of the statement has bytes that no text has; which one, when its row is known. */
+bool jb__broken_text(struct jb_scope *scope, const struct jb__statement *what);
+
 bool jb__fail_busy(struct jb_scope *scope); /* TIMEOUT, or what the scope ended with */
 bool jb__fail_disk_full(struct jb_scope *scope);
 bool jb__fail_too_big(struct jb_scope *scope);

@@ -2,6 +2,7 @@
  *
  * The rules of the table are asked twice: here, in words, before a single row is written by hand; and by the database, which has the last word and alone knows what others wrote. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/broken_rule.h"
 #include "store/store_private.h"
 #include <string.h>
 
@@ -247,6 +248,52 @@ static const struct jb_field **stored_fields(struct jb_scope *scope, const struc
     return fields;
 }
 
+static bool needs_look(const struct jb_field *field)
+{
+    return field->type == JB_DECIMAL || field->type == JB_DATE || field->type == JB_MONTH || field->type == JB_TIME;
+}
+
+static bool member_fits(struct jb_scope *scope, const struct jb__batch *batch, const struct jb_field *field, const void *row)
+{
+    struct jb_value value = jb_record_get(&batch->model->record, row, field), exact;
+
+    if (value.type == JB_DECIMAL ? value.decimal.scale == field->decimals || jb__value_for(field, value, &exact) : jb_value_dated(scope, value))
+        return true;
+    jb_failure_clear(scope);
+    return !jb__broken_row(scope, &(struct jb__statement){ .model = batch->model, .row = row }) && jb__fail_too_big(scope);
+}
+
+/* What no column could be given at all; the rest is the tables' to refuse. */
+static bool rows_fit(struct jb_scope *scope, const struct jb__batch *batch)
+{
+    for (size_t i = 0; i < batch->field_count; i++)
+        for (size_t k = 0; needs_look(batch->fields[i]) && k < batch->count; k++)
+            if (!member_fits(scope, batch, batch->fields[i], batch->rows + k * batch->model->record.size))
+                return false;
+    return true;
+}
+
+/* When the database does not say which row it was, the first one that breaks a rule is named. */
+static bool run_rows(struct jb_scope *scope, struct jb__batch *batch)
+{
+    bool named = false;
+
+    if (!rows_fit(scope, batch))
+        return false;
+    if (jb__run_batch(scope, batch))
+        return true;
+    for (size_t i = 0; jb_error(scope) == JB_INVALID && !named && i < batch->count; i++) {
+        struct jb_scope *child = jb_scope_child(scope, "row");
+        named = jb__broken_row(child, &(struct jb__statement){ .model = batch->model, .row = batch->rows + i * batch->model->record.size });
+        if (named) {
+            jb_failure_clear(scope);
+            jb_failure_pass(child, scope);
+        }
+        jb_scope_end(child);
+    }
+    return false;
+}
+
 bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const void *rows, size_t count, const struct jb_bulk *how)
 {
     static const struct jb_bulk plain = { 0 };
@@ -259,7 +306,7 @@ bool jb_bulk_insert(struct jb_scope *scope, const struct jb_model *model, const 
     bool ok = !how->match_on || put_conflict(scope, &sql, model, how);
     struct jb__batch batch = { .sql = jb_buf_str(&sql), .model = model, .how = how, .rows = rows, .count = count };
     batch.fields = stored_fields(scope, model, &batch.field_count);
-    ok = ok && jb__run_batch(scope, &batch);
+    ok = ok && run_rows(scope, &batch);
     jb_buf_done(&sql);
     if (!ok)
         return false;
@@ -322,7 +369,7 @@ bool jb_bulk_update(struct jb_scope *scope, const struct jb_model *model, void *
         set_times(model, (char *)rows + i * model->record.size, false);
     put_update(&sql, model, batch.fields, batch.field_count);
     batch.sql = jb_buf_str(&sql);
-    bool ok = jb__run_batch(scope, &batch);
+    bool ok = run_rows(scope, &batch);
     jb_buf_done(&sql);
     if (ok && ret_count)
         *ret_count = batch.updated;

@@ -4,6 +4,7 @@
  * stands as a defer in its scope, so that whoever returns early has rolled back. Begun inside another one it is a savepoint: same commands, one deeper. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/introspect_private.h"
+#include "store/broken_rule.h"
 #include "store/store_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,19 @@ void jb__tx_note(struct jb_tx *tx, bool ok)
         tx->failed = true;
 }
 
+/* What one of the two databases would take and the other would not. */
+static bool args_sound(struct jb_scope *scope, const struct jb__statement *statement)
+{
+    for (size_t i = 0; i < statement->arg_count; i++) {
+        struct jb_value value = statement->args[i];
+        if (value.type == JB_TEXT && value.text.data && !(jb_utf8_valid(value.text) && jb_str_find_char(value.text, '\0', 0) == SIZE_MAX))
+            return jb__broken_text(scope, statement);
+        if (!jb_value_dated(scope, value))
+            return false;
+    }
+    return true;
+}
+
 bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
 {
     struct jb_db *db = jb_db_of(scope);
@@ -209,7 +223,7 @@ bool jb__run(struct jb_scope *scope, struct jb__statement *statement)
         return false;
     if (statement->write)
         order_check(scope, statement->live);
-    bool ok = db->driver->run(db, scope, tx, statement);
+    bool ok = args_sound(scope, statement) && db->driver->run(db, scope, tx, statement);
     jb__tx_note(tx, ok);
     jb__count(scope, db, start_us, statement, ok);
     return ok || jb__external_failed(scope, statement->model);

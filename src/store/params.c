@@ -269,14 +269,16 @@ bool jb__value_for(const struct jb_field *field, struct jb_value value, struct j
         value = field->type == JB_DECIMAL ? jb_v_decimal(exact) : jb_v_int(exact.units);
         value.as_number = field->as_number;
     }
+    if (field->type == JB_INT32 && is_whole(value) && whole(value) != (int32_t)whole(value)) /* SQLite's columns would take it */
+        return false;
     *ret_value = value;
     return true;
 }
 
-static bool needs_column(const struct jb_sql *sql)
+static bool needs_column(const struct jb__dialect *dialect, const struct jb_sql *sql)
 {
     for (size_t i = 0; i < sql->arg_count; i++)
-        if (is_whole(sql->args[i]) || sql->args[i].type == JB_DECIMAL)
+        if ((!dialect->says_kinds && is_whole(sql->args[i])) || sql->args[i].type == JB_DECIMAL)
             return true;
     return false;
 }
@@ -301,8 +303,15 @@ static void array_param(const struct tokens *tokens, size_t index, struct jb_buf
     jb_buf_put_z(out, not_in ? "<> all(?" : "= any(?");
 }
 
-static bool one_param(struct jb_scope *scope, const struct jb_sql *sql, const struct jb_field *field, struct jb_value value, struct jb_value *ret_value)
+/* Where the database says itself which kind a parameter has, only more decimals than a column has are refused: it would round them without a word. */
+static bool one_param(struct jb_scope *scope, const struct jb__dialect *dialect, const struct jb_sql *sql, const struct jb_field *field, struct jb_value value, struct jb_value *ret_value)
 {
+    struct jb_value exact;
+
+    if (dialect->says_kinds && (!field || value.type != JB_DECIMAL || jb__value_for(field, value, &exact))) {
+        *ret_value = value;
+        return true;
+    }
     if (field && (is_whole(value) || value.type == JB_DECIMAL)) {
         if (jb__value_for(field, value, ret_value))
             return true;
@@ -361,7 +370,7 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
     }
     if (!tokens_read(text, &tokens))
         return jb_fail(scope, JB_BROKEN, "SQL of more than %d words: %.200s", TOKENS_MAX, sql->text);
-    bool typed = !dialect->says_kinds && needs_column(sql);
+    bool typed = needs_column(dialect, sql);
     for (size_t i = 0; i < tokens.count; i++) {
         if (tokens.at[i].kind != PARAM)
             continue;
@@ -385,7 +394,7 @@ bool jb__params(struct jb_scope *scope, struct jb_db *db, const struct jb_model 
         jb_buf_put_char(out, '?');
         struct jb_value *arg_at = &args[(*count)++];
         *arg_at = value;
-        if (!dialect->says_kinds && !one_param(scope, sql, typed ? faced(&facing, i) : NULL, value, arg_at))
+        if (!one_param(scope, dialect, sql, typed ? faced(&facing, i) : NULL, value, arg_at))
             return false;
     }
     JB_CHECK(arg == sql->arg_count);

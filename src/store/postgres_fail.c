@@ -103,7 +103,7 @@ static bool fail_data(struct jb_scope *scope, const struct jb__pg_diagnosis *dia
     if (jb_str_is(state, "22001"))
         return fail_value(scope, what, JB_L(scope, "글이 그 열보다 깁니다. 줄여 쓰세요.", "A text is longer than its column. Shorten it."));
     if (jb_str_is(state, "22021") || jb_str_is(state, "22P05"))
-        return fail_value(scope, what, JB_L(scope, "글에 UTF-8이 아닌 바이트나 NUL이 있습니다. 고쳐 쓰세요.", "A text has bytes that are no UTF-8, or a NUL. Correct it."));
+        return jb__broken_text(scope, what);
     if (jb_str_is(state, "22007") || jb_str_is(state, "22008"))
         return fail_value(scope, what, JB_L(scope, "날짜나 시각이 아닌 값입니다. 2026-11-21처럼 적으세요.", "A value is no date or time. Write it like 2026-11-21."));
     if (jb_str_is(state, "22P02"))

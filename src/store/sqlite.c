@@ -295,6 +295,11 @@ bool jb__bind(sqlite3_stmt *statement, int index, struct jb_value value)
     }
 }
 
+bool jb__is_text(struct jb_value value)
+{
+    return value.type != JB_TEXT || !value.text.data || (jb_utf8_valid(value.text) && jb_str_find_char(value.text, '\0', 0) == SIZE_MAX);
+}
+
 bool jb__bind_all(struct jb__connection *connection, struct jb_scope *scope, sqlite3_stmt *statement, const struct jb_value *args, size_t count)
 {
     JB_CHECK((size_t)sqlite3_bind_parameter_count(statement) == count); /* as many ? as arguments */

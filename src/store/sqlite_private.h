@@ -91,6 +91,8 @@ void jb__connection_close(struct jb__connection *connection);
 struct jb__prepared *jb__prepare(struct jb__connection *connection, struct jb_scope *scope, struct jb_str sql);
 void jb__release(struct jb__connection *connection, struct jb__prepared *prepared);
 bool jb__bind(sqlite3_stmt *statement, int index, struct jb_value value);
+/* A text without a NUL and in UTF-8, or no text: SQLite takes any bytes, PostgreSQL would not. */
+bool jb__is_text(struct jb_value value);
 bool jb__bind_all(struct jb__connection *connection, struct jb_scope *scope, sqlite3_stmt *statement, const struct jb_value *args, size_t count);
 /* columns[i]: the field for result column i; in order or by name. */
 struct jb__columns {

@@ -7,6 +7,7 @@
  * Checkpoints run on a thread of their own: when the writer has nothing to do, or, past CHECKPOINT_PAGES, beside it. Only an idle moment lets the log begin anew, so a writer that never rests reaches
  * LOG_PAGES_MAX; that commit copies what little is left by itself. */
 // SPDX-License-Identifier: Apache-2.0
+#include "store/broken_rule.h"
 #include "store/sqlite_private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -268,9 +269,13 @@ void jb__sqlite_tx_rollback(struct jb_db *db, bool live, int depth, void *handle
 
 static bool batch_row(struct jb__connection *writer, struct jb_scope *scope, sqlite3_stmt *statement, struct jb__batch *batch, const void *row)
 {
-    for (size_t i = 0; i < batch->field_count; i++)
-        if (!jb__bind(statement, (int)i + 1, jb__column_value(batch->model, row, batch->fields[i])))
+    for (size_t i = 0; i < batch->field_count; i++) {
+        struct jb_value value = jb__column_value(batch->model, row, batch->fields[i]);
+        if (!jb__is_text(value))
+            return jb__broken_text(scope, &(struct jb__statement){ .model = batch->model, .row = row });
+        if (!jb__bind(statement, (int)i + 1, value))
             return jb__sqlite_fail(scope, writer->handle, sqlite3_errcode(writer->handle), "binding a row");
+    }
     sqlite3_set_last_insert_rowid(writer->handle, 0);
     int64_t before = sqlite3_total_changes64(writer->handle);
     int code = sqlite3_step(statement);
