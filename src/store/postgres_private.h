@@ -90,6 +90,7 @@ struct jb__pg_connection {
     size_t statement_count;
     int serial;                 /* of the next statement's name */
     bool broken;                /* closed instead of given back */
+    bool looks;                 /* the looker's own */
     uint64_t floor;             /* of a replica: what it had replayed when the connection asked for it itself; 0: it has not */
     void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */
     void *look_arg;

@@ -77,6 +77,8 @@ static bool ask(struct jb__pg_connection **connection, struct jb__pg_server *ser
 
     if (!*connection)
         *connection = jb__pg_connect(server, scope, false);
+    if (*connection)
+        (*connection)->looks = true;
     bool ok = *connection && ask_on(*connection, scope, sql, ret_standing);
     if (!ok) {
         jb__pg_close(*connection);
