@@ -8,15 +8,13 @@ import time
 import pytest
 import requests
 
-from conftest import ON_POSTGRESQL, Site
+from conftest import Site
 from test_api import form_token, person, sign_in
 from test_commands import HEAD, line
 
-if ON_POSTGRESQL:
-    sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-    from pg_server import Cluster
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from pg_server import Cluster  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not ON_POSTGRESQL, reason="of a server that SQLite does not have")
 HANG_SECONDS = 120
 ROWS = 12000
 LOADING = "select count(*) from pg_locks l join pg_class c on c.oid = l.relation where c.relnamespace = to_regnamespace('jb_stage') and l.mode = 'RowExclusiveLock' and l.pid <> pg_backend_pid()"
