@@ -346,21 +346,22 @@ static const struct jb_model *const shelves[] = { &dates, NULL };
 JB_FIBER_TEST("ids of a sheet go into a table whose name has an apostrophe, and its own numbers go on after them")
 {
     const struct jb_field *fields = dates.record.fields, *const columns[] = { &fields[1] }, *const by_key[] = { &fields[0] };
-    struct staging staging = { .scope = scope };
+    struct staging *staging = JB_NEW(scope, struct staging); /* it is closed with the scope */
     struct shut_month rows[] = { { 7, jb_date_month(day(2026, 11, 1)) }, { 0, jb_date_month(day(2026, 12, 1)) } }, next = { .month = jb_date_month(day(2027, 1, 1)) };
     int64_t duplicates;
 
+    staging->scope = scope;
     test_database(scope, shelves);
-    staging.stage = jb_stage_open(scope, jb_db_of(scope), &(struct jb_stage_options){ .path = jb_format(scope, "%s/2.1.stage", test_folder(scope)).data, .model = &dates, .columns = columns, .column_count = 1, .match = by_key, .match_count = 1, .by_id = true, .head_row = 1 });
-    CHECK_OK(staging.stage != NULL);
-    jb_defer(scope, close_staging, &staging);
-    CHECK_OK(jb_stage_begin(staging.stage, scope));
+    staging->stage = jb_stage_open(scope, jb_db_of(scope), &(struct jb_stage_options){ .path = jb_format(scope, "%s/2.1.stage", test_folder(scope)).data, .model = &dates, .columns = columns, .column_count = 1, .match = by_key, .match_count = 1, .by_id = true, .head_row = 1 });
+    CHECK_OK(staging->stage != NULL);
+    jb_defer(scope, close_staging, staging);
+    CHECK_OK(jb_stage_begin(staging->stage, scope));
     for (int i = 0; i < 2; i++)
-        CHECK_OK(jb_stage_add(staging.stage, scope, i + 2, &rows[i]));
-    CHECK_OK(jb_stage_commit(staging.stage, scope));
-    CHECK_OK(jb_stage_duplicates(staging.stage, scope, on_refused, &staging, &duplicates));
-    compare(&staging);
-    CHECK(merge_at_once(&staging));
+        CHECK_OK(jb_stage_add(staging->stage, scope, i + 2, &rows[i]));
+    CHECK_OK(jb_stage_commit(staging->stage, scope));
+    CHECK_OK(jb_stage_duplicates(staging->stage, scope, on_refused, staging, &duplicates));
+    compare(staging);
+    CHECK(merge_at_once(staging));
     CHECK_OK(jb_insert(scope, &dates, &next));
     CHECK_INT(next.id, 9);
     CHECK_INT(number(scope, JB_SQL("select count(*) from \"o'shelf\" where id in (7, 8, 9)")), 3);
