@@ -25,6 +25,13 @@ def psql(url, text):
     return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.PIPE, timeout=HANG_SECONDS).stdout
 
 
+def wait_until(condition):
+    limit = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
 class Site:
     def __init__(self, folder):
         self.folder = str(folder)

@@ -3,19 +3,17 @@
 import os
 import re
 import sys
-import time
 
 import pytest
 import requests
 
-from conftest import Site
+from conftest import Site, wait_until
 from test_api import form_token, person, sign_in
 from test_commands import HEAD, line
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from pg_server import Cluster  # noqa: E402
 
-HANG_SECONDS = 120
 ROWS = 12000
 LOADING = "select count(*) from pg_locks l join pg_class c on c.oid = l.relation where c.relnamespace = to_regnamespace('jb_stage') and l.mode = 'RowExclusiveLock' and l.pid <> pg_backend_pid()"
 MERGING = "select count(*) from pg_locks l join pg_class c on c.oid = l.relation where c.relname = 'cashbook' and l.mode = 'RowExclusiveLock' and l.pid <> pg_backend_pid()"
@@ -36,13 +34,6 @@ def site(tmp_path, server, monkeypatch):
     made.csv("a.csv", HEAD, *(line(n) for n in range(ROWS)))
     yield made
     made.end_processes()
-
-
-def wait_until(what):
-    limit = time.monotonic() + HANG_SECONDS
-    while not what():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def crash(server):

@@ -2,22 +2,14 @@
 """Stopping, waiting and going on in the background, as a person at a terminal does it."""
 import os
 import signal
-import time
 
 import openpyxl
 import pytest
 import requests
 
+from conftest import HANG_SECONDS, wait_until
 from test_commands import HEAD, line
 
-HANG_SECONDS = 120
-
-
-def wait_until(what):
-    limit = time.monotonic() + HANG_SECONDS
-    while not what():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
 
 
 def wait_running(site):
