@@ -204,3 +204,8 @@ size_t jb_sheet_strings_bytes(const struct jb_sheet *sheet)
 {
     return sheet->xlsx ? jb__xlsx_strings_bytes(sheet->xlsx) : 0;
 }
+
+const struct jb_number_format *jb_sheet_number_format(const struct jb_sheet *sheet, uint32_t format)
+{
+    return sheet->xlsx ? jb__xlsx_number_format(sheet->xlsx, format) : NULL;
+}

@@ -25,6 +25,7 @@ struct jb_cell {
     uint32_t column; /* 1-based */
     bool truth;
     bool has_time;      /* DATE: the format shows a time of day, or the serial has a fraction */
+    uint32_t format;    /* how the file shows it: jb_sheet_number_format */
     struct jb_str text; /* UTF-8, decoded */
     double serial;      /* DATE and NUMBER */
 };
@@ -79,6 +80,14 @@ bool jb_sheet_date1904(const struct jb_sheet *sheet);
 struct jb_str jb_sheet_encoding(const struct jb_sheet *sheet); /* "utf-8", "cp949", "utf-16le", … */
 size_t jb_sheet_strings_bytes(const struct jb_sheet *sheet);   /* memory held by shared strings */
 
+/* How a workbook shows numbers: one that every Excel knows by its id has no code. */
+struct jb_number_format {
+    int id;
+    struct jb_str code;
+};
+/* The one that a cell of this sheet names; NULL when the file has no such, as text files have none. The formats of a workbook are 0, 1, … up to the first NULL. */
+const struct jb_number_format *jb_sheet_number_format(const struct jb_sheet *sheet, uint32_t format);
+
 /* NUMBER: exact, the way Excel shows it (15 significant digits). false when it does not fit in 18 digits. */
 bool jb_cell_decimal(const struct jb_cell *cell, struct jb_decimal *ret_number);
 /* DATE: days and time of day. Knows the 1900 system with its false 29 February, and 1904. false when out of range. */
@@ -98,11 +107,14 @@ struct jb_str jb_column_letters(uint32_t column, char out[4]);
 typedef bool jb_sheet_sink(void *arg, struct jb_scope *scope, const void *bytes, size_t size);
 
 struct jb_sheet_writer_options {
-    enum jb_sheet_format format; /* XLSX, CSV, TSV */
-    struct jb_str sheet;         /* its name; NULL: "Sheet1" */
-    bool raw;                    /* no formula guard in CSV */
-    bool bom;                    /* CSV: UTF-8 BOM, so that Excel reads Korean */
-    const struct jb_zone *zone;  /* for TIME values */
+    enum jb_sheet_format format;            /* XLSX, CSV, TSV */
+    struct jb_str sheet;                    /* its name; NULL: "Sheet1" */
+    bool raw;                               /* no formula guard in CSV */
+    bool bom;                               /* CSV: UTF-8 BOM, so that Excel reads Korean */
+    const struct jb_zone *zone;             /* for TIME values */
+    bool date1904;                          /* XLSX: DATE cells count from 1904 */
+    const struct jb_number_format *formats; /* XLSX: what cells of jb_sheet_writer_cells name; read by the head alone */
+    size_t format_count;
 };
 
 struct jb_sheet_writer;
@@ -114,6 +126,9 @@ bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope
 /* JB_NULL leaves the cell out. Text that a spreadsheet would take for a formula is guarded in CSV with a leading ' (OWASP) unless raw; in XLSX it is text anyway.
  * The 1,048,577th row fails LIMIT. */
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
+/* XLSX: a row of cells as a reader gave them, in ascending columns and shown as before: `format` is a place in options.formats, anything past them the usual of the cell's type. Those of
+ * `marks` are coloured. A text over Excel's length becomes the error #VALUE!, which no import takes. */
+bool jb_sheet_writer_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count);
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope);
 
 /* ---- commands ----------------------------------------------------------------------------------------------------------- */

@@ -191,6 +191,12 @@ enum jb__format {
 enum jb__format jb__format_builtin(int id);
 enum jb__format jb__format_of(struct jb_str code);
 
+/* A number format of a workbook, and what it makes of a number. */
+struct jb__shown_as {
+    struct jb_number_format number;
+    enum jb__format as;
+};
+
 /* ---- workbook.c -------------------------------------------------------------------------------------------------------- */
 
 struct jb__workbook {
@@ -198,8 +204,10 @@ struct jb__workbook {
     size_t count;
     struct jb_str strings_part; /* NULL: none */
     bool date1904;
-    unsigned char *formats; /* enum jb__format by cell style */
+    struct jb__shown_as *formats;
     size_t format_count;
+    uint32_t *styles; /* of cells: places of formats */
+    size_t style_count;
 };
 
 /* Everything lives in `arena`. */
@@ -230,6 +238,7 @@ bool jb__xlsx_open(struct jb_sheet *sheet, struct jb_scope *scope);
 void jb__xlsx_close(struct jb__xlsx *xlsx);
 bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row);
 struct jb_sheet_progress jb__xlsx_progress(const struct jb_sheet *sheet);
+const struct jb_number_format *jb__xlsx_number_format(const struct jb__xlsx *xlsx, uint32_t format);
 size_t jb__xlsx_strings_bytes(const struct jb__xlsx *xlsx);
 
 bool jb__csv_open(struct jb_sheet *sheet, struct jb_scope *scope);

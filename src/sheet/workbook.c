@@ -313,40 +313,46 @@ static bool pick_sheets(struct jb__workbook *workbook, struct jb_scope *scope, s
 
 /* ---- styles.xml -------------------------------------------------------------------------------------------------------------- */
 
-struct style_format {
-    int id;
-    unsigned char format;
-};
-
 struct styles {
-    struct style_format *customs;
-    size_t custom_count, custom_capacity;
-    unsigned char *cells;
+    struct jb__shown_as *formats;
+    size_t format_count, format_capacity;
+    uint32_t *cells; /* places of formats */
     size_t count, capacity;
 };
 
-static unsigned char format_of(const struct styles *styles, int id)
+static void add_format(struct reader *reader, int id, const char *code)
 {
-    for (size_t i = styles->custom_count; i-- > 0;)
-        if (styles->customs[i].id == id)
-            return styles->customs[i].format;
-    return (unsigned char)jb__format_builtin(id);
+    struct styles *styles = reader->result;
+
+    styles->formats = grow(reader->arena, styles->formats, styles->format_count, &styles->format_capacity, sizeof *styles->formats);
+    styles->formats[styles->format_count++] = (struct jb__shown_as){ { id, keep(reader, code) }, code ? jb__format_of(jb_str_of(code)) : jb__format_builtin(id) };
+}
+
+/* The place of a format; the last of an id counts. */
+static uint32_t format_find(struct reader *reader, int id)
+{
+    struct styles *styles = reader->result;
+
+    for (size_t i = styles->format_count; i-- > 0;)
+        if (styles->formats[i].number.id == id)
+            return (uint32_t)i;
+    add_format(reader, id, NULL);
+    return (uint32_t)styles->format_count - 1;
 }
 
 static void on_style(struct reader *reader, const char *name, const char **attributes)
 {
     struct styles *styles = reader->result;
     const char *id = attribute(attributes, "numFmtId", false);
-    if (styles->count >= STYLES_MAX || styles->custom_count >= FORMATS_MAX) {
+    if (styles->count >= STYLES_MAX || styles->format_count >= FORMATS_MAX) {
         reader->full = true;
         XML_StopParser(reader->parser, XML_FALSE);
     } else if (id && strcmp(name, "numFmt") == 0 && strcmp(parent(reader), "numFmts") == 0) {
         const char *code = attribute(attributes, "formatCode", false);
-        styles->customs = grow(reader->arena, styles->customs, styles->custom_count, &styles->custom_capacity, sizeof *styles->customs);
-        styles->customs[styles->custom_count++] = (struct style_format){ atoi(id), (unsigned char)jb__format_of(jb_str_of(code ? code : "")) };
+        add_format(reader, atoi(id), code ? code : "");
     } else if (strcmp(name, "xf") == 0 && strcmp(parent(reader), "cellXfs") == 0) {
         styles->cells = grow(reader->arena, styles->cells, styles->count, &styles->capacity, sizeof *styles->cells);
-        styles->cells[styles->count++] = format_of(styles, id ? atoi(id) : 0);
+        styles->cells[styles->count++] = format_find(reader, id ? atoi(id) : 0);
     }
 }
 
@@ -399,8 +405,10 @@ static bool read_styles(struct jb__workbook *workbook, struct jb_scope *scope, c
     const struct jb__zip_entry *entry = part.data ? jb__zip_find(zip, part) : NULL;
     if (entry && !read_part(scope, zip, entry, arena, on_style, &styles))
         return false;
-    workbook->formats = styles.cells;
-    workbook->format_count = styles.count;
+    workbook->formats = styles.formats;
+    workbook->format_count = styles.format_count;
+    workbook->styles = styles.cells;
+    workbook->style_count = styles.count;
     return true;
 }
 

@@ -78,6 +78,12 @@ bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope,
     return writer->zip ? jb__xlsx_write_row(writer, scope, values, count) : jb__csv_write_row(writer, scope, values, count);
 }
 
+bool jb_sheet_writer_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count)
+{
+    JB_CHECK(writer->zip && writer->columns && (count == 0 || cells[count - 1].column <= writer->count));
+    return jb__xlsx_write_cells(writer, scope, cells, marks, count);
+}
+
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
     JB_CHECK(writer->columns);

@@ -43,6 +43,7 @@ struct jb_sheet_writer {
 
 bool jb__xlsx_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles);
 bool jb__xlsx_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
+bool jb__xlsx_write_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count);
 bool jb__xlsx_write_finish(struct jb_sheet_writer *writer, struct jb_scope *scope);
 bool jb__csv_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles);
 bool jb__csv_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);

@@ -130,10 +130,16 @@ static void sort_row(struct jb__xlsx *x)
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */
 
+/* How the cell's style shows numbers; past the last format for a style that is not there. */
+static uint32_t format_of(const struct jb__xlsx *x, const struct head *head)
+{
+    return head->style < x->book.style_count ? x->book.styles[head->style] : (uint32_t)x->book.format_count;
+}
+
 static bool add_number(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, struct jb_str raw)
 {
     struct jb__xlsx *x = sheet->xlsx;
-    struct jb_cell cell = { .type = JB_CELL_NUMBER, .column = head->column };
+    struct jb_cell cell = { .type = JB_CELL_NUMBER, .column = head->column, .format = format_of(x, head) };
     bool number = jb__number_parse(raw, &cell.serial);
     if (!number) {
         raw = jb_str_trim(raw);
@@ -141,7 +147,7 @@ static bool add_number(struct jb_sheet *sheet, struct jb_scope *scope, const str
             return true;
         number = jb__number_parse(raw, &cell.serial);
     }
-    enum jb__format format = head->style < x->book.format_count ? (enum jb__format)x->book.formats[head->style] : JB__FORMAT_NUMBER;
+    enum jb__format format = cell.format < x->book.format_count ? x->book.formats[cell.format].as : JB__FORMAT_NUMBER;
     if (!number) {
         cell.type = JB_CELL_TEXT; /* "NaN", "#N/A" without its type: let the reader of the row say what is wrong */
     } else if (format != JB__FORMAT_NUMBER) {
@@ -162,23 +168,23 @@ static bool add_shared(struct jb_sheet *sheet, struct jb_scope *scope, const str
     if (!jb_str_to_int64(raw, &index) || index < 0 || index >= (int64_t)x->strings.count)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %s: 공유 문자열 %.*s번이 없습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. %s: there is no shared string %.*s. Open it in Excel and save it again."), place(x, head->column, where), JB_FMT(jb_str_slice(raw, 0, 20)));
     struct jb_str text = jb__strings_at(&x->strings, (size_t)index);
-    return text.size == 0 || add_cell(sheet, scope, (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column, .text = text });
+    return text.size == 0 || add_cell(sheet, scope, (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column, .format = format_of(x, head), .text = text });
 }
 
 static bool add_iso_date(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, struct jb_str raw)
 {
-    struct jb_cell cell = { .type = JB_CELL_DATE, .column = head->column };
+    struct jb_cell cell = { .type = JB_CELL_DATE, .column = head->column, .format = format_of(sheet->xlsx, head) };
     raw = jb_str_trim(raw);
     if (raw.size == 0)
         return true;
     if (!jb__serial_parse(raw, sheet->date1904, &cell.serial, &cell.has_time))
-        cell = (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column };
+        cell = (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column, .format = cell.format };
     return keep_text(sheet->xlsx, scope, raw, &cell.text) && add_cell(sheet, scope, cell);
 }
 
-static bool add_text(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t column, enum jb_cell_type type, struct jb_str text)
+static bool add_text(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, enum jb_cell_type type, struct jb_str text)
 {
-    struct jb_cell cell = { .type = type, .column = column };
+    struct jb_cell cell = { .type = type, .column = head->column, .format = format_of(sheet->xlsx, head) };
     return text.size == 0 || (keep_text(sheet->xlsx, scope, text, &cell.text) && add_cell(sheet, scope, cell));
 }
 
@@ -188,14 +194,14 @@ static bool add_value(struct jb_sheet *sheet, struct jb_scope *scope, const stru
     case AS_NUMBER: return add_number(sheet, scope, head, text);
     case AS_SHARED: return add_shared(sheet, scope, head, text);
     case AS_DATE: return add_iso_date(sheet, scope, head, text);
-    case AS_ERROR: return add_text(sheet, scope, head->column, JB_CELL_ERROR, text);
+    case AS_ERROR: return add_text(sheet, scope, head, JB_CELL_ERROR, text);
     case AS_TEXT:
-    case AS_INLINE: return add_text(sheet, scope, head->column, JB_CELL_TEXT, text);
+    case AS_INLINE: return add_text(sheet, scope, head, JB_CELL_TEXT, text);
     case AS_BOOL: break;
     }
     text = jb_str_trim(text);
     bool truth = jb_str_is(text, "1") || jb_str_equal_nocase(text, JB_STR("true"));
-    struct jb_cell cell = { .type = JB_CELL_BOOL, .column = head->column, .truth = truth, .text = truth ? JB_STR("TRUE") : JB_STR("FALSE") };
+    struct jb_cell cell = { .type = JB_CELL_BOOL, .column = head->column, .format = format_of(sheet->xlsx, head), .truth = truth, .text = truth ? JB_STR("TRUE") : JB_STR("FALSE") };
     return text.size == 0 || add_cell(sheet, scope, cell);
 }
 
@@ -581,6 +587,11 @@ struct jb_sheet_progress jb__xlsx_progress(const struct jb_sheet *sheet)
 {
     const struct jb__xlsx *x = sheet->xlsx;
     return (struct jb_sheet_progress){ jb__part_packed_read(x->xml.feed.part), x->packed, x->rows_hint };
+}
+
+const struct jb_number_format *jb__xlsx_number_format(const struct jb__xlsx *x, uint32_t format)
+{
+    return format < x->book.format_count ? &x->book.formats[format].number : NULL;
 }
 
 size_t jb__xlsx_strings_bytes(const struct jb__xlsx *x)

@@ -19,8 +19,13 @@ enum style {
     STYLE_DATE,
     STYLE_TIME,
     STYLE_MONTH,
-    STYLE_DECIMAL /* + decimals */,
+    STYLE_DECIMAL, /* + decimals */
+    STYLE_LINES = STYLE_DECIMAL + DECIMAL_FORMATS,
+    STYLE_MARKED,                                  /* + one of the first, up to TIME */
+    STYLE_FORMATS = STYLE_MARKED + STYLE_TIME + 1, /* + 2 · a place in options.formats, + 1 when marked */
 };
+#define STYLES_MAX 65000 /* of Excel's 65,490 */
+#define OWN_FORMAT 1000  /* the first id of a format that came with a code */
 
 static const char content_types[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">"
@@ -240,39 +245,136 @@ static bool put_value(struct jb_sheet_writer *writer, struct jb_scope *scope, st
     }
 }
 
+/* ---- cells that were read ------------------------------------------------------------------------------------------------------ */
+
+static size_t formats_written(const struct jb_sheet_writer *writer)
+{
+    return JB_MIN(writer->options.format_count, (size_t)(STYLES_MAX - STYLE_FORMATS) / 2);
+}
+
+static int style_of_cell(const struct jb_sheet_writer *writer, const struct jb_cell *cell, bool marked)
+{
+    if (cell->format < formats_written(writer))
+        return STYLE_FORMATS + 2 * (int)cell->format + marked;
+    if (cell->type == JB_CELL_TEXT && !marked && jb_str_find_char(cell->text, '\n', 0) != SIZE_MAX)
+        return STYLE_LINES;
+    int style = cell->type == JB_CELL_TEXT ? STYLE_TEXT : cell->type != JB_CELL_DATE ? STYLE_NONE
+                                                      : cell->has_time               ? STYLE_TIME
+                                                                                     : STYLE_DATE;
+    return marked ? STYLE_MARKED + style : style;
+}
+
+static void put_error_cell(struct jb_buf *out, struct place place, int style, struct jb_str text)
+{
+    open_cell(out, place, style);
+    jb_buf_put_z(out, "\" t=\"e\"><v>");
+    put_text(out, text);
+    jb_buf_put_z(out, "</v></c>");
+}
+
+static bool put_cell(struct jb_sheet_writer *writer, struct jb_scope *scope, struct place place, const struct jb_cell *cell, bool marked)
+{
+    struct jb_buf *out = &writer->out;
+    int style = style_of_cell(writer, cell, marked);
+    char serial[40];
+
+    switch (cell->type) {
+    case JB_CELL_EMPTY:
+        open_cell(out, place, style);
+        jb_buf_put_z(out, "\"/>");
+        return true;
+    case JB_CELL_TEXT:
+        if (fits(cell->text))
+            return put_text_cell(out, scope, place, style, cell->text);
+        put_error_cell(out, place, style, JB_STR("#VALUE!"));
+        return true;
+    case JB_CELL_ERROR: put_error_cell(out, place, style, cell->text); return true;
+    case JB_CELL_BOOL:
+        open_cell(out, place, style);
+        jb_buf_put_z(out, cell->truth ? "\" t=\"b\"><v>1</v></c>" : "\" t=\"b\"><v>0</v></c>");
+        return true;
+    case JB_CELL_NUMBER: /* its digits as they were: a reader that took them for a number lets nothing else through */
+        put_number_cell(out, place, style, cell->text);
+        return true;
+    case JB_CELL_DATE: put_number_cell(out, place, style, (struct jb_str){ serial, (size_t)snprintf(serial, sizeof serial, "%.17g", cell->serial) }); return true;
+    }
+    return true;
+}
+
 /* ---- the other parts ---------------------------------------------------------------------------------------------------------- */
+
+static void put_formats(struct jb_buf *out, const struct jb_sheet_writer *writer)
+{
+    size_t count = formats_written(writer), coded = 0;
+
+    for (size_t i = 0; i < count; i++)
+        coded += writer->options.formats[i].code.data != NULL;
+    jb_buf_printf(out, "<numFmts count=\"%zu\">", DECIMAL_FORMATS + 3 + coded);
+    jb_buf_put_z(out, "<numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/><numFmt numFmtId=\"165\" formatCode=\"yyyy\\-mm\\-dd\\ hh:mm:ss\"/><numFmt numFmtId=\"166\" formatCode=\"yyyy\\-mm\"/>");
+    for (int i = 0; i < DECIMAL_FORMATS; i++)
+        jb_buf_printf(out, "<numFmt numFmtId=\"%d\" formatCode=\"#,##0%s%.*s\"/>", 167 + i, i ? "." : "", i, "000000000000000000");
+    for (size_t i = 0; i < count; i++) {
+        if (!writer->options.formats[i].code.data)
+            continue;
+        jb_buf_printf(out, "<numFmt numFmtId=\"%zu\" formatCode=\"", OWN_FORMAT + i);
+        put_text(out, writer->options.formats[i].code);
+        jb_buf_put_z(out, "\"/>");
+    }
+    jb_buf_put_z(out, "</numFmts>");
+}
+
+struct look {
+    int format, font, fill;
+    bool lines;
+};
+
+static void put_style(struct jb_buf *out, struct look look)
+{
+    jb_buf_printf(out, "<xf numFmtId=\"%d\" fontId=\"%d\" fillId=\"%d\" borderId=\"0\" xfId=\"0\"%s%s%s%s", look.format, look.font, look.fill, look.format ? " applyNumberFormat=\"1\"" : "", look.font ? " applyFont=\"1\"" : "",
+        look.fill ? " applyFill=\"1\"" : "", look.lines ? " applyAlignment=\"1\"><alignment vertical=\"top\" wrapText=\"1\"/></xf>" : "/>");
+}
+
+static void put_styles(struct jb_buf *out, const struct jb_sheet_writer *writer)
+{
+    static const struct look first[] = { [STYLE_NONE] = { 0 }, [STYLE_HEAD] = { .font = 1 }, [STYLE_TEXT] = { .format = 49 }, [STYLE_DATE] = { .format = 164 }, [STYLE_TIME] = { .format = 165 }, [STYLE_MONTH] = { .format = 166 } };
+    size_t count = formats_written(writer);
+
+    jb_buf_printf(out, "<cellXfs count=\"%zu\">", STYLE_FORMATS + 2 * count);
+    for (int i = 0; i < STYLE_DECIMAL; i++)
+        put_style(out, first[i]);
+    for (int i = 0; i < DECIMAL_FORMATS; i++)
+        put_style(out, (struct look){ .format = 167 + i });
+    put_style(out, (struct look){ .format = 49, .lines = true });
+    for (int i = 0; i <= STYLE_TIME; i++)
+        put_style(out, (struct look){ .format = first[i].format, .fill = 2 });
+    for (size_t i = 0; i < 2 * count; i++) {
+        const struct jb_number_format *format = &writer->options.formats[i / 2];
+        put_style(out, (struct look){ .format = format->code.data ? OWN_FORMAT + (int)(i / 2) : format->id, .fill = i % 2 ? 2 : 0 });
+    }
+    jb_buf_put_z(out, "</cellXfs>");
+}
 
 static bool write_styles(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
-    struct jb_buf buf = JB_BUF_INIT((size_t)64 * 1024);
-    jb_buf_put_z(&buf, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<styleSheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">");
-    jb_buf_printf(&buf, "<numFmts count=\"%d\">", DECIMAL_FORMATS + 3);
-    jb_buf_put_z(&buf, "<numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/><numFmt numFmtId=\"165\" formatCode=\"yyyy\\-mm\\-dd\\ hh:mm:ss\"/><numFmt numFmtId=\"166\" formatCode=\"yyyy\\-mm\"/>");
-    for (int i = 0; i < DECIMAL_FORMATS; i++)
-        jb_buf_printf(&buf, "<numFmt numFmtId=\"%d\" formatCode=\"#,##0%s%.*s\"/>", 167 + i, i ? "." : "", i, "000000000000000000");
-    jb_buf_put_z(&buf, "</numFmts><fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts>"
-                       "<fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill></fills>"
-                       "<borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>"
-                       "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>");
-    jb_buf_printf(&buf, "<cellXfs count=\"%d\">", STYLE_DECIMAL + DECIMAL_FORMATS);
-    static const struct {
-        int format, font;
-    } cells[] = { [STYLE_NONE] = { 0, 0 }, [STYLE_HEAD] = { 0, 1 }, [STYLE_TEXT] = { 49, 0 }, [STYLE_DATE] = { 164, 0 }, [STYLE_TIME] = { 165, 0 }, [STYLE_MONTH] = { 166, 0 } };
-    for (int i = 0; i < STYLE_DECIMAL + DECIMAL_FORMATS; i++) {
-        int format = i < STYLE_DECIMAL ? cells[i].format : 167 + i - STYLE_DECIMAL, font = i < STYLE_DECIMAL ? cells[i].font : 0;
-        jb_buf_printf(&buf, "<xf numFmtId=\"%d\" fontId=\"%d\" fillId=\"0\" borderId=\"0\" xfId=\"0\"%s%s/>", format, font, format ? " applyNumberFormat=\"1\"" : "", font ? " applyFont=\"1\"" : "");
-    }
-    jb_buf_put_z(&buf, "</cellXfs><cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>");
-    bool ok = write_part(writer, scope, "xl/styles.xml", jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return ok;
+    struct jb_buf *out = &writer->out;
+
+    jb_buf_put_z(out, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<styleSheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">");
+    put_formats(out, writer);
+    jb_buf_put_z(out, "<fonts count=\"2\"><font><sz val=\"11\"/><name val=\"Calibri\"/></font><font><b/><sz val=\"11\"/><name val=\"Calibri\"/></font></fonts>"
+                      "<fills count=\"3\"><fill><patternFill patternType=\"none\"/></fill><fill><patternFill patternType=\"gray125\"/></fill><fill><patternFill patternType=\"solid\"><fgColor rgb=\"FFFFC7CE\"/><bgColor indexed=\"64\"/></patternFill></fill></fills>"
+                      "<borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>"
+                      "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>");
+    put_styles(out, writer);
+    jb_buf_put_z(out, "<cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>");
+    return jb__zip_begin(writer->zip, scope, "xl/styles.xml") && flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
 }
 
 static bool write_book(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
     struct jb_buf *out = &writer->out;
     jb_buf_put_z(out, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<workbook xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\" "
-                      "xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\"><sheets><sheet name=\"");
+                      "xmlns:r=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships\">");
+    jb_buf_put_z(out, writer->options.date1904 ? "<workbookPr date1904=\"1\"/><sheets><sheet name=\"" : "<sheets><sheet name=\"");
     put_text(out, writer->options.sheet);
     jb_buf_put_z(out, "\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>");
     return jb__zip_begin(writer->zip, scope, "xl/workbook.xml") && flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
@@ -320,22 +422,45 @@ bool jb__xlsx_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope,
     return flush(writer, scope, JB__WRITE_CHUNK);
 }
 
-bool jb__xlsx_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
+/* The number of the row that begins, as digits. */
+static bool open_row(struct jb_sheet_writer *writer, struct jb_scope *scope, char digits[24])
 {
-    struct jb_buf *out = &writer->out;
-    char number[24], row[24];
+    char text[24];
+
     if (writer->row >= ROWS_MAX)
         return jb_fail(scope, JB_LIMIT, JB_L(scope, "엑셀 시트에는 %d행까지 들어갑니다. CSV로 내보내거나 조건을 좁히세요.", "An Excel sheet holds at most %d rows. Export as CSV or narrow the filter."), ROWS_MAX);
-    struct jb_str digits = int_text(++writer->row, number);
-    memcpy(row, digits.data, digits.size);
-    row[digits.size] = '\0';
-    jb_buf_put_z(out, "<row r=\"");
-    jb_buf_put(out, digits);
-    jb_buf_put_z(out, "\">");
+    struct jb_str number = int_text(++writer->row, text);
+    memcpy(digits, number.data, number.size);
+    digits[number.size] = '\0';
+    jb_buf_put_z(&writer->out, "<row r=\"");
+    jb_buf_put(&writer->out, number);
+    jb_buf_put_z(&writer->out, "\">");
+    return true;
+}
+
+bool jb__xlsx_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
+{
+    char row[24];
+
+    if (!open_row(writer, scope, row))
+        return false;
     for (size_t i = 0; i < count; i++)
         if (!put_value(writer, scope, (struct place){ writer->columns[i].letters, row }, values[i]) || !flush(writer, scope, JB__WRITE_CHUNK))
             return false;
-    jb_buf_put_z(out, "</row>");
+    jb_buf_put_z(&writer->out, "</row>");
+    return true;
+}
+
+bool jb__xlsx_write_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count)
+{
+    char row[24];
+
+    if (!open_row(writer, scope, row))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!put_cell(writer, scope, (struct place){ writer->columns[cells[i].column - 1].letters, row }, &cells[i], marks[i]) || !flush(writer, scope, JB__WRITE_CHUNK))
+            return false;
+    jb_buf_put_z(&writer->out, "</row>");
     return true;
 }
 

@@ -306,6 +306,93 @@ JB_TEST("openpyxl reads what was written, with its formats and the frozen bold h
                      "datetime.datetime(1900, 1, 1, 0, 0) -9999999999999.99 1234567890123456.78 False\n");
 }
 
+/* ---- cells that were read ----------------------------------------------------------------------------------------------------------- */
+
+#define STYLES_OF(formats, cells) "<styleSheet xmlns=\"" MAIN "\"><numFmts count=\"9\">" formats "</numFmts><cellXfs>" cells "</cellXfs></styleSheet>"
+
+/* Dates of both calendars, a code, leading zeros as a code and as text, a truth, an error, an ISO date, lines; row 3 has a gap. */
+static const char *odd_book(struct jb_scope *scope, const char *properties)
+{
+    const struct part parts[] = {
+        { "[Content_Types].xml", "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>", 0 },
+        { "_rels/.rels", RELATIONS(RELATION("rId1", "officeDocument", "xl/workbook.xml")), 0 },
+        { "xl/workbook.xml", jb_format(scope, BOOK("%s", "<sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/>"), properties).data, 0 },
+        { "xl/_rels/workbook.xml.rels", RELATIONS(RELATION("rId1", "worksheet", "worksheets/sheet1.xml") RELATION("rId2", "styles", "styles.xml")), 0 },
+        { "xl/styles.xml", STYLES_OF("<numFmt numFmtId=\"170\" formatCode=\"yyyy&quot;년&quot;\"/><numFmt numFmtId=\"171\" formatCode=\"00000\"/>", "<xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"170\"/><xf numFmtId=\"171\"/><xf numFmtId=\"49\"/>"), 0 },
+        { "xl/worksheets/sheet1.xml",
+            SHEET("<row r=\"1\"><c r=\"A1\"><v>45000.5</v></c><c r=\"B1\" s=\"1\"><v>45000</v></c><c r=\"C1\" s=\"2\"><v>45000</v></c><c r=\"D1\" s=\"3\"><v>42</v></c><c r=\"E1\" s=\"4\" t=\"str\"><v>007</v></c></row>"
+                  "<row r=\"3\"><c r=\"A3\" t=\"b\"><v>1</v></c><c r=\"C3\" t=\"e\"><v>#DIV/0!</v></c><c r=\"D3\" s=\"2\" t=\"d\"><v>2024-02-29</v></c><c r=\"E3\" t=\"inlineStr\"><is><t>a&lt;\nb</t></is></c></row>"),
+            0 },
+        { 0 },
+    };
+    return zip_parts(scope, parts);
+}
+
+/* Reads a sheet and writes its cells again, those of `marked` columns coloured. */
+static const char *copy_cells(struct jb_scope *scope, const char *path, uint32_t marked)
+{
+    struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR_NULL, NULL);
+    struct jb_number_format formats[16];
+    size_t count = 0;
+    struct jb_sheet_row row;
+    char *copy = temporary(scope, ".xlsx");
+    FILE *file = fopen(copy, "wb");
+
+    CHECK_OK(sheet != NULL);
+    for (const struct jb_number_format *format; (format = jb_sheet_number_format(sheet, (uint32_t)count)); count++)
+        formats[count] = *format;
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .formats = formats, .format_count = count, .date1904 = jb_sheet_date1904(sheet) }, to_file, file);
+    struct jb_str titles[5] = { JB_STR("a"), JB_STR("b"), JB_STR("c"), JB_STR("d"), JB_STR("e") };
+    CHECK_OK(jb_sheet_writer_head(writer, scope, titles, NULL, 5));
+    while (jb_sheet_next(sheet, scope, &row)) {
+        bool marks[5];
+        for (size_t i = 0; i < row.count; i++)
+            marks[i] = row.cells[i].column == marked;
+        CHECK_OK(jb_sheet_writer_cells(writer, scope, row.cells, marks, row.count));
+    }
+    CHECK_OK(jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    jb_sheet_close(sheet);
+    fclose(file);
+    return copy;
+}
+
+JB_TEST("cells that were read are written as they were, in both calendars")
+{
+    for (int i = 0; i < 2; i++) {
+        struct jb_str copy = cells_of(scope, copy_cells(scope, odd_book(scope, i ? "<workbookPr date1904=\"1\"/>" : ""), 0), NULL);
+        CHECK_SAYS(copy, "2\t1\tn\t45000.5\n");
+        if (i)
+            CHECK_SAYS(copy, "2\t2\td\t2027-03-16\n2\t3\td\t2027-03-16\n");
+        else
+            CHECK_SAYS(copy, "2\t2\td\t2023-03-15\n2\t3\td\t2023-03-15\n");
+        CHECK_SAYS(copy, "2\t4\tn\t42\n2\t5\ts\t\"007\"\n");
+        CHECK_SAYS(copy, "3\t1\tb\t1\n3\t3\te\t#DIV/0!\n3\t4\td\t2024-02-29\n3\t5\ts\t\"a<\\nb\"\n");
+    }
+}
+
+JB_TEST("openpyxl shows copied cells by their own formats, and the marked ones coloured")
+{
+    if (!run(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+        jb_test_skip("no openpyxl");
+    struct jb_str says = run(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\ns = openpyxl.load_workbook('%s').active\nfor c in s[2]: print(c.number_format, c.fill.fgColor.rgb if c.fill.patternType else '-')\n\"", copy_cells(scope, odd_book(scope, ""), 3)).data);
+    CHECK_TEXT(says, "General -\nmm-dd-yy -\nyyyy\"년\" FFFFC7CE\n00000 -\n@ -\n");
+}
+
+JB_TEST("a text over Excel's length is copied as an error that no import takes")
+{
+    char *text = jb_alloc(scope, 40001);
+    memset(text, 'a', 40000);
+    struct jb_cell cells[] = { { .type = JB_CELL_TEXT, .column = 1, .format = UINT32_MAX, .text = { text, 40000 } }, { .type = JB_CELL_TEXT, .column = 2, .format = UINT32_MAX, .text = JB_STR("007") } };
+    char *path = temporary(scope, ".xlsx");
+    FILE *file = fopen(path, "wb");
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX }, to_file, file);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, (struct jb_str[]){ JB_STR("t"), JB_STR("u") }, NULL, 2) && jb_sheet_writer_cells(writer, scope, cells, (bool[]){ false, true }, 2) && jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    fclose(file);
+    CHECK_SAYS(cells_of(scope, path, NULL), "2\t1\te\t#VALUE!\n2\t2\ts\t\"007\"\n");
+}
+
 /* ---- generate -------------------------------------------------------------------------------------------------------------------- */
 
 JB_TEST("sample rows depend on the seed and their number alone")
