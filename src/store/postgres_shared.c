@@ -33,6 +33,7 @@ struct jb__pg_shared {
     struct jb_watch *watch;
     struct jb_loop_end end;
     struct jb_list slots;
+    int index;      /* of its loop: another loop's entry is that loop's alone */
     int generation; /* of the connection */
     int reading;    /* fibers between enter and leave, here or on a connection of their own */
     bool opening, flushing;
@@ -128,9 +129,7 @@ static void end_with_loop(void *arg)
     struct jb__pg_shared *shared = arg;
     struct jb__pg_server *server = shared->server;
 
-    for (int i = 0; i < JB__PG_SHARED_MAX; i++)
-        if (server->shared[i] == shared)
-            server->shared[i] = NULL;
+    server->shared[shared->index] = NULL;
     lose(shared);
     free(shared);
 }
@@ -156,6 +155,7 @@ struct jb__pg_shared *jb__pg_shared_enter(struct jb__pg_server *server)
         struct jb__pg_shared *shared = calloc(1, sizeof *shared);
         JB_CHECK(shared);
         shared->server = server;
+        shared->index = index;
         shared->end = (struct jb_loop_end){ .run = end_with_loop, .arg = shared };
         jb_list_init(&shared->slots);
         jb_loop_end_add(&shared->end);

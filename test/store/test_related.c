@@ -238,7 +238,7 @@ JB_FIBER_TEST("a part of a record with a presence word tells what was not read a
 JB_FIBER_TEST("a cursor reads parts of rows too")
 {
     library(scope);
-    const void *row;
+    const void *row = NULL;
     struct jb_cursor *cursor = jb_cursor_open(scope, &book, &(struct jb_select){ .only = "name", .order = JB_STR("shelf.name -name") });
     CHECK_OK(cursor && jb_cursor_next(cursor, scope, &row));
     CHECK_TEXT(((const struct book *)row)->name, "c");
