@@ -62,7 +62,7 @@ enum jb_stage_conflict {
 struct jb_stage_refusal {
     enum jb_stage_conflict conflict;
     int64_t row, other_row;
-    const struct jb_field *field; /* first of the group; NULL for CHECKED */
+    const struct jb_field *field; /* first of the group; CHECKED: the one that the check named, or NULL */
     struct jb_str value, reason;
 };
 /* Called for each refused row; writes the sentence by jb_stage_refuse. */

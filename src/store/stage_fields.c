@@ -143,15 +143,32 @@ void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, c
     return after;
 }
 
+/* What the check said about single fields, each with what the row would hold. */
+static bool refuse_fields(const struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *after, const struct jb_field_error *error)
+{
+    const struct jb_record *record = &stage->model->record;
+
+    for (; error; error = error->next) {
+        const struct jb_field *field = jb_record_field(record, error->field);
+        struct jb_str value = field && after ? jb_value_text(scope, jb_record_get(record, after, field)) : JB_STR_NULL;
+        if (!how->refuse(how->arg, scope, &(struct jb_stage_refusal){ .conflict = JB_STAGE_CHECKED, .row = row, .field = field, .value = value, .reason = error->message }))
+            return false;
+    }
+    return true;
+}
+
 bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *before, const void *after, bool *ret_good)
 {
     *ret_good = stage->model->check(scope, how->check_state, before, after);
     if (*ret_good)
         return true;
-    enum jb_error error = jb_error(scope);
-    if (error != JB_INVALID && error != JB_CONFLICT && error != JB_DENIED)
+    const struct jb_failure *failure = jb_failure(scope);
+    if (failure->error != JB_INVALID && failure->error != JB_CONFLICT && failure->error != JB_DENIED)
         return false;
     struct jb_str reason = jb_failure_text(scope);
+    const struct jb_field_error *fields = failure->fields;
     jb_failure_clear(scope);
+    if (fields)
+        return refuse_fields(stage, scope, how, row, after, fields);
     return how->refuse(how->arg, scope, &(struct jb_stage_refusal){ .conflict = JB_STAGE_CHECKED, .row = row, .reason = reason });
 }

@@ -217,6 +217,19 @@ static bool resolve(struct checking *checking, struct jb_scope *scope, struct lo
 
 /* ---- a batch ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What the check said about one field. */
+static bool refuse_named(struct checking *checking, struct jb_scope *scope, size_t index, int64_t row, const struct jb_field_error *error)
+{
+    const struct jb_field *field = jb_record_field(checking->record, error->field);
+    const struct jb__target *target = NULL;
+
+    for (size_t i = 0; i < checking->plan->count; i++)
+        if (checking->plan->targets[i].field == field)
+            target = &checking->plan->targets[i];
+    struct jb_str value = field ? jb_value_text(scope, jb_record_get(checking->record, checking->rows + index * checking->record->size, field)) : JB_STR_NULL;
+    return refuse(checking, scope, row, target, value, error->message);
+}
+
 /* The model's own check, while nothing can stand in the table that the row would change. */
 static bool own_check(struct checking *checking, struct jb_scope *scope, size_t index, int64_t row)
 {
@@ -226,7 +239,14 @@ static bool own_check(struct checking *checking, struct jb_scope *scope, size_t 
     if (!checker->checks || !checking->good[index] || model->check(scope, checker->check_state, NULL, checking->rows + index * checking->record->size))
         return true;
     checking->good[index] = false;
-    return refuse_failure(checking, scope, row, NULL, NULL);
+    const struct jb_field_error *error = jb_failure(scope)->fields;
+    if (!error || jb_error(scope) != JB_INVALID)
+        return refuse_failure(checking, scope, row, NULL, NULL);
+    jb_failure_clear(scope);
+    for (; error; error = error->next)
+        if (!refuse_named(checking, scope, index, row, error))
+            return false;
+    return true;
 }
 
 static bool stage_rows(struct checking *checking, struct jb_scope *scope, const struct jb_sheet_row *const *rows)

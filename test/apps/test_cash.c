@@ -97,6 +97,46 @@ JB_FIBER_TEST("a refusal names the month and what to do")
     CHECK_TEXT(jb_failure_text(scope), "2026년 10월은 마감되었습니다. 마감을 풀거나 일자를 고치세요.");
 }
 
+JB_FIBER_TEST("an amount below 0 is refused, each side with its own sentence")
+{
+    struct cashbook income = { .date = day(2026, 11, 5), .income = { -100, 2 } }, both = { .date = day(2026, 11, 5), .income = { -100, 2 }, .expense = { -1, 2 } }, none = { .date = day(2026, 11, 5) };
+    void *state = NULL;
+
+    test_database(scope, models);
+    CHECK_OK(cash_closed_prepare(scope, &state));
+    CHECK_OK(cash_cashbook_check(scope, state, NULL, &none));
+    CHECK_OK(cash_cashbook_check(scope, state, &income, &none)); /* an old one is corrected */
+    CHECK(!cash_cashbook_check(scope, state, NULL, &income));
+    CHECK_TEXT(jb_failure(scope)->fields->field, "income");
+    CHECK_TEXT(jb_failure(scope)->fields->message, "수입은 0보다 작을 수 없습니다. 지출에 적으세요.");
+    CHECK(jb_failure(scope)->fields->next == NULL);
+    jb_failure_clear(scope);
+    CHECK(!cash_cashbook_check(scope, state, NULL, &both));
+    CHECK_TEXT(jb_failure(scope)->fields->next->field, "expense");
+    CHECK_TEXT(jb_failure(scope)->fields->next->message, "지출은 0보다 작을 수 없습니다. 수입에 적으세요.");
+}
+
+JB_FIBER_TEST("the book's entries run by date and carry the balance from page to page")
+{
+    test_database(scope, models);
+    add(scope, "A", day(2026, 11, 30), "매출", 500, 0);
+    add(scope, "B", day(2026, 11, 1), "매출", 5000, 0);
+    add(scope, "C", day(2026, 11, 1), "소모품비", 0, 6000);
+    add(scope, "D", day(2026, 10, 31), "매출", 9000, 0);
+
+    struct jb_rows *all = cash_month_lines(scope, jb_date_month(day(2026, 11, 1)), 0, 100), *rest = cash_month_lines(scope, jb_date_month(day(2026, 11, 1)), 1, 100);
+    CHECK_OK(all && rest);
+    CHECK_INT(all->count, 3);
+    CHECK_INT(rest->count, 2);
+    const struct cash_line *first = jb_rows_at(all, 0), *second = jb_rows_at(rest, 0), *third = jb_rows_at(rest, 1);
+    CHECK_TEXT(first->external_ref, "B");
+    CHECK_INT(jb_decimal_compare(first->balance, (struct jb_decimal){ 5000, 0 }), 0);
+    CHECK_TEXT(second->external_ref, "C");
+    CHECK_INT(jb_decimal_compare(second->balance, (struct jb_decimal){ -1000, 0 }), 0);
+    CHECK_TEXT(third->external_ref, "A");
+    CHECK_INT(jb_decimal_compare(third->balance, (struct jb_decimal){ -500, 0 }), 0);
+}
+
 /* ---- two at once ------------------------------------------------------------------------------------------------------ */
 
 struct saving {

@@ -160,6 +160,30 @@ def sign_in(address, name):
     return session
 
 
+@pytest.mark.parametrize("rows_before", [0, 1])
+def test_an_amount_below_0_is_refused_with_its_column(site, rows_before):
+    """Into an empty table the check is asked while the sheet is read, otherwise when it is compared."""
+    site.csv("before.csv", HEAD, *(line(n) for n in range(rows_before)))
+    site.run("import", "cash.cashbook", "before.csv", status=None)
+    site.csv("a.csv", HEAD, line(7, income="-5"), line(8), line(9, income="(1,000)".replace(",", ""), expense="-2"))
+    result = site.json("import", "cash.cashbook", "a.csv", "--on-error", "skip", status=3)
+    assert (result["new"], result["refused"], result["errors_total"]) == (1, 2, 3), result
+    assert [(error["row"], error["column"], error["value"]) for error in result["errors"]] == [(2, "income", "-5.00"), (4, "income", "-1000.00"), (4, "expense", "-2.00")]
+    assert result["errors"][0]["reason"] == "An income cannot be less than 0. Enter it as an expense."
+
+
+def test_the_month_page_shows_each_entry_with_the_balance_after_it(site, clerk):
+    site.csv("a.csv", HEAD, line(0, date="2026-10-01", income="50", expense="0"), *(line(n, date="2026-11-02", income="0", expense="1") for n in range(1, 102)))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve()
+    session = sign_in(address, "clerk")
+    balances = lambda page: [re.sub(r"<[^>]+>", "", row.rsplit('<td class="n">', 1)[1]).strip() for row in re.findall(r'<tr><td class="d">.*', session.get(address + "/cash/2026-11" + page, timeout=30).text)]
+    first, second, far = balances(""), balances("?page=2"), balances("?page=99999999999999999999")
+    assert len(first) == 100 and first[0].startswith("49") and first[-1].replace("\u2212", "-").startswith("-50"), first
+    assert len(second) == 1 and second[0].replace("\u2212", "-").startswith("-51"), second
+    assert far == first
+
+
 def test_the_month_page_adds_up_by_category_and_carries_the_balance(site, clerk):
     site.csv("a.csv", HEAD, line(1, date="2026-10-01", income="10000", expense="0"), line(2, category="매출", income="5000", expense="0"), line(3, expense="1200"))
     site.run("import", "cash.cashbook", "a.csv")
