@@ -194,6 +194,20 @@ bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_r
     return stage->driver->refused(stage, scope, each, arg);
 }
 
+bool jb_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, const int64_t *rows, size_t count, jb__each_refused *each, void *arg)
+{
+    struct jb_buf list = JB_BUF_INIT((size_t)1 << 20);
+
+    if (count == 0)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        jb_buf_printf(&list, i ? ", %lld" : "%lld", (long long)rows[i]);
+    JB_CHECK(!list.full);
+    bool ok = stage->driver->refused_of(stage, scope, jb_buf_str(&list), each, arg);
+    jb_buf_done(&list);
+    return ok;
+}
+
 bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
     return stage->driver->refused_by_compare(stage, scope, after_row, last_row, each, arg);

@@ -122,6 +122,8 @@ bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void 
 
 /* Every refused cell, by row. */
 bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
+/* Those of these rows, by row. */
+bool jb_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, const int64_t *rows, size_t count, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 /* Those that the comparison of (after_row, last_row] refused. */
 bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);

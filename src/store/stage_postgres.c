@@ -401,6 +401,7 @@ const struct jb__stage_driver jb__postgres_stage = {
     .is_fresh = jb__pg_stage_is_fresh,
     .merge = jb__pg_stage_merge,
     .refused = jb__pg_stage_each_refused,
+    .refused_of = jb__pg_stage_each_refused_of,
     .refused_by_compare = jb__pg_stage_each_refused_by_compare,
     .refused_count = refused_count,
     .refused_rows = refused_rows,

@@ -128,6 +128,17 @@ bool jb__pg_stage_each_refused(struct jb_stage *stage, struct jb_scope *scope, j
     return walk_refused(stage, scope, "true", JB_STR(""), each, arg);
 }
 
+bool jb__pg_stage_each_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg)
+{
+    struct jb_str refused = jb__pg_stage_refused(scope, stage);
+
+    if (!stage->refused_indexed && (!jb__pg_stage_revive(stage, scope) || !jb__pg_stage_flush(stage, scope) ||
+                                       !jb__pg_exec_on(stage->pg.connection, scope, jb_format(scope, "create index on %.*s (row); analyze %.*s", JB_FMT(refused), JB_FMT(refused)).data)))
+        return false;
+    stage->refused_indexed = true;
+    return walk_refused(stage, scope, "", jb_format(scope, "row in (%.*s)", JB_FMT(rows)), each, arg);
+}
+
 bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
     return walk_refused(stage, scope, "compared", jb__pg_stage_range(scope, "row", after_row, last_row), each, arg);

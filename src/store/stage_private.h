@@ -47,6 +47,7 @@ struct jb__stage_driver {
     bool (*merge)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
     bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible); /* NULL: an insert from the staged rows is as quick as a copy would be */
     bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
+    bool (*refused_of)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg); /* rows: "1, 2, 3" */
     bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
     bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
     bool (*refused_rows)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
@@ -98,7 +99,8 @@ struct jb_stage {
     bool by_id;
     int comparisons;
     bool comparing; /* refusals are of the comparison, forgotten when it is repeated */
-    bool moved;     /* the last merge met another table than the comparison */
+    bool refused_indexed;
+    bool moved; /* the last merge met another table than the comparison */
     struct jb__watch {
         jb_stage_watch_fn *tell;
         void *arg;

@@ -371,6 +371,7 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .merge = jb__sqlite_stage_merge,
     .merge_empty = jb__sqlite_stage_merge_empty,
     .refused = jb__sqlite_stage_refused,
+    .refused_of = jb__sqlite_stage_refused_of,
     .refused_by_compare = jb__sqlite_stage_refused_by_compare,
     .refused_count = jb__sqlite_stage_refused_count,
     .refused_rows = jb__sqlite_stage_refused_rows,

@@ -51,6 +51,7 @@ bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, b
 bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
 bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 bool jb__sqlite_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
+bool jb__sqlite_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg);
 bool jb__sqlite_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
 bool jb__sqlite_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
 bool jb__sqlite_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);

@@ -118,6 +118,16 @@ bool jb__sqlite_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb
     return walk_refused(stage, scope, "select row, col, value, reason from main.jb_refused order by row, id", each, arg);
 }
 
+bool jb__sqlite_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg)
+{
+    struct jb_str sql = jb_format(scope, "select row, col, value, reason from main.jb_refused where row in (%.*s) order by row, id", JB_FMT(rows));
+
+    if (!stage->refused_indexed && !jb__stage_exec(stage, scope, "create index if not exists main.jb_refused_row on jb_refused (row)"))
+        return false;
+    stage->refused_indexed = true;
+    return walk_refused(stage, scope, sql.data, each, arg);
+}
+
 bool jb__sqlite_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
     struct jb_str sql = jb_format(scope, "select row, col, value, reason from main.jb_refused where compared and row > %lld and row <= %lld order by row, id", (long long)after_row, (long long)last_row);

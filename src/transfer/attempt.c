@@ -3,6 +3,7 @@
  * Nothing of an attempt is in the main file before the merge, so an attempt that dies leaves only files, which the next one replaces and the sweep removes. Bad input ends the job;
  * a lost service, a full disk or a stop of the program leaves it running for another attempt. */
 // SPDX-License-Identifier: Apache-2.0
+#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include "base/log.h"
 #include <stdio.h>
@@ -15,7 +16,7 @@
 struct opening {
     struct jb__attempt *attempt;
     struct jb_scope *scope;
-    struct jb_sheet *sheet;
+    struct jb__sources *sources;
     const char *path;
     bool ok;
 };
@@ -35,28 +36,38 @@ static bool fail_no_rows(struct jb_scope *scope, const struct jb__attempt *attem
         JB_FMT(attempt->job.file_name));
 }
 
+struct jb__sources *jb__attempt_sources(const struct jb__attempt *attempt, struct jb_scope *scope)
+{
+    const struct jb_import_options *options = &attempt->options.import;
+    struct jb__sources *sources = JB_NEW(scope, struct jb__sources);
+
+    sources->at = JB_NEW_ARRAY(scope, struct jb__source, 1);
+    sources->at[sources->count++] = (struct jb__source){
+        .path = jb__spool_path(scope, attempt->transfer, attempt->job.spool).data,
+        .title = attempt->job.file_name,
+        .options = { .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding },
+    };
+    return sources;
+}
+
 static void open_blocking(void *arg)
 {
     struct opening *opening = arg;
     struct jb__attempt *attempt = opening->attempt;
-    const struct jb_import_options *options = &attempt->options.import;
     struct jb_scope *scope = opening->scope;
-    struct jb_sheet_row head;
 
-    opening->sheet = jb_sheet_open(scope, opening->path, attempt->job.file_name,
-        &(struct jb_sheet_options){ .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding });
-    if (!opening->sheet) {
-        if (jb_error(scope) != JB_NOT_FOUND)
-            return;
+    opening->sources = jb__attempt_sources(attempt, scope);
+    if (jb__sources_open(opening->sources, scope)) {
+        const struct jb__source *base = jb__sources_base(opening->sources);
+        opening->ok = jb__plan_map(attempt->plan, scope, base->sheet, &base->head, attempt->options.import.mode);
+    } else if (jb_error(scope) == JB_NOT_FOUND) {
         struct jb_str text = jb_failure_text(scope); /* a sheet of a file that is there: bad input */
         jb_failure_clear(scope);
         jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
         return;
-    }
-    if (jb_sheet_next(opening->sheet, scope, &head))
-        opening->ok = jb__plan_map(attempt->plan, scope, opening->sheet, &head, options->mode);
-    else if (!jb_failure(scope))
+    } else if (!jb_failure(scope)) {
         fail_no_rows(scope, attempt, false);
+    }
     /* a sentence about the file names it */
     if (!opening->ok && jb_failure(scope) && jb_str_find(jb_failure_text(scope), attempt->job.file_name, 0) == SIZE_MAX)
         jb_wrap(scope, "%.*s", JB_FMT(attempt->job.file_name));
@@ -89,15 +100,14 @@ static void drain(struct jb_channel *channel)
 }
 
 /* Both threads at work; true when every row was checked and staged or refused. */
-static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb_sheet *sheet)
+static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb__sources *sources)
 {
     int batch_rows = attempt->plan->batch_rows;
     struct jb_channel *filled = jb_channel_new(JB_BATCHES), *free_batches = jb_channel_new(JB_BATCHES);
-    struct jb__reader reader = { .scope = jb_scope_child(attempt->scope, "read"), .sheet = sheet, .batch_rows = batch_rows, .filled = filled, .free = free_batches };
+    struct jb__reader reader = { .scope = jb_scope_child(attempt->scope, "read"), .sources = sources, .batch_rows = batch_rows, .filled = filled, .free = free_batches };
     struct jb__checker checker = {
         .scope = jb_scope_child(attempt->scope, "check"),
         .plan = attempt->plan,
-        .sheet = sheet,
         .stage = attempt->stage,
         .filled = filled,
         .free = free_batches,
@@ -243,13 +253,13 @@ static bool will_write(const struct jb__attempt *attempt)
     return !options->dry_run && (!options->confirm || attempt->options.confirmed);
 }
 
-static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb_sheet *sheet)
+static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thread, struct jb__sources *sources)
 {
     const struct jb_import_options *options = &attempt->options.import;
     struct jb__progress *progress = &attempt->progress;
 
-    jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(sheet).rows_hint);
-    if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sheet))
+    jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(jb__sources_base(sources)->sheet).rows_hint);
+    if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sources))
         return false;
     if (attempt->counts.rows == 0)
         return fail_no_rows(attempt->scope, attempt, true);
@@ -333,7 +343,10 @@ static bool count_refused(struct jb__attempt *attempt)
 /* Rows in the staging file, compared. */
 static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reader_thread)
 {
-    struct opening opening = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "open"), .path = jb__spool_path(attempt->scope, attempt->transfer, attempt->job.spool).data };
+    struct opening opening = {
+        .attempt = attempt,
+        .scope = jb_scope_child(attempt->scope, "open"),
+    };
 
     jb_thread_call(reader_thread, open_blocking, &opening);
     bool ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
@@ -345,9 +358,9 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
-        ok = stage_rows(attempt, reader_thread, opening.sheet);
+        ok = stage_rows(attempt, reader_thread, opening.sources);
     }
-    jb_sheet_close(opening.sheet);
+    jb__sources_close(opening.sources);
     jb_scope_end(opening.scope);
     return ok && add_counts(attempt);
 }

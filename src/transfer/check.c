@@ -3,6 +3,7 @@
  * A row starts as a copy of one with all defaults; an empty cell leaves what stands there. Every bad cell of a row is reported, the row counts once. References given by a unique
  * field of their target ("project.code") are looked up together, once per batch, and remembered. */
 // SPDX-License-Identifier: Apache-2.0
+#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include "base/map.h"
 #include <stdlib.h>
@@ -23,8 +24,9 @@ struct checking {
     struct jb__checker *checker;
     const struct jb__plan *plan;
     const struct jb_record *record;
-    void *blank; /* a row with all defaults */
-    char *rows;  /* batch_rows records */
+    const struct jb_sheet *sheet; /* of the batch at hand */
+    void *blank;                  /* a row with all defaults */
+    char *rows;                   /* batch_rows records */
     bool *good;
     size_t row_count;
     struct lookup lookups[LOOKUPS_MAX];
@@ -55,7 +57,7 @@ static bool refuse_failure(struct checking *checking, struct jb_scope *scope, in
 
     if (error != JB_INVALID && error != JB_CONFLICT && error != JB_DENIED)
         return false;
-    struct jb_str value = cell ? jb_cell_text(checking->checker->sheet, scope, cell) : JB_STR_NULL;
+    struct jb_str value = cell ? jb_cell_text(checking->sheet, scope, cell) : JB_STR_NULL;
     jb_failure_clear(scope);
     return refuse(checking, scope, row, target, value, reason);
 }
@@ -78,7 +80,7 @@ static bool take_cell(struct checking *checking, struct jb_scope *scope, size_t 
     void *record = checking->rows + index * checking->record->size;
     struct jb_value value;
 
-    *ret_ok = jb_cell_value(checking->checker->sheet, scope, cell, field, &value);
+    *ret_ok = jb_cell_value(checking->sheet, scope, cell, field, &value);
     if (*ret_ok && value.type == JB_NULL)
         return true; /* as an empty cell: what stands in the blank row */
     *ret_ok = *ret_ok && jb_field_check(scope, field, value);
@@ -276,6 +278,7 @@ static bool check_batch(struct checking *checking, struct jb_scope *scope, const
     if (JB_FAULT("transfer/import/batch", scope) || !jb_stage_begin(checker->stage, scope))
         return false;
     checking->row_count = 0;
+    checking->sheet = batch->source->sheet;
     for (size_t i = 0; i < batch->count; i++) {
         if (!check_row(checking, scope, checking->row_count, &batch->rows[i], &blank))
             return false;

@@ -1,15 +1,10 @@
-/* finish.c — the end of a job: figures and errors into its row, the workbook of refused rows, the mail, and the files that go. */
+/* finish.c — the end of a job: figures and errors into its row, the mail, and the files that go. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 #include "base/random.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-#define ERRORS_BYTES_MAX ((size_t)4 << 20)
 #define KEPT_FOR_RETRY_DAYS 7
-#define WORKBOOK_ROWS_MAX 1048575 /* below the head row */
 
 bool jb__job_ended(const struct import_job *job)
 {
@@ -49,123 +44,16 @@ bool jb__job_save(struct jb_scope *scope, struct import_job *job)
     return job->id ? jb_save(scope, &jb_import_job, job) : jb_insert(scope, &jb_import_job, job);
 }
 
-/* ---- errors ----------------------------------------------------------------------------------------------------------------- */
-
-struct gathering {
-    struct jb__attempt *attempt;
-    struct jb_scope *scope;
-    struct jb_buf json;
-    struct jb_json_writer writer;
-    struct jb_sheet_writer *sheet;
-    struct jb_str file, path;
-    int64_t count;
-    int fd;
-    bool ok;
-};
-
-static struct jb_str heading_of(const struct jb__attempt *attempt, struct jb_str column)
-{
-    for (size_t i = 0; i < attempt->plan->count; i++)
-        if (jb_str_equal(attempt->plan->targets[i].name, column))
-            return attempt->plan->targets[i].heading;
-    return column;
-}
-
-static bool gather(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
-{
-    struct gathering *gathering = arg;
-    struct jb_str heading = heading_of(gathering->attempt, column);
-    struct jb_value cells[] = { jb_v(row), jb_v(heading), jb_v(value), jb_v(reason) };
-
-    if (gathering->count++ < JB_ERRORS_KEPT) {
-        jb_json_object(&gathering->writer);
-        jb_json_put(&gathering->writer, "row", jb_v(row));
-        jb_json_put(&gathering->writer, "column", jb_v(column));
-        jb_json_put(&gathering->writer, "heading", jb_v(heading));
-        jb_json_put(&gathering->writer, "value", jb_v(value));
-        jb_json_put(&gathering->writer, "reason", jb_v(reason));
-        jb_json_object_end(&gathering->writer);
-    }
-    if (gathering->count >= WORKBOOK_ROWS_MAX)
-        return true; /* a workbook holds no more */
-    return jb_sheet_writer_row(gathering->sheet, scope, cells, JB_COUNT(cells));
-}
-
-static bool write_all(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
-{
-    const int *fd = arg;
-
-    for (size_t done = 0; done < size;) {
-        ssize_t part = write(*fd, (const char *)bytes + done, size - done);
-        if (part < 0 && errno != EINTR)
-            return jb_fail_errno(scope, errno, JB_L(scope, "거절된 행의 파일 쓰기", "writing the file of refused rows"));
-        done += part > 0 ? (size_t)part : 0;
-    }
-    return true;
-}
-
-static void gather_blocking(void *arg)
-{
-    struct gathering *gathering = arg;
-    struct jb_scope *scope = gathering->scope;
-    struct jb_str titles[] = {
-        jb_str_of(JB_L(scope, "행", "Row")),
-        jb_str_of(JB_L(scope, "열", "Column")),
-        jb_str_of(JB_L(scope, "값", "Value")),
-        jb_str_of(JB_L(scope, "이유", "Reason")),
-    };
-    static const struct jb_field row_field = { .name = "row", .type = JB_INT64, .size = sizeof(int64_t) };
-    const struct jb_field *fields[] = { &row_field, NULL, NULL, NULL };
-
-    gathering->fd = open(gathering->path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (gathering->fd < 0) {
-        jb_fail_errno(scope, errno, JB_L(scope, "%s 만들기", "making %s"), gathering->path.data);
-        return;
-    }
-    gathering->sheet = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = jb_str_of(JB_L(scope, "거절된 행", "Refused rows")) }, write_all, &gathering->fd);
-    gathering->ok = gathering->sheet && jb_sheet_writer_head(gathering->sheet, scope, titles, fields, JB_COUNT(titles)) && jb_stage_refused(gathering->attempt->stage, scope, gather, gathering) &&
-                    jb_sheet_writer_finish(gathering->sheet, scope);
-    jb_sheet_writer_free(gathering->sheet);
-    close(gathering->fd);
-}
-
-static struct jb_str result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension)
+struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension)
 {
     char token[17];
     jb_random_token(token, sizeof token - 1);
     return jb_format(scope, "job-%lld-%s-%s.%s", (long long)job_id, what, token, extension);
 }
 
-struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension)
-{
-    return result_name(scope, job_id, what, extension);
-}
-
 bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending)
 {
-    if (!attempt->stage || attempt->counts.refused == 0)
-        return true;
-    struct jb_scope *own = jb_scope_child(scope, "refused rows");
-    struct gathering gathering = { .attempt = attempt, .scope = own, .json = JB_BUF_INIT(ERRORS_BYTES_MAX) };
-
-    jb_language_set(own, attempt->options.language);
-    gathering.file = result_name(own, attempt->job.id, "refused", "xlsx");
-    gathering.path = jb_format(own, "%s/%.*s", attempt->transfer->media_dir, JB_FMT(gathering.file));
-    jb_json_start(&gathering.writer, &gathering.json);
-    jb_json_array(&gathering.writer);
-    jb_thread_call(attempt->thread, gather_blocking, &gathering);
-    jb_json_array_end(&gathering.writer);
-    if (gathering.ok) {
-        ending->errors = jb_copy(scope, jb_buf_str(&gathering.json));
-        ending->errors_total = gathering.count;
-        ending->result = jb_copy(scope, gathering.file);
-    } else {
-        unlink(gathering.path.data);
-        jb_failure_pass(own, scope);
-    }
-    jb_buf_done(&gathering.json);
-    jb_scope_end(own);
-    return gathering.ok;
+    return !attempt->stage || attempt->counts.refused == 0 || jb__refused_write(attempt, scope, ending);
 }
 
 /* ---- the row ------------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* read.c — the reader thread: rows of the sheet into batches, with copies of their cells, which the sheet only lends. */
 // SPDX-License-Identifier: Apache-2.0
+#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +37,15 @@ static struct jb__batch_rows *batch_take(struct jb__reader *reader)
     return jb_channel_receive(reader->free, reader->scope, &batch) ? batch : NULL;
 }
 
-static void row_copy(struct jb__batch_rows *batch, const struct jb_sheet_row *row)
+struct jb_sheet_row jb__row_copy(struct jb_arena *arena, const struct jb_sheet_row *row)
 {
-    struct jb_cell *cells = jb_arena_alloc_raw(&batch->arena, row->count * sizeof *cells);
+    struct jb_cell *cells = jb_arena_alloc_raw(arena, row->count * sizeof *cells);
     size_t bytes = 0;
 
     memcpy(cells, row->cells, row->count * sizeof *cells);
     for (size_t i = 0; i < row->count; i++)
         bytes += cells[i].text.size;
-    char *text = jb_arena_alloc_raw(&batch->arena, bytes);
+    char *text = jb_arena_alloc_raw(arena, bytes);
     for (size_t i = 0; i < row->count; i++) {
         if (!cells[i].text.data)
             continue;
@@ -52,24 +53,41 @@ static void row_copy(struct jb__batch_rows *batch, const struct jb_sheet_row *ro
         cells[i].text.data = text;
         text += cells[i].text.size;
     }
-    batch->rows[batch->count++] = (struct jb_sheet_row){ row->number, cells, row->count };
+    return (struct jb_sheet_row){ row->number, cells, row->count };
 }
 
-/* Fills a batch; *ret_more says whether the sheet goes on. */
+/* The row that was read last and belongs to the next batch, or the next one. */
+static bool take_row(struct jb__reader *reader, struct jb_sheet_row *ret_row, const struct jb__source **ret_source)
+{
+    if (!reader->source_next)
+        return jb__sources_next(reader->sources, reader->scope, ret_row, ret_source);
+    *ret_row = reader->row_next;
+    *ret_source = reader->source_next;
+    reader->source_next = NULL;
+    return true;
+}
+
+/* Fills a batch with rows of one file; *ret_more says whether there are others. */
 static bool batch_fill(struct jb__reader *reader, struct jb__batch_rows *batch, bool *ret_more)
 {
+    const struct jb__source *source;
     struct jb_sheet_row row;
     bool more = true;
 
     jb_arena_rewind(&batch->arena, (struct jb_arena_mark){ 0 });
     batch->count = 0;
-    while (batch->count < (size_t)reader->batch_rows && (more = jb_sheet_next(reader->sheet, reader->scope, &row))) {
-        row_copy(batch, &row);
+    while (batch->count < (size_t)reader->batch_rows && (more = take_row(reader, &row, &source))) {
+        if (batch->count > 0 && source != batch->source) {
+            reader->row_next = row;
+            reader->source_next = source;
+            break;
+        }
+        batch->source = source;
+        batch->rows[batch->count++] = jb__row_copy(&batch->arena, &row);
         if (jb_arena_bytes(&batch->arena) > JB_BATCH_BYTES)
             break;
     }
-    struct jb_sheet_progress progress = jb_sheet_progress(reader->sheet);
-    batch->share = progress.bytes_total > 0 ? (double)progress.bytes_read / (double)progress.bytes_total : 0;
+    batch->share = jb__sources_share(reader->sources);
     *ret_more = more;
     return !jb_failure(reader->scope);
 }

@@ -13,6 +13,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct jb__source;
+struct jb__sources;
+
 #define JB_ERRORS_KEPT 1000
 #define JB_PREVIEW_DAYS 7
 
@@ -133,7 +136,8 @@ void jb__progress_counts(struct jb__progress *progress, int64_t done, int64_t ne
 
 /* Rows with copies of their cells. Batches go round: free → filled → checked → free. */
 struct jb__batch_rows {
-    struct jb_arena arena; /* texts and cells */
+    const struct jb__source *source; /* of all of them */
+    struct jb_arena arena;           /* texts and cells */
     struct jb_sheet_row *rows;
     size_t count;
     double share; /* of the file read after it, 0…1 */
@@ -143,11 +147,14 @@ struct jb__batch_rows {
 
 struct jb__reader {
     struct jb_scope *scope; /* the thread's */
-    struct jb_sheet *sheet;
+    struct jb__sources *sources;
+    struct jb_sheet_row row_next; /* read already, of source_next */
+    const struct jb__source *source_next;
     int batch_rows, batches;
     struct jb_channel *filled, *free;
 };
-void jb__reader_run(void *reader); /* for jb_thread_call: until the end, a failure in its scope, or a closed channel */
+struct jb_sheet_row jb__row_copy(struct jb_arena *arena, const struct jb_sheet_row *row); /* with its cells and texts */
+void jb__reader_run(void *reader);                                                        /* for jb_thread_call: until the end, a failure in its scope, or a closed channel */
 void jb__batch_free(struct jb__batch_rows *batch);
 
 /* ---- check.c: the checker thread ------------------------------------------------------------------------------------------------------- */
@@ -158,7 +165,6 @@ struct jb__counts {
 struct jb__checker {
     struct jb_scope *scope; /* the thread's */
     const struct jb__plan *plan;
-    const struct jb_sheet *sheet;
     struct jb_stage *stage;
     struct jb_channel *filled, *free;
     struct jb__progress *progress;
@@ -215,7 +221,11 @@ struct jb__ending {
     struct jb_str result; /* file of the refused rows */
     int64_t errors_total;
 };
-/* Errors as JSON and the workbook of refused rows: before the last transaction. */
+/* sources.h: the files that this attempt reads, not yet open. */
+struct jb__sources *jb__attempt_sources(const struct jb__attempt *attempt, struct jb_scope *scope);
+/* refused.c: errors as JSON and the workbook of refused rows, into the ending. */
+bool jb__refused_write(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending);
+/* What can be made before the last transaction. */
 bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending);
 /* Into the job's row, with the mail's queue entry: in the open transaction. */
 bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending);
