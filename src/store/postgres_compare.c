@@ -34,6 +34,18 @@ static struct jb_str column_name(struct table *table, const struct jb_field *fie
     return jb__dotted(table->scope, table->name, jb_str_of(field->name));
 }
 
+/* The first column from `field` on: how the model wants it and, NULL when it is not there, how it is. NULL after the last. */
+static const struct jb_field *column_at(struct table *table, const struct jb_field *field, struct jb__pg_column *ret_wants, const struct jb__pg_has_column **ret_has)
+{
+    while (field->type != JB_END && !jb__field_is_stored(field))
+        field++;
+    if (field->type == JB_END)
+        return NULL;
+    *ret_has = jb__pg_find_column(table->difference->catalog, table->name, jb_str_of(field->name));
+    jb__pg_column_of(table->scope, table->model, field, ret_wants);
+    return field;
+}
+
 static void validate_later(struct table *table, struct jb_str constraint)
 {
     jb_buf_printf(&table->validate, "%sVALIDATE CONSTRAINT \"%.*s\"", table->validate.size ? ", " : "", JB_FMT(constraint));
@@ -97,12 +109,10 @@ static void rule_compare(struct table *table, const struct jb__pg_column *wants,
 
 static bool rule_is_wanted(struct table *table, struct jb_str name)
 {
-    for (const struct jb_field *field = table->model->record.fields; field->type != JB_END; field++) {
-        struct jb__pg_column wants;
-        const struct jb__pg_has_column *has = jb__pg_find_column(table->difference->catalog, table->name, jb_str_of(field->name));
-        if (!jb__field_is_stored(field))
-            continue;
-        jb__pg_column_of(table->scope, table->model, field, &wants);
+    struct jb__pg_column wants;
+    const struct jb__pg_has_column *has;
+
+    for (const struct jb_field *field = table->model->record.fields; (field = column_at(table, field, &wants, &has)); field++) {
         for (size_t i = 0; i < wants.rule_count; i++)
             if (jb_str_equal(wants.rules[i].name, name))
                 return !has || !type_says_size(has, &wants, &wants.rules[i]);
@@ -440,12 +450,10 @@ static void validations(struct table *table)
 
 static bool columns_compare(struct table *table)
 {
-    for (const struct jb_field *field = table->model->record.fields; field->type != JB_END; field++) {
-        struct jb__pg_column wants;
-        const struct jb__pg_has_column *has = jb__pg_find_column(table->difference->catalog, table->name, jb_str_of(field->name));
-        if (!jb__field_is_stored(field))
-            continue;
-        jb__pg_column_of(table->scope, table->model, field, &wants);
+    struct jb__pg_column wants;
+    const struct jb__pg_has_column *has;
+
+    for (const struct jb_field *field = table->model->record.fields; (field = column_at(table, field, &wants, &has)); field++) {
         if (!has)
             column_new(table, &wants);
         else if (!column_compare(table, has, &wants))

@@ -1,5 +1,6 @@
-/* stage_fields.c — what both stagings read off a model: lists of columns, groups that are unique together, the model's own check. */
+/* stage_fields.c — what both stagings read off a model: lists of columns, groups that are unique together, keys to look up, the model's own check. */
 // SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
 #include "store/stage_private.h"
 #include <string.h>
 
@@ -128,6 +129,23 @@ bool jb__stage_group_at(const struct jb_stage *stage, int n, struct jb__stage_gr
         }
     }
     return false;
+}
+
+/* ---- keys ----------------------------------------------------------------------------------------------------------------------- */
+
+struct jb_str jb__stage_keys(struct jb_scope *scope, const struct jb_str *keys, size_t count)
+{
+    struct jb_buf buf = JB_BUF_INIT((size_t)64 << 20);
+    struct jb_json_writer writer;
+
+    jb_json_start(&writer, &buf);
+    jb_json_array(&writer);
+    for (size_t i = 0; i < count; i++)
+        jb_json_text(&writer, keys[i]);
+    jb_json_array_end(&writer);
+    struct jb_str json = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return json;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,6 @@
  *
  * One COPY stays open while rows come, until the connection is needed for something else. Sentences gather meanwhile and follow in a COPY of their own. */
 // SPDX-License-Identifier: Apache-2.0
-#include "base/json.h"
 #include "store/stage_postgres.h"
 #include <stdlib.h>
 
@@ -171,26 +170,11 @@ struct found {
 };
 static const struct jb_record found_record = JB_RECORD(found, JB_FIELD(found, place), JB_FIELD(found, id));
 
-static struct jb_str keys_json(struct jb_scope *scope, const struct jb_str *keys, size_t count)
-{
-    struct jb_buf buf = JB_BUF_INIT((size_t)64 << 20);
-    struct jb_json_writer writer;
-
-    jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    for (size_t i = 0; i < count; i++)
-        jb_json_text(&writer, keys[i]);
-    jb_json_array_end(&writer);
-    struct jb_str json = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return json;
-}
-
 bool jb__pg_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids)
 {
     struct jb_str table = jb__quoted(scope, jb_cstr(scope, jb_model_table(in))), name = jb__quoted(scope, by->name), primary = jb__quoted(scope, jb_model_primary(in)->name);
     const char *as_text = by->type == JB_TEXT ? "" : "::text"; /* a key that is no text is written as people do */
-    struct jb_value json = jb_v_text(keys_json(scope, keys, count));
+    struct jb_value json = jb_v_text(jb__stage_keys(scope, keys, count));
     struct jb__sink sink;
     struct jb__statement statement = {
         .sql = jb_format(scope, "select j.place - 1, r.%.*s from json_array_elements_text(cast(cast(? as text) as json)) with ordinality as j (key, place) join %.*s r on r.%.*s%s = j.key", JB_FMT(primary), JB_FMT(table), JB_FMT(name), as_text),

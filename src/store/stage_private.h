@@ -136,6 +136,8 @@ struct jb__stage_group {
 };
 /* The n-th of the model: its unique fields, then its lists; false after the last. */
 bool jb__stage_group_at(const struct jb_stage *stage, int n, struct jb__stage_group *ret_group);
+/* Keys that are looked up in one statement, as a JSON list. */
+struct jb_str jb__stage_keys(struct jb_scope *scope, const struct jb_str *keys, size_t count);
 /* The row as it would stand in the table: what is there, with the sheet's columns over it. */
 void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged);
 /* Asks the model's check; a refusal goes to `refuse`. *ret_good: the row may go in. */

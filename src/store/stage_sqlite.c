@@ -3,7 +3,6 @@
  * Its journal is in memory: a statement that fails (a unique index over duplicates) can be taken back, and since rows are only appended it holds next to nothing. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_sqlite.h"
-#include "base/json.h"
 #include "run/run.h"
 #include <string.h>
 #include <unistd.h>
@@ -286,26 +285,11 @@ static bool sqlite_stage_refuse(struct jb_stage *stage, struct jb_scope *scope, 
 
 /* ---- looking up -------------------------------------------------------------------------------------------------------------------- */
 
-static struct jb_str keys_json(struct jb_scope *scope, const struct jb_str *keys, size_t count)
-{
-    struct jb_buf buf = JB_BUF_INIT((size_t)64 << 20);
-    struct jb_json_writer writer;
-
-    jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    for (size_t i = 0; i < count; i++)
-        jb_json_text(&writer, keys[i]);
-    jb_json_array_end(&writer);
-    struct jb_str json = jb_copy(scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-    return json;
-}
-
 static bool sqlite_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const struct jb_model *in, const struct jb_field *by, const struct jb_str *keys, size_t count, int64_t *ids)
 {
     struct jb_str table = jb__quoted(scope, jb_cstr(scope, jb_model_table(in))), name = jb__quoted(scope, by->name), primary = jb__quoted(scope, jb_model_primary(in)->name);
     struct jb_str sql = jb_format(scope, "select j.key, r.%.*s from json_each(?) j cross join target.%.*s r on r.%.*s = j.value", JB_FMT(primary), JB_FMT(table), JB_FMT(name));
-    struct jb_str json = keys_json(scope, keys, count);
+    struct jb_str json = jb__stage_keys(scope, keys, count);
     sqlite3_stmt *statement = jb__stage_prepare(stage, scope, sql.data);
 
     if (!statement)
