@@ -17,6 +17,7 @@ struct jb_cursor {
     struct jb_defer *defer;
     struct jb__pages *pages;
     struct jb__sink sink;
+    const struct jb_rows *rows; /* of the page; NULL before the first */
     size_t next;
     bool end, live;
     const struct jb_model *model;
@@ -97,6 +98,7 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
     cursor->page = jb_scope_child(cursor->scope, "page");
     jb__sink_init(&cursor->sink, cursor->page, cursor->shape.record, PAGE_ROWS);
     cursor->sink.presences = cursor->shape.presences;
+    cursor->rows = NULL;
     cursor->next = 0;
     if (!jb_continue(scope))
         return false;
@@ -104,6 +106,7 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
         jb__tx_note(jb__tx_of(cursor->scope, cursor->live), false);
         return jb__external_failed(scope, cursor->model);
     }
+    cursor->rows = jb__shape_rows(cursor->page, &cursor->shape, &cursor->sink);
     counters->query_us += jb_monotonic_us() - start_us;
     counters->rows += (int64_t)cursor->sink.count;
     return true;
@@ -111,9 +114,15 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
 
 bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row)
 {
-    while (cursor->next == cursor->sink.count)
+    while (!cursor->rows || cursor->next == cursor->rows->count)
         if (cursor->end || !page_next(cursor, scope))
             return false;
-    *ret_row = cursor->sink.data + cursor->next++ * cursor->shape.record->size;
+    *ret_row = jb_rows_at(cursor->rows, cursor->next++);
     return true;
+}
+
+const struct jb_rows *jb_cursor_rows(const struct jb_cursor *cursor)
+{
+    JB_CHECK(cursor->rows); /* a row was read */
+    return cursor->rows;
 }

@@ -118,10 +118,7 @@ static bool lock(struct jb__query *query, enum jb_row_lock lock)
 
 bool jb__query_select(struct jb__query *query, const struct jb_select *what, int64_t limit, struct jb__shape *ret_shape)
 {
-    if (!jb__shape_of(query, what, ret_shape) || !jb__query_where(query, what) || !order(query, what) || !page(query, limit, what->offset) || !lock(query, what->lock))
-        return false;
-    jb__query_finish(query);
-    return true;
+    return jb__shape_of(query, what, ret_shape) && jb__query_where(query, what) && order(query, what) && page(query, limit, what->offset) && lock(query, what->lock) && jb__query_finish(query);
 }
 
 struct jb__statement jb__query_statement(const struct jb__query *query, struct jb__sink *sink, int64_t row_limit)
@@ -134,7 +131,6 @@ bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, 
     struct jb__query query;
 
     jb__query_init(&query, scope, model);
-    JB_CHECK(!what->with); /* rows beside rows are made when all of them are there */
     bool ok = jb__query_select(&query, what, what->limit, ret_shape);
     if (ok) {
         struct jb__statement statement = jb__query_statement(&query, NULL, 0);
@@ -147,11 +143,9 @@ bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, 
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Runs the selection; the sink is made for its rows. */
-static bool select_into(struct jb__query *query, const struct jb_select *what, int64_t limit, struct jb__shape *shape, struct jb__sink *sink)
+/* Runs the selection that was written; the sink is made for its rows. */
+static bool read_into(struct jb__query *query, int64_t limit, const struct jb__shape *shape, struct jb__sink *sink)
 {
-    if (!jb__query_select(query, what, limit, shape))
-        return false;
     jb__sink_init(sink, query->scope, shape->record, (size_t)limit);
     sink->presences = shape->presences;
     struct jb__statement statement = jb__query_statement(query, sink, limit);
@@ -168,11 +162,11 @@ struct jb_rows *jb__select_many(struct jb_scope *scope, const struct jb_model *m
 
     jb__query_init(&query, scope, model);
     query.first = first;
-    bool ok = select_into(&query, what, limit, &shape, &sink);
+    bool ok = jb__query_select(&query, what, limit, &shape) && read_into(&query, limit, &shape, &sink);
     if (ok && (int64_t)sink.count > max)
         jb_fail(scope, JB_LIMIT, JB_L(scope, "%lld행이 넘습니다. 조건을 더 넣으세요.", "More than %lld rows. Narrow the selection."), (long long)max);
     else if (ok)
-        rows = jb__shape_rows(&query, &shape, &sink);
+        rows = jb__shape_rows(scope, &shape, &sink);
     jb__query_done(&query);
     return rows;
 }
@@ -182,15 +176,20 @@ struct jb_rows *jb_select_rows(struct jb_scope *scope, const struct jb_model *mo
     return jb__select_many(scope, model, what, NULL, JB_ROWS_MAX);
 }
 
+/* One row of the caller's has no rows that something could stand beside. */
+static bool fail_wide(const struct jb__query *query)
+{
+    return jb_fail(query->scope, JB_BROKEN, "jb_first gives a row of %s and nothing beside it: read it by jb_select with .limit = 1, or leave the reference out of .with and .only", query->model->record.name);
+}
+
 bool jb_first_row(struct jb_scope *scope, const struct jb_model *model, void *ret_row, const struct jb_select *what)
 {
     struct jb__query query;
     struct jb__shape shape;
     struct jb__sink sink;
 
-    JB_CHECK(!what->with); /* what stands beside a row belongs to its rows: select with limit 1 */
     jb__query_init(&query, scope, model);
-    bool ok = select_into(&query, what, 1, &shape, &sink) && sink.count > 0;
+    bool ok = jb__query_select(&query, what, 1, &shape) && (!jb__shape_is_wide(&shape) || fail_wide(&query)) && read_into(&query, 1, &shape, &sink) && sink.count > 0;
     jb__query_done(&query);
     if (ok)
         memcpy(ret_row, sink.data, model->record.size);

@@ -159,7 +159,7 @@ bool jb__query_literal_joins(struct jb__query *query, const char *text)
 }
 
 /* Outer joins keep the order in which the rows are walked, also where the reference is always set; planners make inner ones of those that a condition needs. */
-static void put_join(struct jb__query *query, struct jb_buf *sql, const struct jb__join *join)
+static bool put_join(struct jb__query *query, struct jb_buf *sql, const struct jb__join *join)
 {
     struct jb_str table = jb_model_table(query->model);
     bool first = true;
@@ -168,7 +168,10 @@ static void put_join(struct jb__query *query, struct jb_buf *sql, const struct j
     for (const struct jb_field *field = join->model->record.fields; field->type != JB_END; field++) {
         if (!jb__field_is_stored(field))
             continue;
-        JB_CHECK(join->path.size + 1 + strlen(field->name) <= NAME_BYTES_MAX);
+        if (join->path.size + 1 + strlen(field->name) > NAME_BYTES_MAX)
+            return jb_fail(query->scope, JB_INVALID,
+                JB_L(query->scope, "%s: ‘%.*s.%s’은(는) 데이터베이스의 이름으로 너무 깁니다 (%d바이트까지). 이 참조는 따로 읽으세요.", "%s: \"%.*s.%s\" is too long for a name of the database (at most %d bytes). Read this reference by itself."),
+                query->model->record.name, JB_FMT(join->path), field->name, NAME_BYTES_MAX);
         jb_buf_put_z(sql, first ? "" : ", ");
         jb__put_column(query->db, sql, field);
         jb_buf_put_z(sql, " as ");
@@ -187,15 +190,18 @@ static void put_join(struct jb__query *query, struct jb_buf *sql, const struct j
         jb_buf_put_char(sql, '.');
         jb__put_name(sql, jb_str_of(join->field->name));
     }
+    return true;
 }
 
-void jb__query_finish(struct jb__query *query)
+bool jb__query_finish(struct jb__query *query)
 {
     jb_buf_put_z(&query->head, " from ");
     jb__put_name(&query->head, jb_model_table(query->model));
     for (const struct jb__join *join = query->joins; join; join = join->next)
-        put_join(query, &query->head, join);
+        if (!put_join(query, &query->head, join))
+            return false;
     jb_buf_put(&query->head, jb_buf_str(&query->sql));
+    return true;
 }
 
 /* ---- what is read ---------------------------------------------------------------------------------------------------------------------- */
@@ -333,6 +339,7 @@ static void shape_make(struct jb__query *query, const struct jb_select *what, st
     *record = (struct jb_record){ model->record.name, beside ? offset : model->record.size, shaping.fields, NULL };
     shape->record = record;
     shape->presences = shaping.presences;
+    shape->joins = query->joins;
     shape->rows = jb__has_word(model) ? &model->record : own;
 }
 
@@ -368,7 +375,7 @@ static void relate(struct jb_scope *scope, struct jb_record *record, const char 
         const char *row = join->rows + i * join->record->size;
         one[i] = jb_row_id(join->model, row) ? row : NULL;
     }
-    *related = (struct jb_related){ record->related, jb_cstr(scope, name), base, count, join->record, one, NULL };
+    *related = (struct jb_related){ record->related, jb_cstr(scope, name), base, count, join->beside, one, NULL };
     record->related = related;
 }
 
@@ -381,25 +388,27 @@ static char *column_of_rows(struct jb_scope *scope, const struct jb__sink *sink,
     return rows;
 }
 
-struct jb_rows *jb__shape_rows(struct jb__query *query, const struct jb__shape *shape, const struct jb__sink *sink)
+struct jb_rows *jb__shape_rows(struct jb_scope *scope, const struct jb__shape *shape, const struct jb__sink *sink)
 {
-    struct jb_rows *rows = JB_NEW(query->scope, struct jb_rows);
-    struct jb_record *record = JB_NEW(query->scope, struct jb_record);
+    struct jb_rows *rows = JB_NEW(scope, struct jb_rows);
 
     *rows = (struct jb_rows){ shape->rows, sink->count, sink->data };
-    if (shape->record->size == shape->rows->size) /* nothing stands beside them */
+    if (!jb__shape_is_wide(shape))
         return rows;
+    struct jb_record *record = JB_NEW(scope, struct jb_record);
     *record = *shape->rows;
-    rows->data = column_of_rows(query->scope, sink, 0, record->size);
+    rows->data = column_of_rows(scope, sink, 0, record->size);
     rows->record = record;
-    for (struct jb__join *join = query->joins; join; join = join->next) {
+    for (struct jb__join *join = shape->joins; join; join = join->next) {
         if (!join->read)
             continue;
-        join->rows = column_of_rows(query->scope, sink, join->offset, join->model->record.size);
+        join->rows = column_of_rows(scope, sink, join->offset, join->model->record.size);
+        join->beside = JB_NEW(scope, struct jb_record);
+        *join->beside = *join->record;
         if (join->up)
-            relate(query->scope, join->up->record, join->up->rows, rows->count, join);
+            relate(scope, join->up->beside, join->up->rows, rows->count, join);
         else
-            relate(query->scope, record, rows->data, rows->count, join);
+            relate(scope, record, rows->data, rows->count, join);
     }
     return rows;
 }

@@ -21,7 +21,9 @@ static bool number_of(struct jb_scope *scope, const struct jb_model *model, cons
     if (ok) {
         jb__query_put(&query, tail);
         jb_buf_put_z(&query.head, head);
-        jb__query_finish(&query);
+        ok = jb__query_finish(&query);
+    }
+    if (ok) {
         struct jb__statement statement = jb__query_statement(&query, &sink, row_limit);
         ok = jb__run(scope, &statement);
     }
@@ -77,9 +79,8 @@ bool jb_sum_rows(struct jb_scope *scope, const struct jb_model *model, const str
     jb__query_init(&query, scope, model);
     bool ok = sum_columns(&query, fields, columns, &count);
     struct jb_record record = { "sums", SUMS_MAX * sizeof(struct jb_decimal), columns, NULL };
-    ok = ok && jb__query_where(&query, what);
+    ok = ok && jb__query_where(&query, what) && jb__query_finish(&query);
     if (ok) {
-        jb__query_finish(&query);
         jb__sink_init(&sink, scope, &record, 1);
         struct jb__statement statement = jb__query_statement(&query, &sink, 0);
         ok = jb__run(scope, &statement);

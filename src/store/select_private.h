@@ -23,9 +23,10 @@ struct jb__join {
     const struct jb_model *model; /* what it refers to */
     struct jb_str only;           /* some of its columns, by .only; NULL: all */
     bool read;                    /* its columns are read: .with */
-    struct jb_record *record;     /* of its rows */
+    struct jb_record *record;     /* of its columns that are read */
     size_t offset;                /* of its row in the row as it is read */
-    char *rows;                   /* one beside each of ours */
+    struct jb_record *beside;     /* of its rows beside those that were read last: a copy, which knows what stands beside them */
+    char *rows;                   /* one for each of ours */
 };
 
 struct jb__query {
@@ -68,18 +69,25 @@ void jb__query_put_place(struct jb__query *query, struct jb__place place);
 bool jb__place_nullable(const struct jb__query *query, struct jb__place place);
 /* Dotted names in a literal (`"category.name" = ?`) are joined too. */
 bool jb__query_literal_joins(struct jb__query *query, const char *text);
-/* Puts the table, its joins and what was written so far behind the head: the whole statement is in `head`. */
-void jb__query_finish(struct jb__query *query);
+/* Puts the table, its joins and what was written so far behind the head: the whole statement is in `head`. INVALID when a dotted name is too long. */
+bool jb__query_finish(struct jb__query *query);
 
 /* What is read of each row: some or all columns of the model, and those of its references. */
 struct jb__shape {
     const struct jb_record *record;       /* as it is read */
     const struct jb__presence *presences; /* NULL: the record's own */
     const struct jb_record *rows;         /* as it is given back, without what stands beside */
+    struct jb__join *joins;
 };
+/* Rows of references stand beside it. */
+static inline bool jb__shape_is_wide(const struct jb__shape *shape)
+{
+    return shape->record->size != shape->rows->size;
+}
 /* Writes `select` and the columns into the head. */
 bool jb__shape_of(struct jb__query *query, const struct jb_select *what, struct jb__shape *ret_shape);
-struct jb_rows *jb__shape_rows(struct jb__query *query, const struct jb__shape *shape, const struct jb__sink *sink);
+/* What was read, in the scope, with what stands beside it; again for other rows when those before are gone. */
+struct jb_rows *jb__shape_rows(struct jb_scope *scope, const struct jb__shape *shape, const struct jb__sink *sink);
 
 /* ---- select_get.c */
 /* select "a", "b", … of all columns of the model; lives as long as the database. */

@@ -153,7 +153,7 @@ struct jb_select {
     int64_t offset;
     const char *only;      /* "name price": read these columns (and the id) alone; the other members stay 0, and templates and JSON do not know them. "category.name" reads that one of a reference */
     const char *defer;     /* "description": read all columns but these */
-    const char *with;      /* "category author.group": rows that are referred to come with the same statement, for jb_related and {{ product.category.name }}. Not for jb_first and cursors */
+    const char *with;      /* "category author.group": rows that are referred to come with the same statement, for jb_related and {{ product.category.name }}. Of a cursor they stand in jb_cursor_rows; jb_first fails BROKEN */
     enum jb_row_lock lock; /* inside a transaction */
     bool fresh;            /* from the primary */
     enum jb_reads reads;   /* where from, when it is not as for the model's other queries */
@@ -205,6 +205,8 @@ bool jb_live_query_int(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_n
 struct jb_cursor;
 struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what); /* limit 0: all */
 bool jb_cursor_next(struct jb_cursor *cursor, struct jb_scope *scope, const void **ret_row);                          /* false at the end without a failure */
+/* The rows that the one at hand was read with, for jb_related and templates; borrowed until the next call too. */
+const struct jb_rows *jb_cursor_rows(const struct jb_cursor *cursor);
 void jb_cursor_close(struct jb_cursor *cursor);
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------- */

@@ -246,6 +246,76 @@ JB_FIBER_TEST("a cursor reads parts of rows too")
     jb_cursor_close(cursor);
 }
 
+JB_FIBER_TEST("a cursor's rows come with what they refer to, page after page")
+{
+    library(scope);
+    int64_t attic = 2;
+    struct book *many = JB_NEW_ARRAY(scope, struct book, 1200);
+    for (int i = 0; i < 1200; i++)
+        many[i] = (struct book){ .name = JB_STR("d"), .shelf_id = i % 2 ? attic : 3, .state = JB_STR("here") };
+    CHECK_OK(jb_bulk_insert(scope, &book, many, 1200, NULL));
+    int64_t before = queries(scope), count = 0, in_house = 0;
+    const void *row;
+    struct jb_cursor *cursor = jb_cursor_open(scope, &book, &(struct jb_select){ .with = "shelf.up measure", .only = "name", .order = JB_STR("id") });
+    CHECK_OK(cursor != NULL);
+    for (; jb_cursor_next(cursor, scope, &row); count++) {
+        const struct jb_rows *rows = jb_cursor_rows(cursor);
+        const struct shelf *own = jb_related(rows, row, "shelf"), *up = jb_related(rows, row, "shelf.up");
+        CHECK_TEXT(own->name, own->id == attic ? "attic" : "cellar");
+        CHECK((up != NULL) == (own->id == attic));
+        CHECK(!up || jb_str_is(up->name, "house"));
+        CHECK((jb_related(rows, row, "measure") != NULL) == (((const struct book *)row)->id == 2));
+        in_house += up != NULL;
+    }
+    CHECK_OK(!jb_failure(scope));
+    CHECK_INT(count, 1203);
+    CHECK_INT(in_house, 601);
+    jb_cursor_close(cursor);
+    CHECK_INT(queries(scope) - before, 1);
+}
+
+JB_FIBER_TEST("one column of a reference is read by a cursor, and no value is lost without a word")
+{
+    library(scope);
+    const void *row;
+    struct book first;
+    struct jb_cursor *cursor = jb_cursor_open(scope, &book, &(struct jb_select){ .only = "name shelf.name", .order = JB_STR("-name") });
+    CHECK_OK(cursor && jb_cursor_next(cursor, scope, &row));
+    CHECK_TEXT(((const struct shelf *)jb_related(jb_cursor_rows(cursor), row, "shelf"))->name, "attic");
+    CHECK_INT(((const struct shelf *)jb_related(jb_cursor_rows(cursor), row, "shelf"))->up_id, 0);
+    jb_cursor_close(cursor);
+    CHECK(!jb_first(scope, &book, &first, .only = "name shelf.name"));
+    CHECK_INT(jb_error(scope), JB_BROKEN);
+    CHECK_TEXT(jb_failure_text(scope), "jb_first gives a row of book and nothing beside it: read it by jb_select with .limit = 1, or leave the reference out of .with and .only");
+    jb_failure_clear(scope);
+    CHECK_FAILS(jb_first(scope, &book, &first, .with = "shelf"), JB_BROKEN);
+    CHECK_OK(jb_first(scope, &label, &(struct label){ 0 }, .with = JB_WITH_1) || !jb_failure(scope)); /* nothing to stand beside it */
+}
+
+struct deep {
+    int64_t id, a_reference_whose_name_is_long_indeed_id;
+    int depth;
+};
+
+static const struct jb_model deep = {
+    .app = "library",
+    .record = JB_RECORD(deep, JB_FIELD(deep, id, .primary = true), JB_FIELD(deep, a_reference_whose_name_is_long_indeed_id, .references = &deep, .on_delete = JB_SET_NULL), JB_FIELD(deep, depth)),
+};
+
+JB_FIBER_TEST("a dotted name that no database could hold is refused in a sentence")
+{
+    test_database(scope, (const struct jb_model *const[]){ &deep, NULL });
+    struct jb_sql by_depth = JB_SQL("\"a_reference_whose_name_is_long_indeed.depth\" = ?", 1);
+    struct jb_decimal sum;
+
+    CHECK(!jb_select(scope, &deep, .with = JB_WITH_1));
+    CHECK_INT(jb_error(scope), JB_INVALID);
+    CHECK_TEXT(jb_failure_text(scope), "deep: ‘a_reference_whose_name_is_long_indeed.a_reference_whose_name_is_long_indeed_id’은(는) 데이터베이스의 이름으로 너무 깁니다 (63바이트까지). 이 참조는 따로 읽으세요.");
+    jb_failure_clear(scope);
+    CHECK_FAILS(jb_count(scope, &deep, .where = by_depth) >= 0, JB_INVALID);
+    CHECK_FAILS(jb_sum_rows(scope, &deep, &(struct jb_select){ .where = by_depth }, "depth", &sum), JB_INVALID);
+}
+
 JB_FIBER_TEST("the rows that refer to many are fetched in one query, each row's without copying")
 {
     library(scope);
