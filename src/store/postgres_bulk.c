@@ -21,7 +21,6 @@ struct copy {
     const struct jb_model *model;
     const struct jb_field **fields; /* the columns that travel */
     size_t field_count;
-    bool with_ids;
     bool numbered; /* a last column with the row's number: the temporary table's */
     const int64_t *free_ids;
     bool *skipped; /* by row: another one with its key counts; NULL: none */
@@ -181,61 +180,28 @@ static bool copy_rows(struct copy *copy, const char *table)
 
 /* ---- ids -------------------------------------------------------------------------------------------------------------------------- */
 
-struct id_row {
-    int64_t id;
-};
-static const struct jb_record id_record = JB_RECORD(id_row, JB_FIELD(id_row, id));
-
-struct jb_str jb__pg_sequence(struct jb_scope *scope, const struct jb_model *model)
-{
-    struct jb_str table = jb_model_table(model), quoted = jb__literal(scope, jb_format(scope, "\"%.*s\"", JB_FMT(table))), id = jb__literal(scope, jb_str_of(jb_model_primary(model)->name));
-    return jb_format(scope, "pg_get_serial_sequence(%.*s, %.*s)", JB_FMT(quoted), JB_FMT(id));
-}
-
-/* Numbers for rows that bring none while others bring theirs. */
-static bool ids_take(struct copy *copy, size_t count)
-{
-    struct jb_str from = jb__pg_sequence(copy->scope, copy->model);
-    struct jb__sink sink;
-    struct jb__statement next = {
-        .sql = jb_format(copy->scope, "select nextval(%.*s) from generate_series(1, %zu)", JB_FMT(from), count),
-        .in_order = true,
-        .sink = &sink,
-    };
-
-    jb__sink_init(&sink, copy->scope, &id_record, count);
-    if (!jb__pg_run_once(copy->connection, copy->scope, &next))
-        return false;
-    copy->free_ids = (const int64_t *)(const void *)sink.data;
-    return sink.count == count;
-}
-
+/* The columns that travel, and numbers for rows that bring none while others bring theirs. */
 static bool ids_plan(struct copy *copy)
 {
     size_t without = 0;
+    int64_t last = 0;
 
-    for (size_t i = 0; i < copy->batch->count; i++)
-        without += jb_row_id(copy->model, row_at(copy->batch, i)) == 0;
-    copy->with_ids = without < copy->batch->count;
+    for (size_t i = 0; i < copy->batch->count; i++) {
+        int64_t id = jb_row_id(copy->model, row_at(copy->batch, i));
+        without += id == 0;
+        last = JB_MAX(last, id);
+    }
+    bool with_ids = without < copy->batch->count;
     copy->fields = JB_NEW_ARRAY(copy->scope, const struct jb_field *, copy->batch->field_count);
     for (size_t i = 0; i < copy->batch->field_count; i++)
-        if (!copy->batch->fields[i]->primary || copy->with_ids)
+        if (!copy->batch->fields[i]->primary || with_ids)
             copy->fields[copy->field_count++] = copy->batch->fields[i];
-    return !copy->with_ids || without == 0 || ids_take(copy, without);
-}
-
-/* The next number is past every row that is there. */
-static bool ids_pass(struct copy *copy)
-{
-    struct jb_str table = jb_model_table(copy->model), from = jb__pg_sequence(copy->scope, copy->model);
-
-    if (!copy->with_ids)
+    if (!with_ids || copy->batch->update)
         return true;
-    struct jb__statement pass = {
-        .sql = jb_format(copy->scope, "select setval(%.*s, greatest((select max(\"%s\") from \"%.*s\"), nextval(%.*s)))", JB_FMT(from), jb_model_primary(copy->model)->name, JB_FMT(table), JB_FMT(from)),
-        .write = true,
-    };
-    return jb__pg_run_once(copy->connection, copy->scope, &pass);
+    if (!jb__pg_ids_pass(copy->connection, copy->scope, copy->model, last))
+        return false;
+    copy->free_ids = without > 0 ? jb__pg_ids_draw(copy->connection, copy->scope, copy->model, without) : NULL;
+    return without == 0 || copy->free_ids;
 }
 
 /* ---- conflicts ---------------------------------------------------------------------------------------------------------------------- */
@@ -429,7 +395,7 @@ static bool merge(struct copy *copy, struct jb__batch *batch)
 
 static bool insert_plain(struct copy *copy, struct jb__batch *batch)
 {
-    if (!copy_rows(copy, NULL) || !ids_pass(copy))
+    if (!copy_rows(copy, NULL))
         return false;
     batch->inserted = (int64_t)batch->count;
     return true;
@@ -437,8 +403,13 @@ static bool insert_plain(struct copy *copy, struct jb__batch *batch)
 
 static bool insert_merged(struct copy *copy, struct jb__batch *batch)
 {
-    return one_per_key(copy) && create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch) && ids_pass(copy);
+    return one_per_key(copy) && create_staged(copy) && copy_rows(copy, STAGED) && merge(copy, batch);
 }
+
+struct found {
+    int64_t rows;
+};
+static const struct jb_record found_record = JB_RECORD(found, JB_FIELD(found, rows));
 
 /* Rows that are there already get new values. */
 static bool update_rows(struct copy *copy, struct jb__batch *batch)
@@ -454,11 +425,11 @@ static bool update_rows(struct copy *copy, struct jb__batch *batch)
     jb_buf_printf(&sql, "with one as (select distinct on (\"%s\") * from " STAGED " order by \"%s\", jb_number desc), done as (update \"%.*s\" set ", key, key, JB_FMT(table));
     put_sets(&sql, &where, copy, "one");
     jb_buf_printf(&sql, " from one where \"%.*s\".\"%s\" = one.\"%s\" and %.*s) select count(*) from " STAGED " join \"%.*s\" as there using (\"%s\")", JB_FMT(table), key, key, JB_FMT(jb_buf_str(&where)), JB_FMT(table), key);
-    jb__sink_init(&sink, copy->scope, &id_record, 1);
+    jb__sink_init(&sink, copy->scope, &found_record, 1);
     struct jb__statement statement = { .sql = jb_buf_str(&sql), .write = true, .in_order = true, .sink = &sink, .model = copy->model };
     bool ok = jb__pg_run_once(copy->connection, copy->scope, &statement) && jb__pg_exec_on(copy->connection, copy->scope, "drop table " STAGED);
     if (ok) {
-        batch->updated = ((const struct id_row *)(const void *)sink.data)->id;
+        batch->updated = ((const struct found *)(const void *)sink.data)->rows;
         batch->ignored = (int64_t)batch->count - batch->updated;
     }
     jb_buf_done(&sql);

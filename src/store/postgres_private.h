@@ -296,10 +296,17 @@ struct jb_str jb__pg_message(struct jb_scope *scope, struct jb_str message, stru
 /* Was it this SQLSTATE? */
 bool jb__pg_state_is(const PGresult *result, const char *state);
 
-/* ---- postgres_bulk.c, postgres_pages.c --------------------------------------------------------------------------------------- */
+/* ---- postgres_ids.c --------------------------------------------------------------------------------------------------------- */
 
 /* The sequence of the model's key, an expression: pg_get_serial_sequence('"table"', 'id'). */
 struct jb_str jb__pg_sequence(struct jb_scope *scope, const struct jb_model *model);
+/* Numbers of the table's own, in the scope; NULL on failure. */
+const int64_t *jb__pg_ids_draw(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb_model *model, size_t count);
+/* They go on after `last`, whoever draws or brings others meanwhile. Inside a transaction; before the rows that bring theirs go in. */
+bool jb__pg_ids_pass(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb_model *model, int64_t last);
+
+/* ---- postgres_bulk.c, postgres_pages.c --------------------------------------------------------------------------------------- */
+
 bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__batch *batch);
 struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
 bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);

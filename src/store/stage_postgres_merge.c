@@ -186,15 +186,19 @@ static struct jb_str update_sql(struct jb_scope *scope, const struct jb_stage *s
         JB_FMT(table), JB_FMT(sets), JB_FMT(match), JB_FMT(rows), JB_MATCH_CHANGED, JB_FMT(primary));
 }
 
+struct last_row {
+    int64_t id;
+};
+static const struct jb_record last_record = JB_RECORD(last_row, JB_FIELD(last_row, id));
+
 /* The table's own numbers go on after the ids that the sheet brings. */
 static bool pass_ids(struct jb_stage *stage, struct jb_scope *scope)
 {
-    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage), sequence = jb__pg_sequence(scope, stage->model);
+    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage);
+    struct last_row last;
 
-    return run(stage, scope,
-        jb_format(scope, "select setval(%.*s, k.last) from (select max(s.jb_key) as last from %.*s s where not exists (select from %.*s m where m.row = s.jb_row)) k where k.last > coalesce(pg_sequence_last_value(%.*s::regclass), 0)",
-            JB_FMT(sequence), JB_FMT(rows), JB_FMT(match), JB_FMT(sequence)),
-        NULL, NULL);
+    return read_one(scope, jb_format(scope, "select coalesce(max(s.jb_key), 0) from %.*s s where not exists (select from %.*s m where m.row = s.jb_row)", JB_FMT(rows), JB_FMT(match)), &last_record, &last) &&
+           jb__pg_ids_pass(jb__tx_handle(jb__tx_of(scope, stage->model->live)), scope, stage->model, last.id);
 }
 
 /* The first and last row to merge, and how many that need no change still stand as they were met. */
