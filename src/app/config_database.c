@@ -231,8 +231,9 @@ bool jb__config_database(struct jb_scope *scope, struct jb_config *config)
         config->database_url = JB_STR(DEFAULT_URL);
     }
     if (jb_str_starts(config->database_url, JB_STR("sqlite:"))) {
-        config->replica_urls = config->analytics_url = JB_STR_NULL; /* a file has none */
-        return true;
+        const char *setting = config->replica_urls.data ? "DATABASE_REPLICA_URLS" : config->analytics_url.data ? "ANALYTICS_DATABASE_URL"
+                                                                                                               : NULL;
+        return !setting || jb_fail(scope, JB_INVALID, JB_L(scope, "설정 %s은(는) PostgreSQL에만 씁니다. DATABASE_URL이 SQLite이면 지우세요.", "setting %s is for PostgreSQL alone. Remove it while DATABASE_URL is SQLite."), setting);
     }
     if (!read_primary(scope, config, &primary) || !read_replicas(scope, config, &primary) || !read_analytics(scope, config))
         return false;

@@ -49,6 +49,7 @@ static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct
     JB_CHECK(pg);
     db->driver_state = pg;
     pg->db = db;
+    pg->language = jb_language(scope);
     pg->age_max_us = (options->connection_age_max_s > 0 ? options->connection_age_max_s : 600) * JB_SECOND_US;
     pg->connect_timeout_s = options->connect_timeout_s > 0 ? options->connect_timeout_s : 10;
     pg->lag_max_us = (options->replica_lag_ms > 0 ? options->replica_lag_ms : 5000) * (JB_SECOND_US / 1000);

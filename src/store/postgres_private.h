@@ -7,6 +7,7 @@
  *   postgres_connection.c  one connection: waiting, prepared statements, running one statement
  *   postgres_cancel.c      telling the server to give a statement up
  *   postgres_route.c       which server a read goes to
+ *   postgres_looker.c      how far replicas are
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
  *   postgres_pages.c       statements that stay open (cursors)
@@ -96,11 +97,19 @@ struct jb__pg_connection {
     void *look_arg;
 };
 
+enum jb__pg_state {
+    JB__PG_UNSEEN,
+    JB__PG_WELL,
+    JB__PG_AWAY,
+    JB__PG_LAGGING,
+    JB__PG_PROMOTED,
+};
+
 /* One database server that we know under one URL. */
 struct jb__pg_server {
     struct jb__pg *pg;
-    const char *name; /* "primary", "replica", "analytics": for people */
-    char *url;        /* for libpq */
+    char *name; /* for people: "primary", "replica 10.0.0.2:5432" */
+    char *url;  /* for libpq */
     struct jb__pg_pool own, live;
     struct jb__pg_shared *shared[JB__PG_SHARED_MAX]; /* by loop; each is its loop's alone */
     int shared_max;                                  /* how many of them may be used */
@@ -109,10 +118,12 @@ struct jb__pg_server {
     /* The looker's: its own connection, when the server last had all that was written, and the position of the primary that it was last asked to reach. */
     struct jb__pg_connection *looker;
     int64_t fresh_us, target, target_us;
-    _Atomic uint64_t replayed; /* replicas: LSN up to which it has replayed, as the looker saw it; 0: not usable now */
-    _Atomic int64_t looked_us; /* when the looker asked for that; stored after it */
-    _Atomic bool away;         /* it did not answer */
-    _Atomic int host;          /* of the URL's hosts: the one that was connected to last */
+    int64_t retry_us, pause_us; /* it could not be connected to: not again before; grows */
+    enum jb__pg_state state;    /* as the log knows it */
+    _Atomic uint64_t replayed;  /* replicas: LSN up to which it has replayed, as the looker saw it; 0: not usable now */
+    _Atomic int64_t looked_us;  /* when the looker asked for that; stored after it */
+    _Atomic bool away;          /* it did not answer */
+    _Atomic int host;           /* of the URL's hosts: the one that was connected to last */
 };
 
 #define JB__PG_REPLICAS_MAX 16
@@ -126,6 +137,7 @@ struct jb__pg {
     int64_t age_max_us, lag_max_us;
     _Atomic unsigned turn; /* among replicas */
     int connect_timeout_s, shared_read_ms;
+    enum jb_language language;    /* the log's */
     _Atomic int64_t live_version; /* counts notifications */
     _Atomic int server_version;   /* 150018; of the primary */
     pthread_t keeper, looker;
@@ -177,7 +189,7 @@ bool jb__pg_cancel(struct jb__pg_connection *connection, int64_t deadline_us);
 
 /* ---- postgres_server.c ------------------------------------------------------------------------------------------------- */
 
-void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *name, struct jb_str url, const struct jb_db_options *options);
+void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *role, struct jb_str url, const struct jb_db_options *options);
 void jb__pg_server_done(struct jb__pg_server *server);
 /* A connection of one's own, until given back; waits in order for a free place until the scope's deadline. Live statements have their own pool, because they may be needed inside a transaction. */
 struct jb__pg_connection *jb__pg_take(struct jb__pg_server *server, struct jb_scope *scope, bool live);

@@ -19,15 +19,35 @@ static void pool_init(struct jb__pg_pool *pool, struct jb__pg_server *server, bo
     JB_CHECK(pthread_mutex_init(&pool->mutex, NULL) == 0);
 }
 
-void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *name, struct jb_str url, const struct jb_db_options *options)
+/* "replica 10.0.0.2:5432", so that one of several can be told. */
+static char *name_of(const char *role, const char *url)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    const char *host = "", *port = "5432";
+    char name[300];
+
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (option->val && *option->val && (strcmp(option->keyword, "host") == 0 || (strcmp(option->keyword, "hostaddr") == 0 && !*host)))
+            host = option->val;
+        if (option->val && *option->val && strcmp(option->keyword, "port") == 0)
+            port = option->val;
+    }
+    snprintf(name, sizeof name, *host ? "%s %s:%s" : "%s", role, host, port);
+    PQconninfoFree(options);
+    char *copy = strdup(name);
+    JB_CHECK(copy);
+    return copy;
+}
+
+void jb__pg_server_init(struct jb__pg_server *server, struct jb__pg *pg, const char *role, struct jb_str url, const struct jb_db_options *options)
 {
     int max = JB_MAX(options->pool_max > 0 ? options->pool_max : 20, POOL_MAX_LEAST), fifth = max / 5;
     bool others = options->replica_urls.size > 0 || options->analytics_url.size > 0;
 
     server->pg = pg;
-    server->name = name;
     server->url = strndup(url.data, url.size);
     JB_CHECK(server->url);
+    server->name = name_of(role, server == &pg->primary ? "" : server->url);
     server->shared_max = JB_MIN(fifth, JB__PG_SHARED_MAX);
     server->pool_min = options->pool_min > 0 ? options->pool_min : 5;
     pool_init(&server->live, server, true, fifth);
@@ -57,6 +77,7 @@ void jb__pg_server_done(struct jb__pg_server *server)
     jb__pg_shared_close(server);
     pool_done(&server->own);
     pool_done(&server->live);
+    free(server->name);
     free(server->url);
 }
 

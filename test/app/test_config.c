@@ -347,6 +347,8 @@ JB_TEST("an address that cannot be read is refused by its name, without a letter
         { "DB_SHARED_READ_MS=soon\n", "DB_SHARED_READ_MS" },
         { "DB_CONN_MAX_AGE=-1\n", "DB_CONN_MAX_AGE" },
         { "DB_POOL_MAX=0\n", "DB_POOL_MAX" },
+        { "DATABASE_URL=sqlite:///a.db\nDATABASE_REPLICA_URLS=postgresql://a:hunter2@r1/shop\n", "DATABASE_REPLICA_URLS" },
+        { "ANALYTICS_DATABASE_URL=postgresql://a:hunter2@r1/shop\n", "ANALYTICS_DATABASE_URL" },
     };
     struct jb_config config;
 

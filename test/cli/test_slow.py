@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Slow statements in the log of a running site."""
+import re
+
+from test_api import person, sign_in
+from test_commands import HEAD, line
+
+
+def test_a_slow_statement_is_a_line_with_its_time_its_text_and_no_secrets(site):
+    person(site, "clerk", "cash.view_cashbook")
+    site.csv("a.csv", HEAD, *(line(n, description="찾는 말") for n in range(20000)))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve(DB_SLOW_QUERY_SECONDS="0.001")
+    process = site.processes[-1]
+    session = sign_in(address, "clerk")
+    assert session.get(address + "/admin/cash/cashbook/?q=찾는", timeout=30).status_code == 200
+    text = site.wait_log(process, r"(?s)^.*slow_queries: [^\n]*찾는[^\n]*\n").group(0)
+    lines = re.findall(r"^\S+ warning slow_queries: (.*)$", text, re.MULTILINE)
+    assert lines and all(re.match(r"\[req \w+\] \d+\.\d{3} s: \S", one) for one in lines if one.startswith("[req")), lines[:5]
+    search = [one for one in lines if "찾는" in one and "select" in one and "cashbook" in one]
+    assert search, lines[-5:]
+    assert session.cookies["sessionid"] not in text and "argon2" not in text

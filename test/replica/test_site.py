@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a site with a replica tells: to its programs where they have written, to its operator which replica it does without."""
+import re
+
+import requests
+from test_load import cluster, reads, site, wait_for  # noqa: F401
+
+from conftest import wait_until
+from test_api import form_token, sign_in
+
+
+def metrics(address):
+    answer = requests.get(address + "/metrics", timeout=30)
+    assert answer.status_code == 200
+    return {name: int(value) for name, value in re.findall(r"^jangbu_(\w+) (\d+)$", answer.text, re.MULTILINE)}
+
+
+def first_tag(address, headers):
+    page = requests.get(address + "/admin/shop/tag/1/", headers=headers, timeout=30)
+    assert page.status_code == 200, page.text
+    return re.search(r'name="name"[^>]* value="([^"]*)"', page.text).group(1)
+
+
+def rename(address, name):
+    """As a browser does it; the position that the answer tells."""
+    session, url = sign_in(address, "boss"), address + "/admin/shop/tag/1/"
+    answer = session.post(url, data={"name": name, "csrfmiddlewaretoken": form_token(session.get(url, timeout=30))}, headers={"Referer": url}, timeout=30, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    assert session.cookies["read_after"] == answer.headers["X-Read-After"]
+    return session, answer.headers["X-Read-After"]
+
+
+def test_who_sends_the_position_of_a_write_back_sees_it_and_who_sends_an_older_one_may_not(site, cluster):  # noqa: F811
+    cluster.primary.sql("insert into tags (name) values ('before')", "site")
+    address = site.serve()
+    token, _ = site.run("user", "token", "boss")
+    bearer = {"Authorization": "Bearer " + token.strip()}
+    wait_until(lambda: metrics(address)["db_replicas_usable"] == 1)
+    _, early = rename(address, "first")
+    wait_for(cluster.replica, "select name = 'first' from tags")
+    cluster.replica.sql("select pg_wal_replay_pause()")
+    try:
+        session, late = rename(address, "second")
+        assert int(late) > int(early)
+        assert first_tag(address, {**bearer, "X-Read-After": late}) == "second"
+        assert first_tag(address, bearer) == "second"  # a program that says nothing
+        assert re.search(r'value="(\w+)"', re.search(r'name="name"[^>]*', session.get(address + "/admin/shop/tag/1/", timeout=30).text).group(0)).group(1) == "second"
+        wait_until(lambda: first_tag(address, {**bearer, "X-Read-After": early}) == "first")  # from the replica, which stands still
+    finally:
+        cluster.replica.sql("select pg_wal_replay_resume()")
+    wait_for(cluster.replica, "select name = 'second' from tags")
+    before = reads(cluster.replica)
+    wait_until(lambda: first_tag(address, {**bearer, "X-Read-After": late}) == "second" and reads(cluster.replica) > before)
+
+
+def test_a_replica_that_lets_nobody_in_is_told_once_and_used_again_when_it_does(site, cluster):  # noqa: F811
+    cluster.primary.sql("create role reader login password 'wrong'")
+    try:
+        cluster.primary.sql("grant pg_read_all_data to reader")
+        wait_for(cluster.replica, "select count(*) = 1 from pg_roles where rolname = 'reader'")
+        place = site.environment["DATABASE_REPLICA_URLS"].rsplit("@", 1)[1]
+        address = site.serve(DATABASE_REPLICA_URLS="postgresql://reader:s3cret@" + place)
+        process = site.processes[-1]
+        told = site.wait_log(process, r"warning store: .*gets no reads.*").group(0)
+        assert f"replica {place.split('/')[0]}" in told and "password authentication failed" in told and "s3cret" not in told, told
+        assert metrics(address)["db_replicas"] == 1 and metrics(address)["db_replicas_usable"] == 0
+        tried = metrics(address)["db_connection_errors_total"]
+        wait_until(lambda: metrics(address)["db_connection_errors_total"] >= tried + 2)
+        cluster.primary.sql("alter role reader password 's3cret'")
+        site.wait_log(process, r"notice store: .*is used again")
+        assert metrics(address)["db_replicas_usable"] == 1
+        with open(process.log, encoding="utf-8") as file:
+            assert file.read().count("gets no reads") == 1
+        site.stop(process)
+    finally:
+        cluster.primary.sql("drop role reader")
+
+
+def test_a_replica_that_is_none_is_told(site, cluster):  # noqa: F811
+    site.serve(DATABASE_REPLICA_URLS=cluster.primary.url("site"))
+    assert "takes writes itself" in site.wait_log(site.processes[-1], r"warning store: .*gets no reads.*").group(0)
+
+
+def test_the_counts_of_a_site_are_those_of_its_work(site, cluster):  # noqa: F811
+    cluster.primary.sql("insert into tags (name) values ('one')", "site")
+    address = site.serve(DB_POOL_MAX="20")
+    before = metrics(address)
+    assert before["db_connections_max"] < 20 and before["db_connections_waiting"] == 0 and before["db_connection_errors_total"] == 0
+    session = sign_in(address, "boss")
+    session.get(address + "/admin/shop/tag/", timeout=30)
+    after = metrics(address)
+    assert after["db_queries_total"] > before["db_queries_total"] and after["db_slow_queries_total"] == 0
+    assert after["db_connections_used_percent"] == after["db_connections_active"] * 100 // after["db_connections_max"]
