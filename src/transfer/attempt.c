@@ -3,7 +3,6 @@
  * Nothing of an attempt is in the main file before the merge, so an attempt that dies leaves only files, which the next one replaces and the sweep removes. Bad input ends the job;
  * a lost service, a full disk or a stop of the program leaves it running for another attempt. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include "base/log.h"
 #include <stdio.h>
@@ -21,56 +20,12 @@ struct opening {
     bool ok;
 };
 
-static enum jb_sheet_format format_of(struct jb_str word)
-{
-    return jb_str_equal_nocase(word, JB_STR("xlsx")) ? JB_SHEET_XLSX : jb_str_equal_nocase(word, JB_STR("csv")) ? JB_SHEET_CSV
-                                                                   : jb_str_equal_nocase(word, JB_STR("tsv"))   ? JB_SHEET_TSV
-                                                                                                                : JB_SHEET_AUTO;
-}
-
-static bool fail_no_rows(struct jb_scope *scope, const struct jb__attempt *attempt, bool headings)
-{
-    return jb_fail(scope, JB_INVALID,
-        headings ? JB_L(scope, "‘%.*s’에는 머리글만 있고 자료가 없습니다. 둘째 행부터 자료를 적으세요.", "%.*s holds headings and no rows. Put rows below the headings.")
-                 : JB_L(scope, "‘%.*s’이(가) 비어 있습니다. 첫 행에 머리글을, 그 아래에 자료를 적으세요.", "%.*s is empty. Put headings into the first row and rows below."),
-        JB_FMT(attempt->job.file_name));
-}
-
-struct jb__sources *jb__attempt_sources(const struct jb__attempt *attempt, struct jb_scope *scope)
-{
-    const struct jb_import_options *options = &attempt->options.import;
-    struct jb__sources *sources = JB_NEW(scope, struct jb__sources);
-
-    sources->at = JB_NEW_ARRAY(scope, struct jb__source, 1);
-    sources->at[sources->count++] = (struct jb__source){
-        .path = jb__spool_path(scope, attempt->transfer, attempt->job.spool).data,
-        .title = attempt->job.file_name,
-        .options = { .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding },
-    };
-    return sources;
-}
-
 static void open_blocking(void *arg)
 {
     struct opening *opening = arg;
-    struct jb__attempt *attempt = opening->attempt;
-    struct jb_scope *scope = opening->scope;
 
-    opening->sources = jb__attempt_sources(attempt, scope);
-    if (jb__sources_open(opening->sources, scope)) {
-        const struct jb__source *base = jb__sources_base(opening->sources);
-        opening->ok = jb__plan_map(attempt->plan, scope, base->sheet, &base->head, attempt->options.import.mode);
-    } else if (jb_error(scope) == JB_NOT_FOUND) {
-        struct jb_str text = jb_failure_text(scope); /* a sheet of a file that is there: bad input */
-        jb_failure_clear(scope);
-        jb_fail(scope, JB_INVALID, "%.*s", JB_FMT(text));
-        return;
-    } else if (!jb_failure(scope)) {
-        fail_no_rows(scope, attempt, false);
-    }
-    /* a sentence about the file names it */
-    if (!opening->ok && jb_failure(scope) && jb_str_find(jb_failure_text(scope), attempt->job.file_name, 0) == SIZE_MAX)
-        jb_wrap(scope, "%.*s", JB_FMT(attempt->job.file_name));
+    opening->sources = jb__attempt_sources(opening->attempt, opening->scope);
+    opening->ok = jb__attempt_open(opening->attempt, opening->scope, opening->sources);
 }
 
 /* ---- staging ------------------------------------------------------------------------------------------------------------------ */
@@ -116,6 +71,7 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
         .limit_refused = attempt->options.import.limit_refused,
         .checks = attempt->checked_early,
         .check_state = attempt->check_state,
+        .dropped = &attempt->dropped,
     };
     struct reading reading = { reader_thread, &reader, jb_channel_new(1) };
     void *item;
@@ -124,6 +80,8 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
     jb_thread_call(attempt->thread, jb__checker_run, &checker);
     (void)jb_channel_receive(reading.ended, NULL, &item); /* closed: the reader has returned. No scope: the end of the loop would cancel it */
     attempt->counts = checker.counts;
+    attempt->counts.refused += checker.counts.carried;
+    attempt->counts.corrected = sources->taken.count;
     bool ok = jb_failure(checker.scope) ? jb_failure_pass(checker.scope, attempt->scope) : jb_failure(reader.scope) ? jb_failure_pass(reader.scope, attempt->scope)
                                                                                                                     : jb_continue(attempt->scope);
     jb_channel_free(reading.ended);
@@ -261,8 +219,8 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(jb__sources_base(sources)->sheet).rows_hint);
     if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sources))
         return false;
-    if (attempt->counts.rows == 0)
-        return fail_no_rows(attempt->scope, attempt, true);
+    if (attempt->counts.rows == 0 && attempt->counts.corrected == 0)
+        return jb__fail_no_rows(attempt->scope, attempt, true);
     bool by_batches = options->on_error == JB_SKIP && will_write(attempt);
     bool copies = attempt->was_empty && options->on_error == JB_ABORT && attempt->counts.refused == 0 && !options->dry_run && !refers(attempt->model) && jb_stage_copies(attempt->stage);
     double duplicates = by_batches ? 1 : attempt->was_empty && !copies ? 0.9
@@ -309,6 +267,7 @@ void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *
 bool jb__fail_refused(struct jb__attempt *attempt)
 {
     struct jb_scope *scope = attempt->scope;
+    attempt->refused_all = true;
     struct jb_str text = jb_format(scope, JB_L(scope, "아무것도 반영하지 않았습니다. %lld행이 거절되었습니다. 고쳐 올리거나 ‘그 행만 빼고 넣기’(skip)를 고르세요.", "Nothing was applied: %lld rows were refused. Correct them, or choose \"skip those rows\" (skip)."), (long long)attempt->counts.refused);
 
     if (attempt->counts.refused == 1 && jb_language(scope) == JB_EN)
@@ -405,7 +364,8 @@ static bool seal(struct jb__attempt *attempt)
 
 static int64_t rows_written(const struct jb__attempt *attempt)
 {
-    return attempt->counts.new_rows + attempt->counts.changed + attempt->counts.unchanged;
+    const struct jb__counts *base = &attempt->options.base, *now = &attempt->counts;
+    return base->new_rows + base->changed + base->unchanged + now->new_rows + now->changed + now->unchanged;
 }
 
 /* After a failed attempt or a dry run: nothing more is written than the result. */
@@ -420,6 +380,10 @@ static bool end_without_rows(struct jb__attempt *attempt, const char *status, co
         if (strcmp(status, "failed") == 0 && attempt->batch_position > 0)
             ending.reason = jb_format(scope, JB_L(scope, "%.*s 이미 반영된 %lld행은 남아 있습니다.", "%.*s The %lld rows already applied stay."), JB_FMT(ending.reason), (long long)rows_written(attempt));
     }
+    attempt->refused_all |= failure && failure->error == JB_LIMIT && attempt->counts.refused > 0;
+    if (jb__goes_on_by_rows(attempt) && attempt->batch_position > 0)
+        attempt->undecided = jb_format(scope, JB_L(scope, "반영하지 않았습니다. %.*s", "It was not applied. %.*s"), JB_FMT(ending.reason));
+    ending.stands = failure && attempt->result.data && !attempt->refused_all && !attempt->undecided.data;
     bool ok = jb__ending_prepare(attempt, scope, &ending) && jb__ending_commit(attempt, scope, &ending);
     if (!ok)
         jb_failure_pass(scope, attempt->outer);
@@ -472,7 +436,7 @@ static bool end_cancelled(struct jb__attempt *attempt)
     bool stays = attempt->options.import.on_error == JB_SKIP && attempt->batch_position > 0;
 
     if (!stays)
-        attempt->counts = (struct jb__counts){ .rows = attempt->counts.rows, .refused = attempt->counts.refused };
+        attempt->counts = (struct jb__counts){ .rows = attempt->counts.rows, .refused = attempt->counts.refused, .carried = attempt->counts.carried, .corrected = attempt->counts.corrected };
     jb_language_set(scope, attempt->options.language);
     if (stays)
         jb_fail(scope, JB_CANCELLED, JB_L(scope, "취소했습니다. 이미 반영된 %lld행은 남아 있습니다.", "Cancelled. The %lld rows already applied stay."), (long long)written);
@@ -522,6 +486,10 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
     jb_language_set(scope, attempt->options.language);
     jb_actor_set(scope, &(struct jb_user){ .id = attempt->job.user_id, .name = attempt->job.user });
     attempt->spool = attempt->job.spool;
+    attempt->corrections = attempt->job.corrections;
+    attempt->result = attempt->job.result;
+    if (jb__goes_on_by_rows(attempt))
+        attempt->options.import.limit_refused = 0; /* it counts those that nobody corrected */
     attempt->model = jb_model_find(scope, attempt->job.model);
     if (!attempt->model)
         return false;
@@ -577,6 +545,7 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
         put_back(&attempt);
     if (lock_fd >= 0)
         close(lock_fd);
+    jb__row_set_done(&attempt.dropped);
     jb_scope_end(attempt.scope);
     return ok;
 }

@@ -3,7 +3,6 @@
  * A row starts as a copy of one with all defaults; an empty cell leaves what stands there. Every bad cell of a row is reported, the row counts once. References given by a unique
  * field of their target ("project.code") are looked up together, once per batch, and remembered. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include "base/map.h"
 #include <stdlib.h>
@@ -217,6 +216,50 @@ static bool resolve(struct checking *checking, struct jb_scope *scope, struct lo
     return true;
 }
 
+/* ---- rows that stay refused ---------------------------------------------------------------------------------------------------------- */
+
+static const struct jb_cell *cell_at(const struct jb_sheet_row *row, uint32_t column)
+{
+    for (size_t i = 0; column && i < row->count; i++)
+        if (row->cells[i].column == column)
+            return &row->cells[i];
+    return NULL;
+}
+
+static const struct jb__target *target_headed(const struct jb__plan *plan, struct jb_str heading)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->targets[i].column && jb_str_equal(plan->targets[i].heading, heading))
+            return &plan->targets[i];
+    return NULL;
+}
+
+/* A row of our own workbook of refused ones, with a line for each sentence. */
+static bool carry_row(struct checking *checking, struct jb_scope *scope, const struct jb__source *source, const struct jb_sheet_row *row)
+{
+    const struct jb_cell *what = cell_at(row, source->what_column), *why = cell_at(row, source->reason_column);
+    struct jb_str columns = what ? what->text : JB_STR(""), reasons = why ? why->text : JB_STR("");
+
+    checking->checker->counts.carried++;
+    while (reasons.data) {
+        struct jb_str reason = jb_str_cut(&reasons, '\n'), heading = columns.data ? jb_str_cut(&columns, '\n') : JB_STR("");
+        const struct jb__target *target = target_headed(checking->plan, heading);
+        const struct jb_cell *cell = target ? cell_at(row, target->column) : NULL;
+        if (!refuse(checking, scope, row->number, target, cell ? jb_cell_text(source->sheet, scope, cell) : JB_STR_NULL, reason))
+            return false;
+    }
+    return true;
+}
+
+static bool carry_batch(struct checking *checking, struct jb_scope *scope, const struct jb__batch_rows *batch)
+{
+    bool ok = jb_stage_begin(checking->checker->stage, scope);
+
+    for (size_t i = 0; ok && i < batch->count; i++)
+        ok = carry_row(checking, scope, batch->source, &batch->rows[i]);
+    return ok && jb_stage_commit(checking->checker->stage, scope);
+}
+
 /* ---- a batch ------------------------------------------------------------------------------------------------------------------------ */
 
 /* What the check said about one field. */
@@ -275,7 +318,11 @@ static bool check_batch(struct checking *checking, struct jb_scope *scope, const
     const struct jb_sheet_row **rows = JB_NEW_ARRAY(scope, const struct jb_sheet_row *, batch->count + 1);
     bool blank;
 
-    if (JB_FAULT("transfer/import/batch", scope) || !jb_stage_begin(checker->stage, scope))
+    if (JB_FAULT("transfer/import/batch", scope))
+        return false;
+    if (batch->source->carried)
+        return carry_batch(checking, scope, batch);
+    if (!jb_stage_begin(checker->stage, scope))
         return false;
     checking->row_count = 0;
     checking->sheet = batch->source->sheet;
@@ -284,6 +331,8 @@ static bool check_batch(struct checking *checking, struct jb_scope *scope, const
             return false;
         if (!blank)
             rows[checking->row_count++] = &batch->rows[i];
+        else if (batch->source->numbered)
+            jb__row_set_add(checking->checker->dropped, batch->rows[i].number);
     }
     for (size_t i = 0; i < checking->lookup_count; i++)
         if (!resolve(checking, scope, &checking->lookups[i], rows))

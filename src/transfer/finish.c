@@ -53,7 +53,44 @@ struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char
 
 bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending)
 {
-    return !attempt->stage || attempt->counts.refused == 0 || jb__refused_write(attempt, scope, ending);
+    bool nothing = !attempt->stage || (attempt->counts.refused == 0 && !attempt->undecided.data);
+    return nothing || ending->stands || jb__refused_write(attempt, scope, ending);
+}
+
+/* ---- what the job keeps so that it can go on ---------------------------------------------------------------------------------------- */
+
+size_t jb__lines(struct jb_str text)
+{
+    size_t count = text.size > 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        count += text.data[i] == '\n';
+    return count;
+}
+
+static struct jb_str without_last_line(struct jb_str lines)
+{
+    size_t size = lines.size;
+
+    while (size > 0 && lines.data[size - 1] != '\n')
+        size--;
+    return size > 0 ? jb_str_slice(lines, 0, size - 1) : JB_STR_NULL;
+}
+
+/* An all-or-nothing import whose rows were refused reads its upload again when they come back corrected. One that went on and was stopped before it said anything about the last corrections forgets
+ * those. */
+static void keep_files(struct jb__attempt *attempt, const struct jb__ending *ending)
+{
+    struct import_job *job = &attempt->job;
+    const struct jb__job_options *options = &attempt->options;
+    bool kept = options->import.on_error == JB_ABORT && !options->import.dry_run && (ending->stands || (strcmp(ending->status, "failed") == 0 && attempt->refused_all));
+
+    if (!kept) {
+        job->spool = job->corrections = JB_STR_NULL;
+    } else if (ending->stands && (int)jb__lines(attempt->corrections) > options->verified) {
+        job->corrections = without_last_line(attempt->corrections);
+    }
+    job->expires_at = (struct jb_time){ jb_now().us + KEPT_FOR_RETRY_DAYS * JB_DAY_US };
 }
 
 /* ---- the row ------------------------------------------------------------------------------------------------------------------- */
@@ -73,24 +110,38 @@ static bool take_end(struct jb_scope *scope, const struct import_job *job, const
     return changes == 1 || jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "작업 %lld은(는) 그사이 끝났습니다.", "Job %lld was ended meanwhile."), (long long)job->id);
 }
 
-bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
+/* Figures of the whole job: of a skip import that went on, with those that it had. */
+static void write_figures(struct jb__attempt *attempt, const struct jb__ending *ending)
 {
     struct import_job *job = &attempt->job;
-    const struct jb__counts *counts = &attempt->counts;
+    const struct jb__counts *counts = &attempt->counts, *base = &attempt->options.base;
     bool failed = strcmp(ending->status, "failed") == 0, applied = !failed || attempt->batch_position > 0;
 
-    job->status = jb_str_of(ending->status);
-    job->progress = !failed && ends(ending->status) && strcmp(ending->status, "cancelled") != 0 ? 100 : attempt->progress.percent;
-    job->rows = counts->rows;
-    job->batches = attempt->plan ? (counts->rows + attempt->plan->batch_rows - 1) / attempt->plan->batch_rows : 0;
-    job->new_rows = applied ? counts->new_rows : 0;
-    job->changed = applied ? counts->changed : 0;
-    job->unchanged = applied ? counts->unchanged : 0;
-    job->skipped = applied ? counts->skipped : 0;
+    job->rows = counts->rows + (base->rows > 0 ? base->rows - counts->corrected : 0);
+    job->batches = attempt->plan ? (job->rows + attempt->plan->batch_rows - 1) / attempt->plan->batch_rows : 0;
+    job->new_rows = base->new_rows + (applied ? counts->new_rows : 0);
+    job->changed = base->changed + (applied ? counts->changed : 0);
+    job->unchanged = base->unchanged + (applied ? counts->unchanged : 0);
+    job->skipped = base->skipped + (applied ? counts->skipped : 0);
     job->refused = counts->refused;
     job->errors_total = ending->errors_total;
     job->errors = ending->errors;
     job->result = ending->result;
+}
+
+bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
+{
+    struct import_job *job = &attempt->job;
+    bool complete = strcmp(ending->status, "done") == 0;
+
+    job->status = jb_str_of(ending->status);
+    job->progress = complete ? 100 : attempt->progress.percent;
+    if (!ending->stands)
+        write_figures(attempt, ending);
+    if (!ending->stands && attempt->options.continued > 0) {
+        attempt->options.verified = (int)jb__lines(attempt->corrections);
+        job->options = jb__import_options_json(scope, &attempt->options);
+    }
     job->reason = ending->reason;
     job->error = ending->error ? jb_str_of(jb_error_name(ending->error)) : JB_STR_NULL;
     job->position = attempt->batch_position;
@@ -98,7 +149,7 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
     job->peak_rss_bytes = jb__peak_bytes();
     if (ends(ending->status)) {
         job->finished_at = jb_now();
-        job->spool = JB_STR_NULL;
+        keep_files(attempt, ending);
     }
     attempt->status = ending->status;
     return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
@@ -116,17 +167,59 @@ bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, cons
     return false;
 }
 
+static bool has_line(struct jb_str lines, struct jb_str line)
+{
+    while (lines.data)
+        if (jb_str_equal(jb_str_cut(&lines, '\n'), line))
+            return true;
+    return false;
+}
+
+/* Files of the job as it was, but for those that it still names. */
+static void remove_files(struct jb_scope *scope, const struct import_job *was, const struct import_job *is)
+{
+    const struct jb_transfer *transfer = jb__transfer_of(scope);
+
+    if (was->spool.data && !jb_str_equal(was->spool, is->spool))
+        jb__file_remove(scope, jb__spool_path(scope, transfer, was->spool));
+    for (struct jb_str rest = was->corrections; rest.size > 0;) {
+        struct jb_str file = jb_str_cut(&rest, '\n');
+        if (!has_line(is->corrections, file))
+            jb__file_remove(scope, jb__spool_path(scope, transfer, file));
+    }
+    if (was->result.data && !jb_str_equal(was->result, is->result))
+        jb__file_remove(scope, jb_format(scope, "%s/%.*s", transfer->media_dir, JB_FMT(was->result)));
+}
+
+bool jb__job_forget(struct jb_scope *scope, struct import_job *job)
+{
+    struct import_job before = *job;
+
+    job->spool = job->corrections = job->result = JB_STR_NULL;
+    job->expires_at = (struct jb_time){ 0 };
+    struct jb_tx *tx = jb_begin(scope);
+    if (!tx)
+        return false;
+    if (!jb__job_leave(scope, job, job->status) || !jb__job_save(scope, job)) {
+        jb_rollback(tx);
+        return false;
+    }
+    if (!jb_commit(tx))
+        return false;
+    remove_files(scope, &before, job);
+    return true;
+}
+
 void jb__ending_sweep(struct jb__attempt *attempt)
 {
     const struct jb_transfer *transfer = attempt->transfer;
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "sweep");
 
     jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)attempt->job.id, attempt->job.attempt));
-    if (attempt->status && ends(attempt->status)) {
+    if (attempt->status && ends(attempt->status))
         jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
-        if (attempt->spool.data)
-            jb__file_remove(scope, jb__spool_path(scope, transfer, attempt->spool));
-    }
+    if (attempt->status)
+        remove_files(scope, &(struct import_job){ .spool = attempt->spool, .corrections = attempt->corrections, .result = attempt->result }, &attempt->job);
     jb_scope_end(scope);
 }
 
@@ -144,7 +237,7 @@ bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct 
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)
 {
     const struct jb_transfer *transfer = jb__transfer_of(scope);
-    struct jb_str spool = job->spool;
+    struct import_job before = *job;
     bool keep = failure && strcmp(status, "failed") == 0 && (failure->error == JB_UNAVAILABLE || failure->error == JB_TIMEOUT || failure->error == JB_BROKEN);
     struct jb_str was = job->status;
     bool was_waiting = jb_str_is(was, "waiting");
@@ -161,7 +254,7 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
         job->new_rows = job->changed = job->unchanged = job->skipped = 0;
     }
     if (!keep)
-        job->spool = JB_STR_NULL;
+        job->spool = job->corrections = JB_STR_NULL;
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
@@ -171,8 +264,7 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
     }
     if (!jb_commit(tx))
         return false;
-    if (!keep && spool.data)
-        jb__file_remove(scope, jb__spool_path(scope, transfer, spool));
+    remove_files(scope, &before, job);
     jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)job->id));
     jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)job->id, job->attempt));
     return true;

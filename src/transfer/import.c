@@ -8,8 +8,7 @@
 
 /* ---- starting -------------------------------------------------------------------------------------------------------------- */
 
-/* A token counts for the person who has it. */
-static struct jb_str once_key(struct jb_scope *scope, struct jb_str once)
+struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once)
 {
     return once.size > 0 ? jb_format(scope, "%lld:%.*s", (long long)jb_actor(scope)->id, JB_FMT(once)) : JB_STR_NULL;
 }
@@ -26,7 +25,7 @@ static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t *ret_j
 
 static bool insert_job(struct jb_scope *scope, struct import_job *job, bool background)
 {
-    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, done, position, new_rows, changed, unchanged, skipped, refused) values (?, false, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
+    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, round, done, position, new_rows, changed, unchanged, skipped, refused) values (?, 0, false, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
            (!background || jb__job_enqueue(scope, job));
 }
 
@@ -44,7 +43,7 @@ bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool backgrou
 
 bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, bool background, int64_t *ret_job)
 {
-    struct jb_str once = once_key(scope, options->once), hash;
+    struct jb_str once = jb__once_key(scope, options->once), hash;
     const struct jb_user *actor = jb_actor(scope);
     struct jb_str label = jb_model_label(model, scope);
 
@@ -145,6 +144,15 @@ static void run_here(void *arg)
     jb_scope_end(scope);
 }
 
+void jb__run_here(struct jb_scope *scope, int64_t task_id)
+{
+    struct jb_scope *detached = jb_scope_detached(scope, "import here");
+    struct here *here = JB_NEW(detached, struct here);
+
+    *here = (struct here){ detached, task_id };
+    jb_fiber_start_big("import", run_here, here);
+}
+
 static bool job_status(struct jb_scope *scope, int64_t id, bool *ret_ended)
 {
     int64_t open;
@@ -155,7 +163,7 @@ static bool job_status(struct jb_scope *scope, int64_t id, bool *ret_ended)
     return true;
 }
 
-static bool wait_for_end(struct jb_scope *scope, int64_t job, bool *ret_ended)
+bool jb__wait_for_end(struct jb_scope *scope, int64_t job, bool *ret_ended)
 {
     int64_t until_us = jb_monotonic_us() + ANSWER_WITHIN_US;
 
@@ -182,11 +190,8 @@ bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, stru
     if (small) {
         if (!jb_get(scope, &jb_import_job, id, &job))
             return false;
-        struct jb_scope *detached = jb_scope_detached(scope, "import here");
-        struct here *here = JB_NEW(detached, struct here);
-        *here = (struct here){ detached, job.task_id };
-        jb_fiber_start_big("import", run_here, here);
-        if (!wait_for_end(scope, id, &ended))
+        jb__run_here(scope, job.task_id);
+        if (!jb__wait_for_end(scope, id, &ended))
             return false;
     }
     *ret_job = id;
@@ -240,5 +245,10 @@ bool jb_import_confirm(struct jb_scope *scope, int64_t id)
 bool jb_import_discard(struct jb_scope *scope, int64_t id)
 {
     struct import_job job;
+
+    if (!jb_job_get(scope, id, &job))
+        return false;
+    if (jb_job_continues(scope, &job))
+        return jb__job_forget(scope, &job);
     return get_waiting(scope, id, &job) && jb__job_end(scope, &job, "cancelled", NULL);
 }

@@ -62,6 +62,7 @@ const struct jb_model jb_import_job = {
         JB_FIELD(import_job, file_bytes, .label = "크기", .unit = "bytes"),
         JB_FIELD(import_job, options, .label = "방식", .length_max = 70000000),
         JB_FIELD(import_job, spool, .secret = true),
+        JB_FIELD(import_job, corrections, .secret = true),
         JB_FIELD(import_job, result, .secret = true),
         JB_FIELD(import_job, once, .secret = true, .unique = true),
         JB_FIELD(import_job, task_id, .label = "할 일"),

@@ -21,6 +21,7 @@ const struct jb_model jb_import_mark = {
     .hidden = true,
     .record = JB_RECORD(import_mark,
         JB_FIELD(import_mark, id, .primary = true),
+        JB_FIELD(import_mark, round),
         JB_FIELD(import_mark, done, .required = true),
         JB_FIELD(import_mark, position, .required = true),
         JB_FIELD(import_mark, new_rows),
@@ -76,7 +77,7 @@ static bool take_mark(struct jb__attempt *attempt)
 {
     int64_t changes;
 
-    if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = true where id = ? and not done", attempt->job.id), &changes))
+    if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = true where id = ? and not done and coalesce(round, 0) = ?", attempt->job.id, attempt->options.continued), &changes))
         return false;
     return changes == 1 || fail_overtaken(attempt);
 }
@@ -144,12 +145,12 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
     int64_t changes;
 
     if (counts->refused > 0 && (!jb__refusals_of_range(attempt, from, to, &lines) ||
-                                   !jb_exec(attempt->scope, JB_SQL("update import_marks set refusals = coalesce(refusals, '') || ? where id = ? and refused < ?", lines, attempt->job.id, JB_ERRORS_KEPT), NULL)))
+                                   !jb_exec(attempt->scope, JB_SQL("update import_marks set refusals = case when refused < ? then coalesce(refusals, '') || ? else refusals end, refused = refused + ? where id = ?", JB_ERRORS_KEPT, lines, counts->refused, attempt->job.id), NULL)))
         return false;
     if (!jb_exec(attempt->scope,
-            JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?, refused = refused + ?"
-                   " where id = ? and position = ? and not done and exists (select 1 from import_jobs j where j.id = import_marks.id and j.status in ('queued', 'running'))",
-                to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, counts->refused, attempt->job.id, from),
+            JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?"
+                   " where id = ? and position = ? and not done and coalesce(round, 0) = ? and exists (select 1 from import_jobs j where j.id = import_marks.id and j.status in ('queued', 'running'))",
+                to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, attempt->job.id, from, attempt->options.continued),
             &changes))
         return false;
     return changes == 1 || fail_overtaken(attempt);
@@ -262,7 +263,7 @@ static bool merge_skip(struct jb__attempt *attempt)
 
     jb_stage_watch(attempt->stage, NULL, NULL); /* rows count once they are in */
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
-    attempt->decided = attempt->counts.refused;
+    attempt->decided = attempt->counts.refused - attempt->counts.carried;
     if (!resume(attempt))
         return false;
     for (;;) {

@@ -55,6 +55,36 @@ static int64_t number_read(const struct jb_json *object, const char *name)
 
 /* ---- imports ------------------------------------------------------------------------------------------------------------- */
 
+static void put_continued(struct jb_json_writer *writer, const struct jb__job_options *options)
+{
+    const struct jb__counts *base = &options->base;
+
+    jb_json_put(writer, "continued", jb_v(options->continued));
+    jb_json_put(writer, "verified", jb_v(options->verified));
+    jb_json_put(writer, "continued_once", jb_v(options->continued_once));
+    jb_json_put(writer, "correction", jb_v(options->correction));
+    jb_json_put(writer, "base_rows", jb_v(base->rows));
+    jb_json_put(writer, "base_new", jb_v(base->new_rows));
+    jb_json_put(writer, "base_changed", jb_v(base->changed));
+    jb_json_put(writer, "base_unchanged", jb_v(base->unchanged));
+    jb_json_put(writer, "base_skipped", jb_v(base->skipped));
+}
+
+static void read_continued(struct jb_scope *scope, const struct jb_json *object, struct jb__job_options *options)
+{
+    options->continued = (int)number_read(object, "continued");
+    options->verified = (int)number_read(object, "verified");
+    options->continued_once = text_read(scope, object, "continued_once");
+    options->correction = text_read(scope, object, "correction");
+    options->base = (struct jb__counts){
+        .rows = number_read(object, "base_rows"),
+        .new_rows = number_read(object, "base_new"),
+        .changed = number_read(object, "base_changed"),
+        .unchanged = number_read(object, "base_unchanged"),
+        .skipped = number_read(object, "base_skipped"),
+    };
+}
+
 struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options)
 {
     const struct jb_import_options *import = &options->import;
@@ -77,6 +107,8 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
     jb_json_put(&writer, "limit_refused", jb_v(import->limit_refused));
     jb_json_put(&writer, "language", jb_v(options->language == JB_EN ? JB_STR("en") : JB_STR("ko")));
     jb_json_put(&writer, "present", jb_v(options->present));
+    if (options->continued > 0)
+        put_continued(&writer, options);
     jb_json_object_end(&writer);
     return finish(scope, &buf);
 }
@@ -106,6 +138,7 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
         .present = text_read(scope, object, "present"),
         .language = jb_str_is(text_read(scope, object, "language"), "en") ? JB_EN : JB_KO,
     };
+    read_continued(scope, object, ret_options);
     return true;
 }
 

@@ -1,6 +1,5 @@
 /* read.c — the reader thread: rows of the sheet into batches, with copies of their cells, which the sheet only lends. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include <stdlib.h>
 #include <string.h>

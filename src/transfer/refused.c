@@ -3,7 +3,6 @@
  * The workbook has the columns of the upload, its cells as they were read, and three of our own: which row of the upload it is, in which columns something is wrong, and why, a line for each. The
  * files are read a second time for it; nothing of them is kept in memory but some hundred rows. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +48,15 @@ struct writing {
     bool ok;
 };
 
+/* From their beginning. */
+static bool open_sources(struct writing *writing)
+{
+    writing->sources = jb__attempt_sources(writing->attempt, writing->scope);
+    if (jb__sources_open(writing->sources, writing->scope))
+        return true;
+    return jb_failure(writing->scope) ? false : jb_fail(writing->scope, JB_BROKEN, "a file that was read is empty now");
+}
+
 /* ---- sentences as JSON -------------------------------------------------------------------------------------------------------- */
 
 static const struct jb__target *target_named(const struct jb__plan *plan, struct jb_str name)
@@ -82,6 +90,44 @@ static bool put_sentence(void *arg, struct jb_scope *scope, int64_t row, struct 
     jb_json_object_end(&writing->json_writer);
     return true;
 }
+
+/* ---- rows that were not decided ------------------------------------------------------------------------------------------------------- */
+
+static bool note_row(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
+{
+    (void)scope, (void)column, (void)value, (void)reason;
+    jb__row_set_add(arg, row);
+    return true;
+}
+
+static bool is_undecided(const struct writing *writing, const struct jb__row_set *refused, int64_t row)
+{
+    const struct jb__attempt *attempt = writing->attempt;
+    return row > attempt->batch_position && !jb__row_set_has(refused, row) && !jb__row_set_has(&attempt->dropped, row);
+}
+
+/* Corrected rows behind the last commit: nobody shall have to look for them, so they are refused like others. */
+static bool refuse_undecided(struct writing *writing)
+{
+    struct jb__attempt *attempt = writing->attempt;
+    const struct jb__source *source;
+    struct jb__row_set refused = { 0 };
+    struct jb_sheet_row row;
+    bool ok = jb_stage_refused(attempt->stage, writing->scope, note_row, &refused) && open_sources(writing);
+
+    while (ok && jb__sources_next(writing->sources, writing->scope, &row, &source) && !source->carried) {
+        if (!is_undecided(writing, &refused, row.number))
+            continue;
+        ok = jb_stage_refuse(attempt->stage, writing->scope, row.number, JB_STR_NULL, JB_STR_NULL, attempt->undecided);
+        attempt->counts.refused++;
+    }
+    if (writing->sources)
+        jb__sources_close(writing->sources);
+    jb__row_set_done(&refused);
+    return ok && !jb_failure(writing->scope);
+}
+
+/* ---- sentences ------------------------------------------------------------------------------------------------------------------------- */
 
 static bool write_sentences(struct writing *writing)
 {
@@ -321,18 +367,12 @@ static bool write_book(struct writing *writing)
 
 /* ---- both ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool open_sources(struct writing *writing)
-{
-    writing->sources = jb__attempt_sources(writing->attempt, writing->scope);
-    return jb__sources_open(writing->sources, writing->scope) || jb_failure(writing->scope) ? !jb_failure(writing->scope) : jb_fail(writing->scope, JB_BROKEN, "a file that was read is empty now");
-}
-
 static void write_blocking(void *arg)
 {
     struct writing *writing = arg;
     struct jb_scope *scope = writing->scope;
 
-    if (!write_sentences(writing) || !open_sources(writing))
+    if ((writing->attempt->undecided.data && !refuse_undecided(writing)) || !write_sentences(writing) || !open_sources(writing))
         return;
     writing->fd = open(writing->path.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (writing->fd < 0) {

@@ -178,17 +178,18 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
     *ret_needed = true;
     if (is_locked(path))
         return true;
-    struct jb_str owner = name;
-    if (!jb_first(scope, &jb_import_job, &job, .where = JB_SQL("spool = ?", owner))) {
+    if (!jb_first(scope, &jb_import_job, &job, .where = JB_SQL("spool = ? or corrections like ?", name, jb_format(scope, "%%%.*s%%", JB_FMT(name))))) {
         *ret_needed = false;
         return !jb_failure(scope);
     }
+    if (job.spool.data && !jb_str_equal(job.spool, name) && is_locked(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data))
+        return true; /* a correction: a run holds the upload that it lies over */
     if (jb_str_is(job.status, "waiting")) {
         *ret_needed = job.expires_at.us > jb_now().us;
         return *ret_needed || jb__job_end(scope, &job, "cancelled", NULL);
     }
-    if (jb__job_ended(&job)) { /* kept only for another try of a job that failed for want of something */
-        *ret_needed = job.expires_at.us > jb_now().us && jb_str_is(job.status, "failed");
+    if (jb__job_ended(&job)) { /* it may be tried again, or go on with corrected rows */
+        *ret_needed = job.expires_at.us > jb_now().us;
         return true;
     }
     if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))

@@ -1,6 +1,5 @@
 /* sources.c — the files of an import, read as if they were one. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/sources.h"
 #include "transfer/transfer_private.h"
 #include "base/map.h"
 #include <stdlib.h>
@@ -345,4 +344,96 @@ double jb__sources_share(const struct jb__sources *sources)
     if (sources->current < sources->count)
         read += jb_sheet_progress(sources->at[sources->current].sheet).bytes_read;
     return sources->bytes_total > 0 ? (double)read / (double)sources->bytes_total : 0;
+}
+
+/* ---- verifying ----------------------------------------------------------------------------------------------------------------------- */
+
+static bool brings(const struct jb__source *source, uint32_t column)
+{
+    for (uint32_t i = 1; i <= source->column_max; i++)
+        if (source->columns[i] == column)
+            return true;
+    return false;
+}
+
+bool jb__sources_check(const struct jb__sources *sources, struct jb_scope *scope, const struct jb__plan *plan)
+{
+    for (size_t i = 0; i + 1 < sources->count; i++)
+        for (size_t k = 0; k < plan->count; k++)
+            if (plan->targets[k].column && !brings(&sources->at[i], plan->targets[k].column))
+                return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’에 ‘%.*s’ 열이 없습니다. 거절된 행의 파일을 받아 열은 그대로 두고 값만 고치세요.", "%.*s has no column \"%.*s\". Download the file of refused rows, and correct values without taking columns out."),
+                    JB_FMT(sources->at[i].title), JB_FMT(plan->targets[k].heading));
+    return true;
+}
+
+/* What the numbers of a file are held against. */
+struct numbers {
+    struct jb__row_set known;
+    struct jb__row_set seen; /* of the file that is verified */
+    bool verifying;
+};
+
+static bool take_number(struct numbers *numbers, struct jb_scope *scope, const struct jb__source *source, int64_t number, int64_t line)
+{
+    if (!numbers->verifying) {
+        jb__row_set_add(&numbers->known, number);
+        return true;
+    }
+    if (!jb__row_set_has(&numbers->known, number))
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ %lld행: 올린 파일의 %lld행은 거절된 행이 아닙니다. 이미 반영되었거나 번호가 바뀌었습니다. 거절된 행의 파일을 다시 받아 고치세요.", "%.*s, row %lld: row %lld of the upload is not among the refused ones. It has been applied, or the number was altered. Download the file of refused rows again and correct that."),
+            JB_FMT(source->title), (long long)line, (long long)number);
+    return jb__row_set_add(&numbers->seen, number) ||
+           jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ %lld행: 번호 %lld이(가) 두 번 있습니다. 하나만 남기고, 새 행은 따로 가져오세요.", "%.*s, row %lld: the number %lld stands twice. Keep one, and import new rows by themselves."), JB_FMT(source->title), (long long)line, (long long)number);
+}
+
+/* All numbers of one file, by a reader of its own. */
+static bool read_numbers(const struct jb__sources *sources, struct jb_scope *scope, const struct jb__source *of, struct numbers *numbers)
+{
+    struct jb__source source = { .path = of->path, .title = of->title, .options = of->options, .numbered = true, .columns = of->columns, .column_max = of->column_max };
+    struct jb_sheet_row row;
+    int64_t number;
+    bool ok = true;
+
+    source.sheet = jb_sheet_open(scope, source.path, source.title, &source.options);
+    if (!source.sheet)
+        return false;
+    ok = read_head(sources, scope, &source);
+    while (ok && jb_sheet_next(source.sheet, scope, &row)) {
+        ok = number_of(&source, scope, &row, &number) && (number == 0 || take_number(numbers, scope, &source, number, row.number));
+        if (ok && !jb_continue(scope))
+            ok = false;
+    }
+    jb_sheet_close(source.sheet);
+    return ok && !jb_failure(scope);
+}
+
+bool jb__sources_verify(const struct jb__sources *sources, struct jb_scope *scope, const char *refused_path)
+{
+    struct jb__source refused = { .path = refused_path, .title = JB_STR("refused.xlsx") };
+    struct numbers numbers = { 0 };
+    bool needed = false, ok;
+
+    for (size_t i = 0; i + 1 < sources->count; i++)
+        needed |= !sources->at[i].verified;
+    ok = !needed || read_numbers(sources, scope, &refused, &numbers);
+    for (size_t i = sources->count - 1; ok && needed && i-- > 0;) { /* the oldest first: those before it are known by then */
+        numbers.verifying = !sources->at[i].verified;
+        ok = read_numbers(sources, scope, &sources->at[i], &numbers);
+        jb__row_set_done(&numbers.seen); /* a later one may say the same rows again */
+    }
+    jb__row_set_done(&numbers.known);
+    jb__row_set_done(&numbers.seen);
+    return ok;
+}
+
+/* ---- recognising ------------------------------------------------------------------------------------------------------------------------ */
+
+bool jb__sources_foreign(const struct jb__source *source, struct jb_scope *scope, int64_t *ret_job)
+{
+    struct jb_str mark;
+
+    for (size_t i = 0; i < source->head.count; i++)
+        if (jb__refused_row_heading_read(heading_text(source, scope, &source->head.cells[i]), ret_job, &mark))
+            return true;
+    return false;
 }

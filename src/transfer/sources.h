@@ -32,7 +32,7 @@ struct jb__source {
     struct jb_sheet_options options;
     bool numbered; /* a workbook of refused rows */
     bool carried;  /* our own: its rows stay refused, for the reasons that it says */
-    bool verified; /* its numbers were looked at by an attempt that came to an end */
+    bool verified; /* by an attempt before */
     /* once open: */
     struct jb_sheet *sheet;
     struct jb_sheet_row head;                           /* without the three */
@@ -59,6 +59,13 @@ const struct jb__source *jb__sources_base(const struct jb__sources *sources);
 uint32_t jb__source_columns(const struct jb__source *source); /* the last one that has a heading, without the three */
 /* The next row, with cells in the base's columns, and whose it is. false at the end or with a failure. */
 bool jb__sources_next(struct jb__sources *sources, struct jb_scope *scope, struct jb_sheet_row *ret_row, const struct jb__source **ret_source);
+/* Whether an upload is a workbook of refused rows, by its headings: of which job. */
+bool jb__sources_foreign(const struct jb__source *source, struct jb_scope *scope, int64_t *ret_job);
+/* INVALID when a correction lacks a column that the plan reads. */
+struct jb__plan;
+bool jb__sources_check(const struct jb__sources *sources, struct jb_scope *scope, const struct jb__plan *plan);
+/* INVALID when a correction that nobody verified has a number twice, or one that is neither in the workbook of refused rows nor in an earlier correction. Reads the files, but for the upload. */
+bool jb__sources_verify(const struct jb__sources *sources, struct jb_scope *scope, const char *refused_path);
 double jb__sources_share(const struct jb__sources *sources); /* read so far, 0…1 */
 
 #endif

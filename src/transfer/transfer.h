@@ -44,10 +44,11 @@ struct import_job {
     struct jb_str user;
     struct jb_str file_name, file_hash;
     int64_t file_bytes;
-    struct jb_str options; /* JSON: mode, match_on, on_error, sheet, encoding, batch_rows, dry_run, confirm, columns, filter, format, … */
-    struct jb_str spool;   /* file in SPOOL_DIR while needed */
-    struct jb_str result;  /* file in MEDIA_DIR: an export, or the refused rows */
-    struct jb_str once;    /* form token or Idempotency-Key with the user; unique */
+    struct jb_str options;     /* JSON: mode, match_on, on_error, sheet, encoding, batch_rows, dry_run, confirm, columns, filter, format, … */
+    struct jb_str spool;       /* file in SPOOL_DIR while needed */
+    struct jb_str corrections; /* files in SPOOL_DIR, a line each, the newest last: corrected rows that lie over those of `spool` */
+    struct jb_str result;      /* file in MEDIA_DIR: an export, or the refused rows */
+    struct jb_str once;        /* form token or Idempotency-Key with the user; unique */
     int64_t task_id;
     int attempt;
     int64_t position;       /* skip: rows already decided */
@@ -127,7 +128,17 @@ bool jb_import_run(struct jb_scope *scope, int64_t job);
 /* What a view does with an upload: below async_bytes runs it and waits ≤ 0.8 s (it goes on by itself after that), otherwise queues it. *ret_ended says whether it ended. */
 bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, int64_t *ret_job, bool *ret_ended);
 bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: merges exactly what was shown (again by the queue); CONFLICT when it does not wait */
-bool jb_import_discard(struct jb_scope *scope, int64_t job); /* a waiting one */
+/* A waiting one ends; one that is kept to go on with its refused rows gives up what it keeps: its upload and their workbook. */
+bool jb_import_discard(struct jb_scope *scope, int64_t job);
+
+/* The job goes on with the workbook of its refused rows, corrected: each row of that stands for the row of the upload that has its number. `abort` reads all again, `skip` only those. Counts and errors
+ * are the whole job's. The same `once` gives true for the job that went on already. CONFLICT when it cannot go on; INVALID when the file is another's, or has numbers that it should not have (a large file is
+ * looked at by the attempt, which then leaves the job as it stood). */
+bool jb_import_continue(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool background);
+bool jb_import_continue_submit(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool *ret_ended); /* as jb_import_submit */
+bool jb_job_continues(struct jb_scope *scope, const struct import_job *job);                                                      /* whether it can */
+/* The job whose refused rows a small upload holds, by its headings; 0: none that it says. */
+bool jb_spool_job(struct jb_scope *scope, struct jb_spool *spool, int64_t *ret_job);
 
 /* Rows of a waiting or ended job's staging, for the preview. */
 enum jb_preview {

@@ -7,14 +7,12 @@
 #define JB_TRANSFER_PRIVATE_H
 
 #include "transfer/transfer.h"
+#include "transfer/sources.h"
 #include "base/list.h"
 #include "run/run.h"
 #include "store/stage.h"
 #include <pthread.h>
 #include <stdatomic.h>
-
-struct jb__source;
-struct jb__sources;
 
 #define JB_ERRORS_KEPT 1000
 #define JB_PREVIEW_DAYS 7
@@ -66,6 +64,12 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
 /* NFC, in the scope; as it is when not valid UTF-8. */
 struct jb_str jb__nfc(struct jb_scope *scope, struct jb_str text);
 
+struct jb__counts {
+    int64_t rows, refused, errors, new_rows, changed, unchanged, skipped;
+    int64_t carried;   /* skip that went on: rows that stay refused, since nobody corrected them */
+    int64_t corrected; /* rows of the last corrected file */
+};
+
 /* ---- options.c ------------------------------------------------------------------------------------------------------------------ */
 
 /* What a job remembers besides jb_import_options. */
@@ -73,7 +77,11 @@ struct jb__job_options {
     struct jb_import_options import;
     bool confirmed;
     enum jb_language language;
-    struct jb_str present; /* once it waits: names of the columns that the sheet brings, one per line */
+    struct jb_str present;                    /* once it waits: names of the columns that the sheet brings, one per line */
+    int continued;                            /* how often it went on with corrected rows */
+    int verified;                             /* corrections whose numbers an attempt has looked at */
+    struct jb_str continued_once, correction; /* the last one's token, and what people call its file */
+    struct jb__counts base;                   /* skip: of what was decided before it went on */
 };
 struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options);
 bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct jb__job_options *ret_options);
@@ -159,9 +167,6 @@ void jb__batch_free(struct jb__batch_rows *batch);
 
 /* ---- check.c: the checker thread ------------------------------------------------------------------------------------------------------- */
 
-struct jb__counts {
-    int64_t rows, refused, errors, new_rows, changed, unchanged, skipped;
-};
 struct jb__checker {
     struct jb_scope *scope; /* the thread's */
     const struct jb__plan *plan;
@@ -172,7 +177,8 @@ struct jb__checker {
     int64_t limit_refused;
     bool checks; /* ask the model's check for each row, as a new one */
     void *check_state;
-    struct jb__counts counts; /* rows, refused, errors */
+    struct jb__counts counts; /* rows, refused, errors, carried */
+    struct jb__row_set *dropped;
 };
 void jb__checker_run(void *checker); /* for jb_thread_call */
 /* ---- attempt.c, compare.c, merge.c, finish.c ------------------------------------------------------------------------------------------ */
@@ -194,8 +200,12 @@ struct jb__attempt {
     bool checked_early; /* the model's check was asked while loading */
     bool compared, was_empty;
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
-    struct jb_str stage_path, spool;             /* of the job, which forgets its spool when it ends */
-    const char *status;                          /* once it has ended or waits */
+    struct jb_str stage_path;
+    struct jb_str spool, corrections, result; /* files of the job as it began: those that it ends without are removed */
+    struct jb__row_set dropped;               /* rows that a corrected file left empty */
+    struct jb_str undecided;                  /* skip that went on and was cut off: why rows stay refused that nothing was wrong with */
+    bool refused_all;                         /* it ended because rows were refused, and says so of each */
+    const char *status;                       /* once it has ended or waits */
 };
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
@@ -220,9 +230,15 @@ struct jb__ending {
     struct jb_str errors; /* made by _prepare */
     struct jb_str result; /* file of the refused rows */
     int64_t errors_total;
+    bool stands; /* it went on with corrected rows, and nothing was said about them: figures, errors and refused rows stay those it had */
 };
-/* sources.h: the files that this attempt reads, not yet open. */
-struct jb__sources *jb__attempt_sources(const struct jb__attempt *attempt, struct jb_scope *scope);
+size_t jb__lines(struct jb_str text); /* of a list, one per line */
+/* open.c: a skip import that went on. Its good rows are in; what it reads are the corrected ones and, as the base, our own workbook of all that were refused. */
+bool jb__goes_on_by_rows(const struct jb__attempt *attempt);
+struct jb__sources *jb__attempt_sources(const struct jb__attempt *attempt, struct jb_scope *scope); /* not yet open */
+/* Opens them, maps the base's columns to the plan, and looks at the corrections' numbers. */
+bool jb__attempt_open(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__sources *sources);
+bool jb__fail_no_rows(struct jb_scope *scope, const struct jb__attempt *attempt, bool headings);
 /* refused.c: errors as JSON and the workbook of refused rows, into the ending. */
 bool jb__refused_write(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending);
 /* What can be made before the last transaction. */
@@ -237,6 +253,14 @@ void jb__ending_sweep(struct jb__attempt *attempt);
 bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
+/* May the job go on with corrected rows? CONFLICT says why not. */
+bool jb__job_may_continue(struct jb_scope *scope, const struct import_job *job, const struct jb__job_options *options);
+bool jb__wait_for_end(struct jb_scope *scope, int64_t job, bool *ret_ended); /* ≤ 0.8 s */
+/* Runs a queued job's task here, on a fiber that outlives the request. */
+void jb__run_here(struct jb_scope *scope, int64_t task_id);
+struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once); /* a token counts for the person who has it */
+/* An ended one gives up its files. */
+bool jb__job_forget(struct jb_scope *scope, struct import_job *job);
 /* With its mark, and a queue entry when `background`, in one transaction. */
 bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool background);
 /* Puts its task into the queue and notes which; in the open transaction. */
@@ -255,6 +279,7 @@ bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
 /* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
 struct import_mark {
     int64_t id;
+    int round; /* rises each time the job goes on with corrected rows: who still works at an earlier one writes nothing */
     bool done;
     int64_t position, new_rows, changed, unchanged, skipped, refused;
     struct jb_str refusals; /* of committed batches: a JSON list [row, column, value, reason] per line, for an attempt that goes on */
