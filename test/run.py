@@ -100,7 +100,7 @@ def build(name, folder, *options, **environment):
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:exitcode=99:die_after_fork=0",  # the store's tests fork after libpq's connections needed a thread
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:exitcode=99:die_after_fork=0:suppressions={os.path.join(ROOT, 'test', 'tsan.supp')}",  # the store's tests fork after libpq's connections needed a thread
     "JB_SANITIZED": "1",
 }
 
