@@ -148,7 +148,7 @@ static bool read_head(struct jb_multipart *multipart, struct jb__part *ret_part)
 {
     char *blank;
     while (!(blank = memmem(multipart->buffer + multipart->start, multipart->end - multipart->start, "\r\n\r\n", 4))) {
-        if (multipart->end - multipart->start > multipart->head_bytes_max + 4)
+        if (multipart->end - multipart->start >= 2 + multipart->head_bytes_max + 4) /* the longest head that may be, with its line ends */
             break;
         if (multipart->ended)
             return fail_truncated(multipart);

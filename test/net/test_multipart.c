@@ -123,6 +123,15 @@ JB_TEST("heads of another form, too long ones and too many parts are refused")
     CHECK_TEXT(story(scope, JB_STR("--b\r\n\r\n\r\n--b\r\n\r\n\r\n--b\r\n\r\n\r\n--b--"), JB_STR("b"), 5, &limits), "|-||\n|-||\nlimit");
 }
 
+JB_TEST("a head of just the longest length is read however it is cut")
+{
+    const struct jb_multipart_limits longest = { .head_bytes = sizeof(CD "name=abc") - 1 }, shorter = { .head_bytes = longest.head_bytes - 1 };
+    for (size_t step = 1; step < 80; step++) {
+        CHECK_TEXT(story(scope, JB_STR("--b\r\n" CD "name=abc\r\n\r\nx\r\n--b--"), JB_STR("b"), step, &longest), "abc|-||x\nend");
+        CHECK_TEXT(story(scope, JB_STR("--b\r\n" CD "name=abc\r\n\r\nx\r\n--b--"), JB_STR("b"), step, &shorter), "limit");
+    }
+}
+
 JB_TEST("a boundary of 1 to 70 characters is needed")
 {
     struct source source = { JB_STR(""), 1 };
