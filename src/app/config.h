@@ -29,9 +29,9 @@ struct jb_config {
     bool debug, cookie_secure;
     int64_t session_age_s, lease_s, concurrency, tasks_per_child, prefetch;
     bool acks_late;
-    struct jb_str email_host, email_user, email_password, email_from;
+    struct jb_str email_host, email_user, email_password, email_from, email_ca;
     int64_t email_port;
-    bool email_tls;
+    bool email_tls, email_ssl;
     struct jb_str log_dir, log_format, log_level;
     struct jb_str site_url;
     struct jb_str tables; /* --tables: "all" or names; NULL: none */

@@ -90,6 +90,8 @@ const struct jb_setting jb__settings[] = {
     TEXT("EMAIL_HOST_USER", NULL, email_user, NULL, NULL),
     SECRET("EMAIL_HOST_PASSWORD", NULL, email_password, NULL),
     BOOL("EMAIL_USE_TLS", NULL, email_tls, "false"),
+    BOOL("EMAIL_USE_SSL", NULL, email_ssl, "false"),
+    TEXT("EMAIL_CA_FILE", NULL, email_ca, NULL, NULL),
     TEXT("DEFAULT_FROM_EMAIL", NULL, email_from, "jangbu@localhost", NULL),
     TEXT("LOG_DIR", NULL, log_dir, NULL, NULL),
     TEXT("LOG_FORMAT", NULL, log_format, "text", "text|json"),

@@ -160,6 +160,8 @@ struct jb_runtime *jb__site_open(struct jb_scope *scope, const struct jb_site *s
                                                .password = config->email_password,
                                                .from = config->email_from,
                                                .use_tls = config->email_tls,
+                                               .use_ssl = config->email_ssl,
+                                               .ca = config->email_ca,
                                            });
     if (!runtime->notify)
         return NULL;

@@ -60,6 +60,10 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
         jb_fail(scope, JB_INVALID, JB_L(scope, "DEFAULT_FROM_EMAIL ‘%.*s’은(는) 메일 주소가 아닙니다.", "DEFAULT_FROM_EMAIL \"%.*s\" is no mail address."), JB_FMT(mail->from));
         return NULL;
     }
+    if (mail->use_tls && mail->use_ssl) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "EMAIL_USE_TLS와 EMAIL_USE_SSL 가운데 하나만 켜세요.", "Set one of EMAIL_USE_TLS and EMAIL_USE_SSL, not both."));
+        return NULL;
+    }
     pthread_once(&once, init_curl);
     struct jb_notify *notify = calloc(1, sizeof *notify);
     JB_CHECK(notify);
@@ -68,8 +72,11 @@ struct jb_notify *jb_notify_new(struct jb_scope *scope, const struct jb_mail_opt
     notify->password = keep(mail->password);
     notify->from = keep(from.size > 0 ? from : JB_STR("jangbu@localhost"));
     notify->from_name = keep(name);
+    notify->ca = keep(mail->ca);
     notify->use_tls = mail->use_tls;
-    notify->port = mail->port ? mail->port : mail->use_tls ? 587
+    notify->use_ssl = mail->use_ssl;
+    notify->port = mail->port ? mail->port : mail->use_ssl ? 465
+                                         : mail->use_tls   ? 587
                                                            : 25;
     notify->timeout_s = mail->timeout_s ? mail->timeout_s : TIMEOUT_S;
     return notify;
@@ -82,6 +89,7 @@ void jb_notify_free(struct jb_notify *notify)
     free(notify->host);
     free(notify->user);
     free(notify->password);
+    free(notify->ca);
     free(notify->from);
     free(notify->from_name);
     free(notify);
@@ -129,6 +137,8 @@ static void send_blocking(void *arg)
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_USE_SSL, notify->use_tls ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
+    if (notify->ca)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, notify->ca);
     if (notify->user) {
         curl_easy_setopt(curl, CURLOPT_USERNAME, notify->user);
         curl_easy_setopt(curl, CURLOPT_PASSWORD, notify->password ? notify->password : "");
@@ -144,15 +154,27 @@ static void send_blocking(void *arg)
     curl_easy_cleanup(curl);
 }
 
+/* What a setting would mend may work the next time: only what the server says about this mail is final. */
 static bool fail_send(struct jb_scope *scope, const struct jb_notify *notify, const struct sending *sending)
 {
-    const char *why = curl_easy_strerror(sending->code);
+    const char *host = notify->host;
+    int port = notify->port;
 
+    switch (sending->code) {
+    case CURLE_LOGIN_DENIED:
+        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "메일 서버 %s:%d에 로그인하지 못했습니다. EMAIL_HOST_USER와 EMAIL_HOST_PASSWORD를 확인하세요.", "The mail server %s:%d does not let us sign in. Check EMAIL_HOST_USER and EMAIL_HOST_PASSWORD."), host, port);
+    case CURLE_USE_SSL_FAILED:
+        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "메일 서버 %s:%d에 STARTTLS가 없습니다. 465번 포트면 EMAIL_USE_SSL을 켜세요.", "The mail server %s:%d offers no STARTTLS. If its port is 465, set EMAIL_USE_SSL."), host, port);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "메일 서버 %s:%d의 인증서를 믿을 수 없습니다. 이름이 맞는지 보고, 사내 인증 기관이면 EMAIL_CA_FILE에 적으세요.", "The certificate of the mail server %s:%d is not trusted. Check its name; name your own authority in EMAIL_CA_FILE."), host, port);
+    default:
+        break;
+    }
     if (sending->status >= 500)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "메일 서버 %s:%d이(가) 메일을 받지 않았습니다 (%ld). 주소와 계정 설정을 확인하세요.", "The mail server %s:%d refused the mail (%ld). Check the address and the account."),
-            notify->host, notify->port, sending->status);
-    return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "메일 서버 %s:%d로 보내지 못했습니다 (%s). EMAIL_HOST와 EMAIL_PORT를 확인하세요.", "Cannot send through the mail server %s:%d (%s). Check EMAIL_HOST and EMAIL_PORT."),
-        notify->host, notify->port, why);
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "메일 서버 %s:%d이(가) 메일을 받지 않았습니다 (%ld). 주소와 계정 설정을 확인하세요.", "The mail server %s:%d refused the mail (%ld). Check the address and the account."), host, port, sending->status);
+    return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "메일 서버 %s:%d로 보내지 못했습니다 (%s). EMAIL_HOST와 EMAIL_PORT를 확인하세요.", "Cannot send through the mail server %s:%d (%s). Check EMAIL_HOST and EMAIL_PORT."), host, port,
+        curl_easy_strerror(sending->code));
 }
 
 /* The addresses as a list for curl and as one head line. */
@@ -203,7 +225,7 @@ bool jb_mail_send_with(struct jb_scope *scope, const struct jb_mail *mail)
                                                   .date = jb_now(),
                                                   .id = mail->id.data ? mail->id : jb_str_of(id),
                                               });
-    sending.url = jb_format(scope, "smtp://%s:%d", notify->host, notify->port).data;
+    sending.url = jb_format(scope, "%s://%s:%d", notify->use_ssl ? "smtps" : "smtp", notify->host, notify->port).data;
     jb_offload(send_blocking, &sending);
     curl_slist_free_all(sending.to);
     return sending.code == CURLE_OK || fail_send(scope, notify, &sending);

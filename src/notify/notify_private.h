@@ -6,9 +6,9 @@
 #include "notify/notify.h"
 
 struct jb_notify {
-    char *host, *user, *password, *from, *from_name; /* from: the address alone; from_name: NULL for none */
+    char *host, *user, *password, *ca, *from, *from_name; /* from: the address alone; from_name: NULL for none */
     int port, timeout_s;
-    bool use_tls;
+    bool use_tls, use_ssl;
 };
 
 /* message.c: one RFC 5322 message with CRLF line ends; the scope owns it. */

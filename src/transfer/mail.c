@@ -47,7 +47,11 @@ static struct jb_str text_of(struct jb_scope *scope, const struct import_job *jo
 
     if (job->reason.size > 0)
         text = jb_format(scope, "%.*s\n%.*s\n", JB_FMT(job->reason), JB_FMT(text));
-    return jb_format(scope, "%.*s\n%.*s/admin/jobs/%lld/\n", JB_FMT(text), JB_FMT(transfer->site_url), (long long)job->id);
+    text = jb_format(scope, "%.*s\n%.*s/admin/jobs/%lld/\n", JB_FMT(text), JB_FMT(transfer->site_url), (long long)job->id);
+    if (!job->result.data)
+        return text;
+    bool import = jb_str_is(job->kind, "import");
+    return jb_format(scope, "%.*s%s: %.*s/admin/jobs/%lld/%s\n", JB_FMT(text), import ? JB_L(scope, "거절된 행", "Refused rows") : JB_L(scope, "파일", "File"), JB_FMT(transfer->site_url), (long long)job->id, import ? "refused.xlsx" : "download");
 }
 
 /* The task's is the same at every attempt and another's when the job ends again; the time tells books apart that stood under the same address. */
@@ -80,7 +84,7 @@ const struct jb_task jb_job_mail_task = {
     .payload = JB_RECORD(jb_payload_job, JB_FIELD(jb_payload_job, job, .required = true)),
     .run = send_mail,
     .priority = JB_LOW,
-    .attempts_max = 5,
+    .attempts_max = 14, /* for about five hours */
     .backoff_s = 10,
     .timeout_s = 60,
 };
