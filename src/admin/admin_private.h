@@ -136,7 +136,20 @@ jb_view jb__index_view, jb__login_view, jb__login_post, jb__logout_post;
 jb_view jb__list_view, jb__list_post;
 jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_view, jb__delete_post;
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
-jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard;
+jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue;
+
+/* One job's page; `problem` NULL: none. */
+struct jb_response *jb__job_page(struct jb_request *req, const struct import_job *job, struct jb_str problem, int status);
+/* Whoever may no longer import or export the model may not set an old job of theirs going either. */
+bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job);
+/* transfer.c: the one file of a multipart form into the spool (for jb_form_parts; arg is a struct jb_spool **). */
+bool jb__take_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part);
+struct jb_str jb__too_large(struct jb_scope *scope, int64_t bytes_max);
+/* A file that is too large is said to be in the words of who sent it. */
+void jb__say_too_large(struct jb_request *req, int64_t bytes_max);
+struct jb_response *jb__to_job(struct jb_request *req, int64_t job);
+/* continue.c: true when the upload holds refused rows of a job that can go on with them; it went on. With a failure: it cannot. */
+bool jb__went_on(struct jb_request *req, const struct jb_model *model, struct jb_spool *spool, struct jb_str once, int64_t *ret_job);
 
 /* What the row is linked to (links.c), for its form: `typed` shows what was sent. Then what was sent is saved, after the row. */
 bool jb__links_vars(struct jb_request *req, const struct jb_model *model, int64_t id, bool may_write, bool typed, const struct jb_field_error *errors, struct jb_vars *vars);

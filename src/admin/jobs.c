@@ -196,7 +196,18 @@ static void outcome(struct jb_scope *scope, const struct import_job *job, struct
     jb_vars_text(vars, "outcome_more", rest);
 }
 
-static struct jb_response *ended_page(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars)
+/* What the form wants that takes the corrected rows. */
+static void continue_vars(struct jb_request *req, const struct import_job *job, struct jb_vars *vars)
+{
+    const struct jb_admin_options *options = &jb__site_of(req->scope)->options;
+
+    jb_vars_text(vars, "once", jb_form_once(req));
+    jb__set(vars, "bytes_max", options->upload_bytes_max);
+    jb_vars_text(vars, "too_large", jb__too_large(req->scope, options->upload_bytes_max));
+    jb_vars_text(vars, "kept_until", jb__clock(req, job->expires_at));
+}
+
+static struct jb_response *ended_page(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars, int status)
 {
     const struct jb__book *book = model ? jb__book_find(req->scope, model) : NULL;
 
@@ -209,7 +220,11 @@ static struct jb_response *ended_page(struct jb_request *req, const struct impor
     jb__set(vars, "refused_file", (bool)(file && import));
     jb_vars_text(vars, "list_path", book ? book->path : JB_STR_NULL);
     jb__set(vars, "retry", (bool)((jb_str_is(job->status, "failed") || jb_str_is(job->status, "cancelled")) && job->spool.size > 0));
-    return jb_page_vars(req, 200, "admin/job_ended.html", vars);
+    bool continues = jb_job_continues(req->scope, job);
+    jb__set(vars, "continues", continues);
+    if (continues)
+        continue_vars(req, job, vars);
+    return jb_page_vars(req, status, "admin/job_ended.html", vars);
 }
 
 static struct jb_response *running_page(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars)
@@ -244,36 +259,40 @@ static struct jb_response *poll_answer(struct jb_request *req, const struct impo
     return response;
 }
 
-struct jb_response *jb__job_view(struct jb_request *req)
+struct jb_response *jb__job_page(struct jb_request *req, const struct import_job *job, struct jb_str problem, int status)
 {
     struct jb_scope *scope = req->scope;
-    struct import_job job;
-
-    if (!jb__job_read(req, &job))
-        return jb_problem(req);
-    if (req->api) /* Accept: application/json */
-        return poll_answer(req, &job);
-    const struct jb_model *model = model_of(scope, job.model);
+    const struct jb_model *model = model_of(scope, job->model);
     const struct jb__book *book = model ? jb__book_find(scope, model) : NULL;
     struct jb_vars *vars = jb_vars_new(scope), *inner = jb_vars_new(scope);
-    job_vars(req, &job, model, inner);
+
+    job_vars(req, job, model, inner);
     jb_vars_vars(vars, "job", inner);
-    jb_vars_text(vars, "path", jb_format(scope, "/admin/jobs/%lld/", (long long)job.id));
-    if (is_open(&job))
-        return running_page(req, &job, model, vars);
-    if (!jb_str_is(job.status, "waiting"))
-        return ended_page(req, &job, model, vars);
-    if (!jb__preview_vars(req, &job, model, vars))
+    jb_vars_text(vars, "problem", problem);
+    jb_vars_text(vars, "path", jb_format(scope, "/admin/jobs/%lld/", (long long)job->id));
+    if (is_open(job))
+        return running_page(req, job, model, vars);
+    if (!jb_str_is(job->status, "waiting"))
+        return ended_page(req, job, model, vars, status);
+    if (!jb__preview_vars(req, job, model, vars))
         return jb_problem(req);
-    tiles(scope, &job, vars);
+    tiles(scope, job, vars);
     jb_vars_text(vars, "import_path", book ? jb_format(scope, "%.*simport/", JB_FMT(book->path)) : JB_STR_NULL);
     return jb_page_vars(req, 200, "admin/preview.html", vars);
 }
 
+struct jb_response *jb__job_view(struct jb_request *req)
+{
+    struct import_job job;
+
+    if (!jb__job_read(req, &job))
+        return jb_problem(req);
+    return req->api ? poll_answer(req, &job) : jb__job_page(req, &job, JB_STR_NULL, 200); /* Accept: application/json */
+}
+
 /* ---- what can be done ------------------------------------------------------------------------------------------------------------------ */
 
-/* Who may no longer import or export the model may not set an old job of theirs going either. */
-static bool still_allowed(struct jb_scope *scope, const struct import_job *job)
+bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job)
 {
     const struct jb_model *model = model_of(scope, job->model);
     if (!model)
@@ -285,7 +304,7 @@ static struct jb_response *act(struct jb_request *req, bool (*deed)(struct jb_sc
 {
     struct import_job job;
     bool starts = deed == jb_job_retry || deed == jb_import_confirm;
-    if (!jb__job_read(req, &job) || (starts && !still_allowed(req->scope, &job)) || !deed(req->scope, job.id))
+    if (!jb__job_read(req, &job) || (starts && !jb__job_allowed(req->scope, &job)) || !deed(req->scope, job.id))
         return jb_problem(req);
     return jb_redirect_to(req, jb_format(req->scope, "/admin/jobs/%lld/", (long long)job.id));
 }

@@ -9,7 +9,7 @@ enum {
     UPLOAD_CHUNK = 65536,
 };
 
-static struct jb_response *to_job(struct jb_request *req, int64_t job)
+struct jb_response *jb__to_job(struct jb_request *req, int64_t job)
 {
     return jb_redirect_to(req, jb_format(req->scope, "/admin/jobs/%lld/", (long long)job));
 }
@@ -127,10 +127,18 @@ static void choose(struct jb_request *req, struct jb_vars *vars, const char *nam
     jb_vars_text(vars, name, typed.data ? typed : jb_str_of(fallback));
 }
 
-static struct jb_str too_large(struct jb_scope *scope, int64_t bytes_max)
+struct jb_str jb__too_large(struct jb_scope *scope, int64_t bytes_max)
 {
     struct jb_str most = jb__bytes(scope, bytes_max);
     return jb_format(scope, JB_L(scope, "파일이 너무 큽니다. %.*s까지 올릴 수 있습니다. 나누어 올리세요.", "The file is too large; the limit is %.*s. Split it."), JB_FMT(most));
+}
+
+void jb__say_too_large(struct jb_request *req, int64_t bytes_max)
+{
+    if (jb_error(req->scope) != JB_LIMIT || req->http->body_bytes <= bytes_max)
+        return;
+    jb_failure_clear(req->scope);
+    jb_fail(req->scope, JB_LIMIT, "%.*s", JB_FMT(jb__too_large(req->scope, bytes_max)));
 }
 
 static struct jb_response *import_page(struct jb_request *req, const struct jb__book *book, int status)
@@ -146,7 +154,7 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
     jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
     jb__set(vars, "bytes_max", options->upload_bytes_max);
-    jb_vars_text(vars, "too_large", too_large(scope, options->upload_bytes_max));
+    jb_vars_text(vars, "too_large", jb__too_large(scope, options->upload_bytes_max));
     struct jb_str key = keys_vars(req, exchange, vars);
     jb_vars_text(vars, "key", key);
     jb_vars_text(vars, "key_is", jb__with(scope, key, "이", "가"));
@@ -173,23 +181,19 @@ struct jb_response *jb__import_view(struct jb_request *req)
 
 /* ---- import: the upload ------------------------------------------------------------------------------------------------------------- */
 
-struct upload {
-    struct jb_spool *spool;
-};
-
-static bool take_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part)
+bool jb__take_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part)
 {
-    struct upload *upload = arg;
+    struct jb_spool **spool = arg;
     char *bytes = jb_alloc(req->scope, UPLOAD_CHUNK);
     size_t got;
 
-    if (upload->spool || part->filename.size == 0) /* a second file, or the empty input of a browser: skipped */
+    if (*spool || part->filename.size == 0) /* a second file, or the empty input of a browser: skipped */
         return true;
-    upload->spool = jb_spool_open(req->scope, part->filename);
-    if (!upload->spool)
+    *spool = jb_spool_open(req->scope, part->filename);
+    if (!*spool)
         return false;
     do {
-        if (!jb_multipart_read(multipart, bytes, UPLOAD_CHUNK, &got) || (got > 0 && !jb_spool_write(upload->spool, req->scope, bytes, got)))
+        if (!jb_multipart_read(multipart, bytes, UPLOAD_CHUNK, &got) || (got > 0 && !jb_spool_write(*spool, req->scope, bytes, got)))
             return false;
     } while (got > 0);
     return true;
@@ -242,27 +246,24 @@ struct jb_response *jb__import_post(struct jb_request *req)
 {
     const struct jb__book *book = jb__book_of(req);
     struct jb_scope *scope = req->scope;
-    struct upload upload = { 0 };
+    struct jb_spool *spool = NULL;
     struct jb_import_options options;
     int64_t job;
     bool ended;
 
     if (!book)
         return jb_problem(req);
-    if (!jb_form_parts(req, take_file, &upload)) {
-        if (jb_error(scope) == JB_LIMIT && req->http->body_bytes > book->site->options.upload_bytes_max) {
-            jb_failure_clear(scope); /* in the words of who sent a file */
-            jb_fail(scope, JB_LIMIT, "%.*s", JB_FMT(too_large(scope, book->site->options.upload_bytes_max)));
-        }
+    if (!jb_form_parts(req, jb__take_file, &spool)) {
+        jb__say_too_large(req, book->site->options.upload_bytes_max);
         return jb_error(scope) == JB_LIMIT && !req->api ? import_page(req, book, 413) : jb_problem(req);
     }
-    if (!upload.spool)
+    if (!spool)
         jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "파일이 없습니다. 올릴 파일을 고르세요.", "There is no file. Choose one to upload."));
-    else if (read_options(req, &options) && jb_import_submit(scope, book->model, upload.spool, &options, &job, &ended))
-        return to_job(req, job);
-    if (jb_error(scope) != JB_INVALID || req->api)
-        return jb_problem(req);
-    return import_page(req, book, 422);
+    else if (read_options(req, &options) && (jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended))))
+        return jb__to_job(req, job);
+    enum jb_error error = jb_error(scope);
+    bool shown = error == JB_INVALID || error == JB_CONFLICT; /* CONFLICT: refused rows of a job that does not go on */
+    return shown && !req->api ? import_page(req, book, jb_error_http(error)) : jb_problem(req);
 }
 
 /* ---- export --------------------------------------------------------------------------------------------------------------------------- */
@@ -377,6 +378,6 @@ struct jb_response *jb__export_post(struct jb_request *req)
     if (!export_columns(req, &download->options.columns) || (count = jb_count_rows(scope, book->model, &select)) < 0)
         return jb_problem(req);
     if (count > EXPORT_AT_ONCE_MAX || jb_str_is(jb_form_text(req, "background"), "1"))
-        return jb_export_start(scope, book->model, &download->options, &job) ? to_job(req, job) : jb_problem(req);
+        return jb_export_start(scope, book->model, &download->options, &job) ? jb__to_job(req, job) : jb_problem(req);
     return download_of(req, book, format, download);
 }

@@ -6,7 +6,12 @@
 #include "api/api.h"
 #include "transfer/transfer.h"
 
-jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel;
+jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue;
+
+/* The file of a request: its body, named by the parameter file_name, or a multipart field. */
+bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);
+/* The header Idempotency-Key; NULL when absent. INVALID over 200 characters. */
+bool jb__api_once(struct jb_request *req, struct jb_str *ret_once);
 
 /* The result object of interface.md §2 with that status; Location when it has not ended. */
 struct jb_response *jb__api_job_answer(struct jb_request *req, int64_t job, int status);

@@ -25,6 +25,16 @@ static bool known_parameters(struct jb_request *req)
     return true;
 }
 
+bool jb__api_once(struct jb_request *req, struct jb_str *ret_once)
+{
+    struct jb_str key = jb_http_header(req->http, "Idempotency-Key");
+
+    if (key.size > 200)
+        return jb_fail(req->scope, JB_INVALID, "%s", JB_L(req->scope, "Idempotency-Key는 200자까지입니다.", "Idempotency-Key has at most 200 characters."));
+    *ret_once = key.size ? key : JB_STR_NULL;
+    return true;
+}
+
 static bool read_options(struct jb_request *req, struct jb_import_options *ret_options)
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const on_errors[] = { "abort", "skip", NULL };
@@ -42,10 +52,8 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     options.sheet = jb_query_text(req, "sheet");
     options.encoding = jb_query_text(req, "encoding");
     options.format = jb_query_text(req, "format");
-    struct jb_str key = jb_http_header(req->http, "Idempotency-Key");
-    if (key.size > 200)
-        return jb_fail(req->scope, JB_INVALID, "%s", JB_L(req->scope, "Idempotency-Key는 200자까지입니다.", "Idempotency-Key has at most 200 characters."));
-    options.once = key.size ? key : JB_STR_NULL;
+    if (!jb__api_once(req, &options.once))
+        return false;
     *ret_options = options;
     return true;
 }
@@ -86,7 +94,7 @@ static bool take_body(struct jb_request *req, struct jb_spool **spool)
     return true;
 }
 
-static bool take_upload(struct jb_request *req, struct jb_spool **ret_spool)
+bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool)
 {
     struct jb_spool *spool = NULL;
 
@@ -106,7 +114,7 @@ struct jb_response *jb__api_import(struct jb_request *req)
     int64_t job;
     bool ended;
 
-    if (!read_options(req, &options) || !take_upload(req, &spool) || !jb_import_submit(req->scope, model, spool, &options, &job, &ended))
+    if (!read_options(req, &options) || !jb__api_take_upload(req, &spool) || !jb_import_submit(req->scope, model, spool, &options, &job, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, job, 0);
 }

@@ -48,6 +48,27 @@ struct jb_response *jb__api_job_cancel(struct jb_request *req)
     return jb__api_job_answer(req, id, 200);
 }
 
+/* Whoever may no longer import the model may not set an old job of theirs going either. */
+static bool may_import(struct jb_scope *scope, const struct import_job *job)
+{
+    const struct jb_model *model = jb_model_find(scope, job->model);
+    return model && jb_require(scope, jb_format(scope, "%s.import_%.*s", model->app, JB_FMT(jb_model_name(model, scope))));
+}
+
+struct jb_response *jb__api_job_continue(struct jb_request *req)
+{
+    struct jb_spool *spool = NULL;
+    struct import_job job;
+    struct jb_str once;
+    int64_t id;
+    bool ended;
+
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may_import(req->scope, &job) || !jb__api_once(req, &once) || !jb__api_take_upload(req, &spool) ||
+        !jb_import_continue_submit(req->scope, id, spool, once, &ended))
+        return jb_problem(req);
+    return jb__api_job_answer(req, id, 0);
+}
+
 struct jb_response *jb__api_job_file(struct jb_request *req)
 {
     struct jb_str name;

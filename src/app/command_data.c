@@ -140,32 +140,30 @@ static bool save_refused(struct jb_program *program, int64_t job)
     return (ok && got == 0) || jb_fail_errno(scope, error, JB_L(scope, "%.*s에 쓰지 못했습니다", "cannot write %.*s"), JB_FMT(path));
 }
 
-int jb__command_import(struct jb_program *program)
+static bool refused_is_possible(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_import_options options = { 0 };
-    struct jb_spool *spool = NULL;
-    const struct jb_model *model;
-    struct import_job job;
-    int64_t id;
-    bool background = jb__flag(program, "background");
 
-    if (background && jb__option(program, "refused").data) {
-        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--background와 --refused는 함께 쓸 수 없습니다. 거절된 행의 파일은 작업의 쪽에서 받습니다.", "--background and --refused do not go together. The file of refused rows can be downloaded on the job's page."));
-        return jb__command_misused(program);
-    }
-    if (!read_import_options(program, &options))
-        return jb__command_misused(program);
-    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
-        !(model = find_model(program)) || !try_refused(program) || !fill_spool(program, program->arguments[1], &spool) ||
-        !jb_import_start(scope, model, spool, &options, background, &id))
+    if (!jb__flag(program, "background") || !jb__option(program, "refused").data)
+        return true;
+    return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--background와 --refused는 함께 쓸 수 없습니다. 거절된 행의 파일은 작업의 쪽에서 받습니다.", "--background and --refused do not go together. The file of refused rows can be downloaded on the job's page."));
+}
+
+static int left_to_a_worker(struct jb_program *program, int64_t id)
+{
+    struct import_job job;
+
+    if (!jb_job_get(program->scope, id, &job))
         return jb__command_failed(program);
-    if (background) {
-        if (!jb_job_get(scope, id, &job))
-            return jb__command_failed(program);
-        jb__job_print(program, &job);
-        return 0;
-    }
+    jb__job_print(program, &job);
+    return 0;
+}
+
+/* Here and now, to its end, with progress. */
+static int run_job(struct jb_program *program, int64_t id)
+{
+    struct jb_scope *scope = program->scope;
+    struct import_job job;
 
     program->stops_itself = true;
     struct jb__watching *watching = jb__job_watch(program, id);
@@ -177,6 +175,42 @@ int jb__command_import(struct jb_program *program)
     if (job.refused > 0 && !save_refused(program, id))
         return jb__command_failed(program);
     return jb__job_exit(&job);
+}
+
+int jb__command_import(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_import_options options = { 0 };
+    struct jb_spool *spool = NULL;
+    const struct jb_model *model;
+    int64_t id;
+    bool background = jb__flag(program, "background");
+
+    if (!refused_is_possible(program) || !read_import_options(program, &options))
+        return jb__command_misused(program);
+    if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
+        !(model = find_model(program)) || !try_refused(program) || !fill_spool(program, program->arguments[1], &spool) ||
+        !jb_import_start(scope, model, spool, &options, background, &id))
+        return jb__command_failed(program);
+    return background ? left_to_a_worker(program, id) : run_job(program, id);
+}
+
+int jb__command_continue(struct jb_program *program, int64_t id)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_spool *spool = NULL;
+    struct import_job job;
+    bool background = jb__flag(program, "background");
+
+    if (program->argument_count < 3) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "고친 파일을 적으세요: jangbu jobs continue 17 거절.xlsx", "give the corrected file: jangbu jobs continue 17 refused.xlsx"));
+        return jb__command_misused(program);
+    }
+    if (!refused_is_possible(program))
+        return jb__command_misused(program);
+    if (!jb_job_get(scope, id, &job) || !try_refused(program) || !fill_spool(program, program->arguments[2], &spool) || !jb_import_continue(scope, id, spool, JB_STR_NULL, background))
+        return jb__command_failed(program);
+    return background ? left_to_a_worker(program, id) : run_job(program, id);
 }
 
 /* ---- export -------------------------------------------------------------------------------------------------------------------------- */

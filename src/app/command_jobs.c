@@ -1,4 +1,4 @@
-/* command_jobs.c — jobs list|show|wait|cancel|retry. */
+/* command_jobs.c — jobs list|show|wait|cancel|retry|continue|discard. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 #include "app/job_report.h"
@@ -69,7 +69,7 @@ static int show_job(struct jb_program *program, int64_t id)
 
 static bool is_verb(struct jb_str verb)
 {
-    static const char *const verbs[] = { "show", "wait", "cancel", "retry" };
+    static const char *const verbs[] = { "show", "wait", "cancel", "retry", "continue", "discard" };
 
     for (size_t i = 0; i < JB_COUNT(verbs); i++)
         if (jb_str_is(verb, verbs[i]))
@@ -92,7 +92,7 @@ int jb__command_jobs(struct jb_program *program)
         return jb__command_misused(program);
     }
     if (!is_verb(verb)) {
-        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry."), JB_FMT(verb));
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry, continue, discard 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry, continue, discard."), JB_FMT(verb));
         return jb__command_misused(program);
     }
     if (program->argument_count < 2 || !jb_str_to_int64(program->arguments[1], &id)) {
@@ -103,6 +103,10 @@ int jb__command_jobs(struct jb_program *program)
         return show_job(program, id);
     if (jb_str_is(verb, "wait"))
         return wait_for(program, id);
+    if (jb_str_is(verb, "continue"))
+        return jb__command_continue(program, id);
+    if (jb_str_is(verb, "discard"))
+        return jb_import_discard(scope, id) ? show_job(program, id) : jb__command_failed(program);
     if (jb_str_is(verb, "cancel"))
         return jb_job_cancel(scope, id) ? show_job(program, id) : jb__command_failed(program);
     return jb_job_retry(scope, id) ? show_job(program, id) : jb__command_failed(program);

@@ -99,6 +99,9 @@ static const struct jb_option export_options[] = {
 
 static const struct jb_option jobs_options[] = {
     { "limit", 0, "N", { "목록의 길이 (기본 20)", "length of the list (default 20)" } },
+    { "refused", 0, "FILE.xlsx", { "continue: 아직 거절된 행을 쓸 파일", "continue: file for the rows that are still refused" } },
+    { "background", 0, NULL, { "continue: 작업자에게 맡기고 바로 돌아옴", "continue: leave it to a worker" } },
+    { "format", 0, "NAME", { "continue: 표준 입력의 형식", "continue: format of stdin" } },
     { 0 },
 };
 
@@ -150,10 +153,10 @@ const struct jb_command jb__commands[] = {
         { "다시 가져오면 모두 ‘그대로’가 되는 파일을 만듭니다.\n\n  jangbu export cash.cashbook -o 출납.xlsx\n  jangbu export cash.cashbook -o - --format csv --filter category=매출 --order -date",
             "Writes a file that, imported again, changes nothing.\n\n  jangbu export cash.cashbook -o cash.xlsx\n  jangbu export cash.cashbook -o - --format csv --filter category=sales --order -date" },
         export_options, 1, 1, false, jb__command_export },
-    { "jobs", "[list] | show|wait|cancel|retry ID", { "가져오기와 내보내기 작업", "import and export jobs" },
-        { "list는 17: RUNNING (42%)처럼 한 줄씩 찍습니다. wait는 작업이 끝날 때까지 기다리고 가져오기와 같은 상태로 끝납니다.\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17",
-            "list prints lines like 17: RUNNING (42%). wait waits for the end and exits as the import would have.\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17" },
-        jobs_options, 0, 2, false, jb__command_jobs },
+    { "jobs", "[list] | show|wait|cancel|retry|discard ID | continue ID FILE", { "가져오기와 내보내기 작업", "import and export jobs" },
+        { "list는 17: RUNNING (42%)처럼 한 줄씩 찍습니다. wait는 작업이 끝날 때까지 기다리고 가져오기와 같은 상태로 끝납니다. continue는 거절된 행의 파일을 고쳐 같은 작업을 이어 가고, discard는 그러려고 둔 파일을 버립니다.\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 거절.xlsx",
+            "list prints lines like 17: RUNNING (42%). wait waits for the end and exits as the import would have. continue goes on with the workbook of refused rows, corrected; discard gives up what is kept for that.\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 refused.xlsx" },
+        jobs_options, 0, 3, false, jb__command_jobs },
     { "sheet", "info FILE | cells FILE | generate MODEL ROWS FILE", { "통합 문서나 CSV를 들여다보고 만들기", "look into a workbook or CSV, or make one" },
         { "cells는 첫 시트를 행<TAB>열<TAB>형식<TAB>값으로 찍습니다 (n 수, s JSON 글, b 0/1, e 오류, d ISO 날짜). generate는 씨가 같으면 같은 보기 자료를 만듭니다.\n\n  jangbu sheet info 출납.xlsx\n  jangbu sheet cells 출납.xlsx\n  jangbu sheet generate cash.cashbook 100000 보기.xlsx --seed 7",
             "cells prints the first sheet as row<TAB>column<TAB>type<TAB>value (n number, s JSON string, b 0/1, e error, d ISO date). generate makes sample data, the same for the same seed.\n\n  jangbu sheet info cash.xlsx\n  jangbu sheet cells cash.xlsx\n  jangbu sheet generate cash.cashbook 100000 sample.xlsx --seed 7" },

@@ -16,7 +16,7 @@ static bool fail_running(struct jb_scope *scope, const struct import_job *job)
 
 static bool fail_nothing_refused(struct jb_scope *scope, const struct import_job *job)
 {
-    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld에는 고칠 거절된 행이 없습니다. 새로 가져오세요.", "Job %lld has no refused rows to correct. Import the file as a new one."), (long long)job->id);
+    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld에는 거절된 행이 남아 있지 않습니다. 새 행은 ‘행 row’ 열 없이 새로 가져오세요.", "Job %lld has no refused rows left. Import new rows as a new file, without the column \"행 row\"."), (long long)job->id);
 }
 
 static bool fail_gone(struct jb_scope *scope, const struct import_job *job)
