@@ -17,15 +17,15 @@ static const struct jb_record candidate_record = JB_RECORD(candidate, JB_FIELD(c
 
 static struct jb_rows *candidates(struct jb_scope *scope, const struct jb__claim *claim, int64_t offset)
 {
-    struct jb_str queues = claim->queues ? jb_str_of(claim->queues) : JB_STR("");
+    struct jb_str queues = claim->queues ? jb_str_of(claim->queues) : JB_STR(""), without = claim->without ? jb_str_of(claim->without) : JB_STR("");
     struct jb_time now = jb_now();
 
     if (claim->only_id)
         return jb_query(scope, JB_SQL("select id from queue_entries where id = ? and status = 'queued' and ? = 0 limit 1", claim->only_id, offset), &candidate_record);
     return jb_query(scope,
-        JB_SQL("select id from queue_entries where status = 'queued' and run_at <= ? and (? = '' or replace(?, ',' || queue || ',', '') <> ?)"
+        JB_SQL("select id from queue_entries where status = 'queued' and run_at <= ? and (? = '' or replace(?, ',' || queue || ',', '') <> ?) and replace(?, ',' || name || ',', '') = ?"
                " order by priority desc, run_at, id limit ? offset ?",
-            now, queues, queues, queues, CANDIDATES_MAX, offset),
+            now, queues, queues, queues, without, without, CANDIDATES_MAX, offset),
         &candidate_record);
 }
 

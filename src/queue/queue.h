@@ -27,6 +27,7 @@ struct jb_task {
     int attempts_max; /* counts the first run; 0 means 3 */
     int backoff_s;    /* wait before attempt n+1: backoff_s · 2^(n-1), at most 3,600; 0 means 1 */
     int timeout_s;    /* of one run; 0 means 1,800; -1 none */
+    bool bulk;        /* long work that many wait behind: at most half of a worker's fibers run such tasks, and one fiber is always left for others */
 };
 
 #define JB_TASKS(...)               \

@@ -64,6 +64,7 @@ void jb__queue_poke(struct jb_queue *queue);
 struct jb__claim {
     struct jb_str worker; /* who claims */
     const char *queues;   /* ",default,email,"; NULL: all */
+    const char *without;  /* ",transfer.import,": tasks that it does not take now; NULL: none */
     int64_t only_id;      /* 0: any */
     int lease_s;
 };

@@ -26,8 +26,9 @@ struct work {
     struct jb_channel *pokes;
     struct jb__claim claim;
     struct queue_worker registry;
-    struct jb_list runs; /* struct jb__task_run */
-    int concurrency, tasks_max, started;
+    struct jb_list runs;    /* struct jb__task_run */
+    const char *bulk_tasks; /* their names, as jb__claim wants them; NULL: there are none */
+    int concurrency, bulk_active, bulk_max, tasks_max, started;
     bool beating, drain;
     int64_t forgot_us;
 };
@@ -97,7 +98,7 @@ static bool renew_one(struct work *work, struct jb_scope *scope, int64_t id)
 
 static void renew_all(struct work *work, struct jb_scope *scope)
 {
-    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, (size_t)work->concurrency);
+    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, (size_t)work->registry.active + 1);
     size_t count = 0;
 
     for (JB_EACH(&work->runs, link))
@@ -151,6 +152,17 @@ static void beat(void *arg)
 
 /* ---- running ----------------------------------------------------------------------------------------------------------------- */
 
+static bool is_bulk(const struct jb__task_run *run)
+{
+    return run->task && run->task->bulk;
+}
+
+/* A worker of one fiber gets a second one while the first is busy for long. */
+static bool has_room(const struct work *work)
+{
+    return work->registry.active < JB_MAX(work->concurrency, work->bulk_active + 1);
+}
+
 static void run_job(void *arg)
 {
     struct job *job = arg;
@@ -159,6 +171,7 @@ static void run_job(void *arg)
     jb__task_run(job->scope, work->steady, work->claim.worker, &job->run);
     jb_list_remove(&job->run.link);
     work->registry.active--;
+    work->bulk_active -= is_bulk(&job->run);
     work->registry.done++;
     jb_scope_end(job->scope);
     jb_channel_try_send(work->pokes, work);
@@ -172,6 +185,7 @@ static bool start_one(struct work *work, bool *ret_failed)
     struct job *job = JB_NEW(scope, struct job);
     struct queue_lease lease = { 0 };
 
+    work->claim.without = work->bulk_active >= work->bulk_max ? work->bulk_tasks : NULL;
     bool found = jb__broker_claim(scope, &work->claim, &job->run.entry, &lease);
     *ret_failed = !found && jb_failure(scope);
     if (!found) {
@@ -188,6 +202,7 @@ static bool start_one(struct work *work, bool *ret_failed)
     jb_list_init(&job->run.link);
     jb_list_append(&work->runs, &job->run.link);
     work->registry.active++;
+    work->bulk_active += is_bulk(&job->run);
     work->started++;
     jb_fiber_start_big("task", run_job, job);
     return true;
@@ -209,7 +224,7 @@ static void dispatch(struct work *work)
     bool failed = false;
 
     while (!jb_stopping() && !jb_cancelled(work->scope) && (work->tasks_max == 0 || work->started < work->tasks_max)) {
-        bool room = work->registry.active < work->concurrency;
+        bool room = has_room(work);
         if (room && start_one(work, &failed))
             continue;
         if (work->drain && room && !failed && work->registry.active == 0)
@@ -281,6 +296,17 @@ static const char *queue_list(struct jb_scope *scope, const char *queues)
     return jb_cstr(scope, list);
 }
 
+/* ",transfer.import,transfer.export,"; commas stand twice between, as each name is looked for with its own. */
+static const char *bulk_tasks(struct jb_scope *scope, const struct jb_queue *queue)
+{
+    struct jb_str list = JB_STR("");
+
+    for (const struct jb_task *const *task = queue->tasks; *task; task++)
+        if ((*task)->bulk)
+            list = jb_format(scope, "%.*s,%s,", JB_FMT(list), (*task)->name);
+    return list.size > 0 ? jb_cstr(scope, list) : NULL;
+}
+
 static void join(struct work *work)
 {
     pthread_mutex_lock(&work->queue->mutex);
@@ -312,6 +338,8 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
         .beating = true,
         .forgot_us = jb_monotonic_us() - FORGET_EVERY_US,
     };
+    work.bulk_tasks = bulk_tasks(scope, work.queue);
+    work.bulk_max = JB_MAX(1, work.concurrency / 2);
     work.registry = (struct queue_worker){
         .worker = work.claim.worker,
         .queues = how->queues ? jb_str_of(how->queues) : JB_STR("*"),

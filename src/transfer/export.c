@@ -397,4 +397,5 @@ const struct jb_task jb_export_task = {
     .run = run_export_task,
     .failed = export_failed,
     .timeout_s = -1,
+    .bulk = true,
 };

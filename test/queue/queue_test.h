@@ -15,7 +15,7 @@ struct sample_task {
     bool wait;
 };
 
-extern const struct jb_task sample_task, sample_once, sample_hurried;
+extern const struct jb_task sample_task, sample_once, sample_hurried, sample_bulk;
 
 /* What ran, in order: keys and attempts. */
 struct ran {
@@ -28,7 +28,7 @@ extern size_t ran_count, failed_hooks;
 TEST_HELPER struct jb_queue *test_queue(struct jb_scope *scope)
 {
     static const struct jb_model *const models[] = { JB_QUEUE_MODELS, NULL };
-    static const struct jb_task *const tasks[] = { &sample_task, &sample_once, &sample_hurried, NULL };
+    static const struct jb_task *const tasks[] = { &sample_task, &sample_once, &sample_hurried, &sample_bulk, NULL };
 
     test_database(scope, models);
     struct jb_queue *queue = jb_queue_new(scope, tasks);
@@ -89,6 +89,7 @@ static void sample_failed(struct jb_scope *scope, const void *arg, const struct 
 const struct jb_task sample_task = { .name = "sample.task", .payload = SAMPLE_PAYLOAD, .run = run_sample, .failed = sample_failed };
 const struct jb_task sample_once = { .name = "sample.once", .payload = SAMPLE_PAYLOAD, .run = run_sample, .unique_by = "key", .queue = "email" };
 const struct jb_task sample_hurried = { .name = "sample.hurried", .payload = SAMPLE_PAYLOAD, .run = run_sample, .timeout_s = 1, .attempts_max = 1 };
+const struct jb_task sample_bulk = { .name = "sample.bulk", .payload = SAMPLE_PAYLOAD, .run = run_sample, .timeout_s = -1, .bulk = true };
 #endif
 
 #endif

@@ -213,3 +213,60 @@ JB_FIBER_TEST("a task that runs over its time is stopped")
     CHECK_TEXT(entry.error_kind, "timeout");
     jb_queue_free(queue);
 }
+
+/* ---- long tasks beside short ones ----------------------------------------------------------------------------------------- */
+
+struct beside {
+    struct jb_scope *scope;
+    int concurrency;
+    bool ended;
+};
+
+static void work_beside(void *arg)
+{
+    struct beside *beside = arg;
+    struct jb_scope *scope = beside->scope;
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true, .concurrency = beside->concurrency }));
+    beside->ended = true;
+}
+
+static size_t ran_of(const char *key)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ran_count; i++)
+        count += strcmp(ran[i].key, key) == 0;
+    return count;
+}
+
+/* Long tasks come first and stay; so many of them may run, and short ones pass by. */
+static void check_lane(struct jb_scope *scope, int concurrency, size_t long_ones)
+{
+    struct jb_queue *queue = test_queue(scope);
+    struct beside beside = { jb_scope_child(scope, "beside"), concurrency, false };
+    int64_t ids[6];
+
+    ran_count = 0;
+    for (size_t i = 0; i < JB_COUNT(ids); i++)
+        ids[i] = test_enqueue(scope, &sample_bulk, (struct sample_task){ .key = JB_STR("long"), .wait = true });
+    jb_fiber_start("worker", work_beside, &beside);
+    WAIT_FOR(ran_of("long") == long_ones);
+    for (size_t i = 0; i < 5; i++)
+        CHECK_OK(jb_enqueue(scope, &sample_task, &(struct sample_task){ .key = JB_STR("short") }, .priority = JB_LOW));
+    WAIT_FOR(ran_of("short") == 5);
+    CHECK_INT(ran_of("long"), long_ones);
+    for (size_t i = 0; i < JB_COUNT(ids); i++)
+        CHECK_OK(jb_task_cancel(scope, ids[i]));
+    WAIT_FOR(beside.ended);
+    jb_scope_end(beside.scope);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("long tasks take at most half of a worker's fibers, and short ones pass them")
+{
+    check_lane(scope, 4, 2);
+}
+
+JB_FIBER_TEST("a worker of one fiber runs short tasks beside a long one")
+{
+    check_lane(scope, 1, 1);
+}
