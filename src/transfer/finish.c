@@ -126,7 +126,7 @@ static void write_figures(struct jb__attempt *attempt, const struct jb__ending *
     job->refused = counts->refused;
     job->errors_total = ending->errors_total;
     job->errors = ending->errors;
-    job->result = ending->result;
+    job->result = jb_copy(attempt->scope, ending->result); /* outlives the ending: other files go after it */
 }
 
 bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
