@@ -158,6 +158,10 @@ static void put_checks(struct jb_buf *sql, const struct jb_model *model, const s
         jb_buf_printf(sql, "\"%s\" in (0, 1))", field->name);
         break;
     case JB_INT32:
+        put_typed(sql, model, field, "integer");
+        check_open(sql, model, field, "size");
+        jb_buf_printf(sql, "\"%s\" between %d and %d)", field->name, INT32_MIN, INT32_MAX);
+        break;
     case JB_INT64: put_typed(sql, model, field, "integer"); break;
     case JB_DECIMAL:
         if (field->as_number)

@@ -6,6 +6,7 @@
 #include "store/broken_rule.h"
 #include "store/ddl.h"
 #include "store/postgres_private.h"
+#include <ctype.h>
 #include <string.h>
 
 static struct jb_str trimmed(struct jb_str message)
@@ -96,6 +97,63 @@ static bool fail_value(struct jb_scope *scope, const struct jb__statement *what,
     return !jb__broken_row(scope, what) && jb_fail(scope, JB_INVALID, "%s", sentence);
 }
 
+/* The next number of a text, in whatever language; -1 when there is none. */
+static int number_in(struct jb_str *text)
+{
+    int number = -1;
+
+    while (text->size > 0 && !isdigit((unsigned char)text->data[0]))
+        *text = jb_str_slice(*text, 1, text->size);
+    for (; text->size > 0 && isdigit((unsigned char)text->data[0]) && number < 10000; *text = jb_str_slice(*text, 1, text->size))
+        number = JB_MAX(number, 0) * 10 + (text->data[0] - '0');
+    return number;
+}
+
+/* "numeric(15,2): entry.income, entry.expense": the columns of the statement's table that have the type, which is all that the server tells. */
+static struct jb_str type_and_columns(struct jb_scope *scope, struct jb_str type, const struct jb_model *model)
+{
+    struct jb_buf buf = JB_BUF_INIT(4000);
+
+    jb_buf_put(&buf, type);
+    for (const struct jb_field *field = model ? model->record.fields : NULL; field && field->type != JB_END; field++) {
+        struct jb__pg_column column;
+        if (!jb__field_is_stored(field))
+            continue;
+        jb__pg_column_of(scope, model, field, &column);
+        if (jb_str_equal(column.type, type))
+            jb_buf_printf(&buf, "%s%.*s.%s", buf.size == type.size ? ": " : ", ", JB_FMT(jb_model_table(model)), field->name);
+    }
+    struct jb_str text = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return text;
+}
+
+/* Of a numeric the detail tells how many digits it has, of an integer the message which one it is; when it is in English. */
+static bool fail_number(struct jb_scope *scope, const struct jb__pg_diagnosis *diagnosis, const struct jb__statement *what)
+{
+    static const char *const ranges[][2] = { { "smallint", "-32768…32767" }, { "integer", "-2147483648…2147483647" }, { "bigint", "-9223372036854775808…9223372036854775807" } };
+    const struct jb_model *model = what ? what->model : NULL;
+    struct jb_str detail = diagnosis->detail;
+    int digits = number_in(&detail), decimals = number_in(&detail);
+
+    if (decimals >= 0) {
+        struct jb_str type = type_and_columns(scope, jb_format(scope, "numeric(%d,%d)", digits, decimals), model);
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "수가 그 열의 자리수를 넘습니다 (%.*s). 정수 부분은 %d자리까지 쓸 수 있습니다.", "A number has more digits than its column (%.*s). At most %d may stand before the point."), JB_FMT(type), digits - decimals);
+    }
+    for (size_t i = 0; i < JB_COUNT(ranges); i++)
+        if (jb_str_find(diagnosis->message, jb_str_of(ranges[i][0]), 0) != SIZE_MAX) {
+            struct jb_str type = type_and_columns(scope, jb_str_of(ranges[i][0]), model);
+            return jb_fail(scope, JB_INVALID, JB_L(scope, "수가 그 열의 범위를 넘습니다 (%.*s). %s 안에서 쓰세요.", "A number is out of its column's range (%.*s). Use one of %s."), JB_FMT(type), ranges[i][1]);
+        }
+    return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "수가 그 열의 자리수를 넘습니다. 더 작은 수를 쓰세요.", "A number has more digits than its column. Use a smaller one."));
+}
+
+/* A number that was only read has no column: a total. */
+static bool is_total(const struct jb__statement *what)
+{
+    return what && what->sink && !what->write;
+}
+
 static bool fail_data(struct jb_scope *scope, const struct jb__pg_diagnosis *diagnosis, const struct jb__statement *what)
 {
     struct jb_str state = diagnosis->state;
@@ -108,10 +166,8 @@ static bool fail_data(struct jb_scope *scope, const struct jb__pg_diagnosis *dia
         return fail_value(scope, what, JB_L(scope, "날짜나 시각이 아닌 값입니다. 2026-11-21처럼 적으세요.", "A value is no date or time. Write it like 2026-11-21."));
     if (jb_str_is(state, "22P02"))
         return fail_value(scope, what, JB_L(scope, "그 열의 종류가 아닌 값입니다. 수, 날짜, 참거짓을 제 열에 적으세요.", "A value is not of its column's kind. Write numbers, dates and truths where they belong."));
-    if (jb_str_is(state, "22003") && diagnosis->detail.size > 0) /* it tells of a column's digits; of a total it has nothing to tell */
-        return fail_value(scope, what, JB_L(scope, "수가 그 열의 자리수를 넘습니다. 더 작은 수를 쓰세요.", "A number has more digits than its column. Use a smaller one."));
     if (jb_str_is(state, "22003"))
-        return !jb__broken_row(scope, what) && jb__fail_total(scope);
+        return !jb__broken_row(scope, what) && (is_total(what) && diagnosis->detail.size == 0 ? jb__fail_total(scope) : fail_number(scope, diagnosis, what));
     struct jb_str sql = what ? what->sql : JB_STR_NULL;
     return jb_fail(scope, JB_BROKEN, "PostgreSQL: %.*s (%.*s) in: %.*s", JB_FMT(diagnosis->message), JB_FMT(state), JB_FMT(sql));
 }

@@ -121,6 +121,48 @@ JB_FIBER_TEST("a value that does not fit is refused in the same words by every d
         }
 }
 
+JB_FIBER_TEST("a number that own SQL computes and its column cannot hold is refused, with the column's name")
+{
+    static const struct {
+        struct jb_sql set;
+        const char *sqlite, *postgresql; /* a server names the type only, and which columns have it is for us to know */
+    } too_big[] = {
+        { { "income = income * 10000000000000", 0, { { 0 } } }, "값이 규칙에 맞지 않습니다 (sample_entry.income size).", "수가 그 열의 자리수를 넘습니다 (numeric(15,2): sample_entry.income). 정수 부분은 13자리까지 쓸 수 있습니다." },
+        { { "pages = pages + 2147483647", 0, { { 0 } } }, "값이 규칙에 맞지 않습니다 (sample_entry.pages size).", "수가 그 열의 범위를 넘습니다 (integer: sample_entry.pages). -2147483648…2147483647 안에서 쓰세요." },
+        { { "pages = 9999999999", 0, { { 0 } } }, "값이 규칙에 맞지 않습니다 (sample_entry.pages size).", "수가 그 열의 범위를 넘습니다 (integer: sample_entry.pages). -2147483648…2147483647 안에서 쓰세요." },
+    };
+    struct sample_entry row = sample_entry_of("CB-1", 1);
+
+    test_database(scope, sample_models);
+    row.pages = 1;
+    CHECK_OK(jb_insert(scope, &sample_entry, &row));
+    for (size_t i = 0; i < JB_COUNT(too_big); i++) {
+        CHECK(!jb_update_rows(scope, &sample_entry, &(struct jb_update){ .set = too_big[i].set }));
+        CHECK_INT(jb_error(scope), JB_INVALID);
+        const struct jb_failure *failure = jb_failure(scope);
+        CHECK_STR(failure->fields ? failure->fields->message : failure->message, jb_str_of(test_is_sqlite() ? too_big[i].sqlite : too_big[i].postgresql));
+        jb_failure_clear(scope);
+    }
+    CHECK_OK(jb_get(scope, &sample_entry, row.id, &row));
+    CHECK_INT(row.pages, 1);
+}
+
+JB_FIBER_TEST("what own SQL computes with more decimals than the column is rounded by PostgreSQL, halves away from zero, and refused by SQLite")
+{
+    struct sample_entry row = sample_entry_of("CB-1", 1);
+
+    test_database(scope, sample_models);
+    row.income = cents(-100);
+    CHECK_OK(jb_insert(scope, &sample_entry, &row));
+    bool ok = jb_update(scope, &sample_entry, .set = JB_SQL("income = income * 1.005"));
+    CHECK(ok != test_is_sqlite());
+    CHECK(ok || jb_error(scope) == JB_INVALID);
+    jb_failure_clear(scope);
+    CHECK_OK(jb_get(scope, &sample_entry, row.id, &row));
+    CHECK_INT(row.income.units, test_is_sqlite() ? -100 : -101);
+    CHECK_FAILS(jb_update(scope, &sample_entry, .set = JB_SQL("income = ?", ((struct jb_decimal){ 1005, 3 }))), JB_INVALID); /* a parameter is refused by both */
+}
+
 JB_FIBER_TEST("a number beyond 32 bits is no value for an int, and the row stays as it was")
 {
     struct sample_entry row = sample_entry_of("CB-1", 1);

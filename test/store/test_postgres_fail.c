@@ -108,7 +108,13 @@ JB_TEST("a value that is too long or too big is found in the row, because the se
     CHECK_TEXT(jb_failure(scope)->fields->field, "code");
     jb_failure_clear(scope);
     CHECK_SAYS(NULL, JB_INVALID, "A text is longer than its column. Shorten it.", .state = JB_STR("22001"));
-    CHECK_SAYS(NULL, JB_LIMIT, "The total is too big. Narrow the range.", .state = JB_STR("22003"));
+    struct jb__sink sink = { 0 };
+    struct jb__statement reading = { .sink = &sink }, writing = { .sink = &sink, .write = true, .model = &sample_entry }, *none = NULL;
+    CHECK_SAYS(&reading, JB_LIMIT, "The total is too big. Narrow the range.", .state = JB_STR("22003"), .message = JB_STR("bigint out of range"));
+    CHECK_SAYS(&writing, JB_INVALID, "A number is out of its column's range (bigint: sample_entry.id, sample_entry.project_id). Use one of -9223372036854775808…9223372036854775807.", .state = JB_STR("22003"), .message = JB_STR("bigint out of range"));
+    CHECK_SAYS(none, JB_INVALID, "A number has more digits than its column (numeric(15,2)). At most 13 may stand before the point.",
+        .state = JB_STR("22003"), .message = JB_STR("numeric 필드 오버플로우"), .detail = JB_STR("전체 자릿수 15, 소수 자릿수 2의 필드는 10^13보다 작은 절대 값으로 반올림해야 합니다."));
+    CHECK_SAYS(none, JB_INVALID, "A number has more digits than its column. Use a smaller one.", .state = JB_STR("22003"), .message = JB_STR("정수 범위를 벗어남"));
     CHECK_SAYS(NULL, JB_INVALID, "A value is no date or time. Write it like 2026-11-21.", .state = JB_STR("22008"));
 }
 
