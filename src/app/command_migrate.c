@@ -14,12 +14,16 @@ static const struct hold {
     [JB_HOLD_ALL] = { "all", "끝날 때까지 그 표를 읽고 쓰는 이가 기다림", "readers and writers of the table wait until it is done" },
 };
 
-/* "! " before what this run will not do. */
+/* "! " before what this run will not do, and what one should know. */
 static void print_text(struct jb_program *program, const struct jb_migration_step *step)
 {
     const struct hold *hold = &holds[step->hold];
     bool left = step->by_hand || (step->destructive && !jb__flag(program, "allow-drop"));
 
+    if (step->sql.size == 0) {
+        printf("! %.*s\n", JB_FMT(step->reason));
+        return;
+    }
     printf("%s%.*s [%s]\n    %.*s\n", left ? "! " : "", JB_FMT(step->reason), JB_L(program->scope, hold->ko, hold->en), JB_FMT(step->sql));
 }
 
@@ -54,7 +58,7 @@ static int show_plan(struct jb_program *program, const struct jb_migration_step 
 static void print_left(struct jb_program *program, const struct jb_migration_step *steps, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (steps[i].by_hand || (steps[i].destructive && !jb__flag(program, "allow-drop")))
+        if ((steps[i].by_hand && steps[i].sql.size > 0) || (steps[i].destructive && !jb__flag(program, "allow-drop")))
             printf("! %.*s\n", JB_FMT(steps[i].reason));
 }
 

@@ -66,6 +66,30 @@ struct jb_str jb__steps_text(struct jb_scope *scope, const struct jb__steps *ste
     return copy;
 }
 
+void jb__steps_append(struct jb_scope *scope, struct jb__steps *to, const struct jb__steps *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        jb__step_add(scope, to, from->at[i]);
+}
+
+size_t jb__steps_wanted(const struct jb__steps *steps, size_t first)
+{
+    size_t count = 0;
+
+    for (size_t i = first; i < steps->count; i++)
+        count += jb__step_wanted(&steps->at[i], NULL);
+    return count;
+}
+
+void jb__say_taken(struct jb_scope *scope, struct jb__steps *notices, struct jb_str table, size_t changes)
+{
+    struct jb_str reason = jb_format(scope, JB_L(scope, "이미 있던 표 %.*s (여기서 만들지 않음): 바꾸지 않고 그 행을 그대로 씁니다", "table %.*s exists already and was not made here: it is used as it is, with its rows"), JB_FMT(table));
+
+    if (changes > 0)
+        reason = jb_format(scope, JB_L(scope, "이미 있던 표 %.*s (여기서 만들지 않음): 그 행을 그대로 쓰고 %zu가지를 바꿉니다", "table %.*s exists already and was not made here: it is used with its rows, and changed (%zu steps)"), JB_FMT(table), changes);
+    jb__step_add(scope, notices, (struct jb_migration_step){ .reason = reason, .sql = JB_STR(""), .by_hand = true });
+}
+
 struct jb_str jb__dotted(struct jb_scope *scope, struct jb_str table, struct jb_str column)
 {
     return jb_format(scope, "%.*s.%.*s", JB_FMT(table), JB_FMT(column));

@@ -26,6 +26,13 @@ enum jb__unknown {
 /* "column items.memo is in no model (kept)" */
 struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, struct jb_str name, const struct jb_migrate_options *options);
 
+/* A table that was there before the model that uses it: so many changes are planned for it. */
+void jb__say_taken(struct jb_scope *scope, struct jb__steps *notices, struct jb_str table, size_t changes);
+/* How many of them, from `first` on, a run without options does. */
+size_t jb__steps_wanted(const struct jb__steps *steps, size_t first);
+/* One list behind the other, in the first. */
+void jb__steps_append(struct jb_scope *scope, struct jb__steps *to, const struct jb__steps *from);
+
 /* The sentences for rows that stand in the way; each returns false. */
 bool jb__fail_unfillable(struct jb_scope *scope, struct jb_str table, const char *column);
 bool jb__fail_orphan(struct jb_scope *scope, struct jb_str table, struct jb_str id);

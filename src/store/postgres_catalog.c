@@ -90,6 +90,14 @@ bool jb__pg_has_table(const struct jb__pg_catalog *catalog, struct jb_str table)
     return false;
 }
 
+bool jb__pg_table_is_ours(const struct jb__pg_catalog *catalog, struct jb_str table)
+{
+    for (size_t i = 0; i < catalog->column_count; i++)
+        if (jb_str_equal(catalog->columns[i].table, table))
+            return catalog->columns[i].ours;
+    return false;
+}
+
 const struct jb__pg_has_column *jb__pg_find_column(const struct jb__pg_catalog *catalog, struct jb_str table, struct jb_str name)
 {
     for (size_t i = 0; i < catalog->column_count; i++)

@@ -30,6 +30,7 @@ struct jb__pg_catalog {
 };
 bool jb__pg_catalog_read(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb_model *const *models, struct jb__pg_catalog *ret_catalog);
 bool jb__pg_has_table(const struct jb__pg_catalog *catalog, struct jb_str table);
+bool jb__pg_table_is_ours(const struct jb__pg_catalog *catalog, struct jb_str table); /* it was made here */
 const struct jb__pg_has_column *jb__pg_find_column(const struct jb__pg_catalog *catalog, struct jb_str table, struct jb_str name);
 
 /* ---- postgres_compare.c, postgres_compare_index.c ----------------------------------------------------------------------------- */
@@ -55,6 +56,7 @@ struct jb__pg_difference {
     struct jb_db *db;
     const struct jb_migrate_options *options; /* NULL: only plan */
     const struct jb__pg_catalog *catalog;
+    struct jb__steps notices;  /* nothing to do */
     struct jb__steps together; /* in one transaction */
     struct jb__steps alone;    /* after it, one by one, each on its own */
     struct jb__pg_check *checks;

@@ -432,12 +432,6 @@ static void other_order(struct table *table)
 
 /* ---- a table ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static void add_all(struct jb_scope *scope, struct jb__steps *to, const struct jb__steps *from)
-{
-    for (size_t i = 0; i < from->count; i++)
-        jb__step_add(scope, to, from->at[i]);
-}
-
 static void validations(struct table *table)
 {
     if (table->validate.size > 0)
@@ -445,7 +439,7 @@ static void validations(struct table *table)
                                                                   .reason = jb_format(table->scope, JB_L(table->scope, "표 %.*s의 새 규칙을 있던 행에서 살피기", "new rules of table %.*s are looked up in its rows"), JB_FMT(table->name)),
                                                                   .sql = alter(table, jb_buf_str(&table->validate)),
                                                               });
-    add_all(table->scope, &table->difference->alone, &table->last);
+    jb__steps_append(table->scope, &table->difference->alone, &table->last);
 }
 
 static bool columns_compare(struct table *table)
@@ -476,6 +470,19 @@ static bool table_compare(struct jb__pg_difference *difference, const struct jb_
     }
     jb_buf_done(&table.validate);
     return ok;
+}
+
+/* A table that is there: what changes in it and, in a plan, whether somebody else made it. */
+static bool table_there(struct jb__pg_difference *difference, const struct jb_model *model)
+{
+    size_t together = difference->together.count, alone = difference->alone.count;
+    struct jb_str name = jb_model_table(model);
+
+    if (!table_compare(difference, model))
+        return false;
+    if (!difference->options && !jb__pg_table_is_ours(difference->catalog, name))
+        jb__say_taken(difference->scope, &difference->notices, name, jb__steps_wanted(&difference->together, together) + jb__steps_wanted(&difference->alone, alone));
+    return true;
 }
 
 /* Tables that a new one may refer to: those that are there, and those made before it or at the same moment. */
@@ -572,7 +579,7 @@ bool jb__pg_compare(struct jb__pg_difference *difference)
         difference->hash = jb__hash(difference->hash, jb__pg_table_sql(difference->scope, *model, NULL, NULL));
         if (!jb__pg_has_table(difference->catalog, jb_model_table(*model)))
             table_new(difference, model);
-        else if (!table_compare(difference, *model))
+        else if (!table_there(difference, *model))
             return false;
     }
     for (const struct jb_model *const *model = models; *model; model++)

@@ -350,9 +350,9 @@ bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_mi
     jb__pg_give(run.connection);
     if (!ok)
         return false;
-    struct jb__steps *all = &run.difference.together;
-    for (size_t i = 0; i < run.difference.alone.count; i++)
-        jb__step_add(scope, all, run.difference.alone.at[i]);
+    struct jb__steps *all = &run.difference.notices;
+    jb__steps_append(scope, all, &run.difference.together);
+    jb__steps_append(scope, all, &run.difference.alone);
     *ret_steps = all->at;
     *ret_count = all->count;
     return true;

@@ -17,7 +17,7 @@ struct plan {
     sqlite3 *handle;
     bool live;
     const struct jb_migrate_options *apply; /* NULL: only plan */
-    struct jb__steps steps;
+    struct jb__steps notices, steps;
     uint64_t hash; /* of all DDL that the models want */
     bool rebuilt;
     size_t first, applied; /* in steps: of this file; how many were done */
@@ -426,6 +426,12 @@ static bool indexes_compare(struct plan *plan, const struct jb_model *model)
     return true;
 }
 
+/* It was made here: its text says so. */
+static bool is_ours(struct plan *plan, struct jb_str name, struct jb_str sql)
+{
+    return jb_str_starts(sql, jb_format(plan->scope, "CREATE TABLE \"%.*s\" (\n  \"id\" INTEGER PRIMARY KEY", JB_FMT(name)));
+}
+
 static bool model_compare(struct plan *plan, const struct jb_model *model)
 {
     struct jb_str table = jb_model_table(model), sql = JB_STR_NULL;
@@ -436,8 +442,13 @@ static bool model_compare(struct plan *plan, const struct jb_model *model)
         return false;
     if (!sql.data)
         return table_new(plan, model) && indexes_compare(plan, model);
+    size_t first = plan->steps.count;
     definitions_read(sql, old);
-    return columns_compare(plan, model, old) && indexes_compare(plan, model) && columns_drop(plan, model, old);
+    if (!columns_compare(plan, model, old) || !indexes_compare(plan, model) || !columns_drop(plan, model, old))
+        return false;
+    if (!plan->apply && !is_ours(plan, table, sql))
+        jb__say_taken(plan->scope, &plan->notices, table, jb__steps_wanted(&plan->steps, first));
+    return true;
 }
 
 /* ---- a whole file -------------------------------------------------------------------------------------------------------------------------------------- */
@@ -471,7 +482,7 @@ struct tables {
     size_t count;
 };
 
-/* A table that was made here (its text says so) and that no model of this file names. */
+/* A table that was made here and that no model of this file names. */
 static bool table_seen(struct plan *plan, sqlite3_stmt *statement, void *arg)
 {
     struct tables *tables = arg;
@@ -480,7 +491,7 @@ static bool table_seen(struct plan *plan, sqlite3_stmt *statement, void *arg)
 
     if ((model && model->live == plan->live) || tables->count == JB_COUNT(tables->names))
         return true;
-    if (jb_str_starts(sql, jb_format(plan->scope, "CREATE TABLE \"%.*s\" (\n  \"id\" INTEGER PRIMARY KEY", JB_FMT(name))))
+    if (is_ours(plan, name, sql))
         tables->names[tables->count++] = name;
     return true;
 }
@@ -569,7 +580,8 @@ bool jb__sqlite_migrate(struct jb_db *db, struct jb_scope *scope, const struct j
         if (!migrate_file(&plan))
             return false;
     }
-    *ret_steps = plan.steps.at;
-    *ret_count = plan.steps.count;
+    jb__steps_append(scope, &plan.notices, &plan.steps);
+    *ret_steps = plan.notices.at;
+    *ret_count = plan.notices.count;
     return true;
 }

@@ -357,7 +357,7 @@ struct jb_migration_step {
     struct jb_str sql, reason; /* reason: "new table cashbook", "new column cashbook.memo" */
     enum jb_migration_hold hold;
     bool destructive; /* something would be lost: done only with allow_drop */
-    bool by_hand;     /* only said: migrate never does it */
+    bool by_hand;     /* only said: migrate never does it. Without sql there is nothing to do either: a plan begins with the tables that models use and that were not made here */
 };
 /* What must change for the tables to follow the models; ret_count 0: nothing. */
 bool jb_migrate_plan(struct jb_scope *scope, struct jb_migration_step **ret_steps, size_t *ret_count);

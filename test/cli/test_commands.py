@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a person at a terminal sees it."""
+import json
 import os
 import re
 import socket
@@ -33,6 +34,18 @@ def test_a_column_that_no_model_names_any_more_stands_in_nobodys_way(site):
     out, _ = site.run("migrate")
     assert out.startswith("!") and "cashbook.colour" in out
     site.run("jobs", "list")
+
+
+def test_a_plan_warns_of_tables_that_were_there_before(site):
+    site.sql("drop table product_tags")
+    site.sql("create table product_tags (id bigint primary key, product_id bigint not null, tag_id bigint not null)")
+    out, _ = site.run("migrate", "--plan")
+    assert out.startswith("! table product_tags exists already and was not made here: it is used with its rows, and changed (")
+    notice = json.loads(site.run("migrate", "--plan", "--json")[0].splitlines()[0])
+    assert notice["by_hand"] and notice["sql"] == "" and notice["reason"] in out
+    out, _ = site.run("migrate")
+    assert "exists already" not in out
+    site.run("migrate", "--check")
 
 
 def test_check_resolves_every_declaration(site):

@@ -354,6 +354,36 @@ static void check_migrated(void *folder)
     jb_scope_end(scope);
 }
 
+/* ---- tables of others --------------------------------------------------------------------------------------------------------------------- */
+
+JB_FIBER_TEST("a plan begins with the tables that were there before their models, and says whether they change")
+{
+    struct jb_migration_step *steps;
+    size_t done;
+    test_database_open(scope, first_models, test_folder(scope), (struct jb_db_options){ 0 });
+    jb_language_set(scope, JB_EN);
+    CHECK_OK(jb_exec(scope, JB_SQL("create table items (id bigint primary key, name varchar(20) not null)"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into items (id, name) values (1, 'theirs')"), NULL));
+    size_t count = planned(scope, &steps);
+    CHECK_STR(steps[0].reason, jb_format(scope, "table items exists already and was not made here: it is used with its rows, and changed (%d steps)", test_is_sqlite() ? 4 : 7));
+    CHECK(steps[0].by_hand && steps[0].sql.size == 0);
+    for (size_t i = 1; i < count; i++)
+        CHECK(steps[i].sql.size > 0);
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK(done > 4);
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from items where name = 'theirs' and state = 'new'")), 1);
+    count = planned(scope, &steps);
+    if (test_is_sqlite()) { /* it was built anew: it is ours */
+        CHECK_INT(count, 0);
+        return;
+    }
+    CHECK_TEXT(steps[0].reason, "table items exists already and was not made here: it is used as it is, with its rows");
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(done, 0);
+}
+
+/* ---- several processes ---------------------------------------------------------------------------------------------------------------------- */
+
 /* A process of its own: threads that run in this one would be missing in those forked after it. */
 static pid_t start(void (*main)(void *arg), const char *folder)
 {
