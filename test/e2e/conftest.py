@@ -91,6 +91,7 @@ class Browser:
 
     def sign_in(self, name="admin", password=PASSWORD):
         self.open("/admin/login/")
+        self.wait(lambda: self.all("[name=username]"))  # on a busy machine the page of the last try may still be on its way out
         self.type("username", name)
         self.type("password", password)
         self.press("button.go")
