@@ -62,7 +62,7 @@ static void say(struct jb__pg_server *server, struct jb_scope *scope, enum jb__p
 
 /* ---- asking -------------------------------------------------------------------------------------------------------------------------- */
 
-/* A server that refuses us is not asked ten times a second. */
+/* A server that refuses us, at the door or once inside, is not asked ten times a second. */
 static void pause_longer(struct jb__pg_server *server)
 {
     server->pause_us = JB_MIN(JB_MAX(server->pause_us * 2, PAUSE_LEAST_US), PAUSE_MOST_US);
@@ -71,17 +71,15 @@ static void pause_longer(struct jb__pg_server *server)
 
 static bool ask_in(struct jb__pg_server *server, struct jb_scope *scope, const char *sql, struct standing *ret_standing)
 {
-    if (!server->looker && !(server->looker = jb__pg_connect(server, scope, false))) {
-        pause_longer(server);
-        return false;
-    }
-    server->looker->looks = true;
-    if (ask_on(server->looker, scope, sql, ret_standing)) {
+    if (!server->looker && (server->looker = jb__pg_connect(server, scope, false)))
+        server->looker->looks = true;
+    if (server->looker && ask_on(server->looker, scope, sql, ret_standing)) {
         server->pause_us = 0;
         return true;
     }
     jb__pg_close(server->looker);
     server->looker = NULL;
+    pause_longer(server);
     return false;
 }
 

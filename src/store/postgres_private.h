@@ -118,7 +118,7 @@ struct jb__pg_server {
     /* The looker's: its own connection, when the server last had all that was written, and the position of the primary that it was last asked to reach. */
     struct jb__pg_connection *looker;
     int64_t fresh_us, target, target_us;
-    int64_t retry_us, pause_us; /* it could not be connected to: not again before; grows */
+    int64_t retry_us, pause_us; /* it could not be asked: not again before; grows */
     enum jb__pg_state state;    /* as the log knows it */
     _Atomic uint64_t replayed;  /* replicas: LSN up to which it has replayed, as the looker saw it; 0: not usable now */
     _Atomic int64_t looked_us;  /* when the looker asked for that; stored after it */

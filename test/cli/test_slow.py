@@ -2,6 +2,7 @@
 """Slow statements in the log of a running site."""
 import re
 
+from conftest import ON_POSTGRESQL
 from test_api import person, sign_in
 from test_commands import HEAD, line
 
@@ -20,3 +21,17 @@ def test_a_slow_statement_is_a_line_with_its_time_its_text_and_no_secrets(site):
     search = [one for one in lines if "찾는" in one and "select" in one and "cashbook" in one]
     assert search, lines[-5:]
     assert session.cookies["sessionid"] not in text and "argon2" not in text
+
+
+def test_a_slow_statement_with_a_secret_shows_none_of_it(site):
+    person(site, "clerk", "cash.view_cashbook")
+    if ON_POSTGRESQL:
+        site.sql("create function dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(0.02); return new; end'")
+        site.sql("create trigger dawdle before insert on auth_session for each row execute function dawdle()")
+    else:
+        site.sql("create trigger dawdle before insert on auth_session begin select (with recursive c(n) as (select 1 union all select n + 1 from c where n < 300000) select max(n) from c); end", live=True)
+    address = site.serve(DB_SLOW_QUERY_SECONDS="0.01")
+    sign_in(address, "clerk")
+    told = site.wait_log(site.processes[-1], r'warning slow_queries: \[req \w+\] \d+\.\d{3} s: insert into auth_session [^\n]*\n').group(0)
+    ((stored,),) = site.rows("select token_hash from auth_session", live=True)
+    assert '["…",1,"…","…",' in told and str(stored) not in told, told

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a site with a replica tells: to its programs where they have written, to its operator which replica it does without."""
 import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from test_load import cluster, reads, site, wait_for  # noqa: F401
@@ -91,3 +93,60 @@ def test_the_counts_of_a_site_are_those_of_its_work(site, cluster):  # noqa: F81
     after = metrics(address)
     assert after["db_queries_total"] > before["db_queries_total"] and after["db_slow_queries_total"] == 0
     assert after["db_connections_used_percent"] == after["db_connections_active"] * 100 // after["db_connections_max"]
+
+
+def calls(server, pattern):
+    return int(server.sql(f"select coalesce(sum(calls), 0) from pg_stat_statements s join pg_database d on d.oid = dbid where datname = 'site' and query like '{pattern}'")[0][0])
+
+
+def test_a_replica_that_lets_us_in_but_answers_nothing_is_asked_after_growing_pauses(site, cluster):  # noqa: F811
+    cluster.primary.sql("create role reader login password 's3cret'")
+    try:
+        cluster.primary.sql("grant pg_read_all_data to reader; revoke execute on function pg_last_wal_replay_lsn() from public", "site")
+        wait_for(cluster.replica, "select not has_function_privilege('reader', 'pg_last_wal_replay_lsn()', 'execute') from pg_roles where rolname = 'reader'")
+        place = site.environment["DATABASE_REPLICA_URLS"].rsplit("@", 1)[1]
+        site.serve(DATABASE_REPLICA_URLS="postgresql://reader:s3cret@" + place)
+        process = site.processes[-1]
+        assert "permission denied" in site.wait_log(process, r"warning store: .*gets no reads.*").group(0)
+        rounds, tries = calls(cluster.primary, "%pg_current_wal_insert_lsn%"), calls(cluster.replica, "set timezone%")
+        wait_until(lambda: calls(cluster.primary, "%pg_current_wal_insert_lsn%") >= rounds + 40)
+        assert calls(cluster.replica, "set timezone%") - tries < 20  # of 40 rounds
+        cluster.primary.sql("grant execute on function pg_last_wal_replay_lsn() to public", "site")
+        site.wait_log(process, r"notice store: .*is used again")
+        with open(process.log, encoding="utf-8") as file:
+            assert file.read().count("gets no reads") == 1
+        site.stop(process)
+    finally:
+        cluster.primary.sql("grant execute on function pg_last_wal_replay_lsn() to public; drop owned by reader; drop role reader", "site")
+
+
+def test_a_pool_that_is_used_up_and_waited_for_is_counted(site, cluster):  # noqa: F811
+    cluster.primary.sql("insert into tags (name) values ('before')", "site")
+    address = site.serve(DB_POOL_MAX="5")  # one live, one shared, one listens, one looks: one is left
+    url, sessions = address + "/admin/shop/tag/1/", [sign_in(address, "boss") for _ in range(2)]
+    tokens = [form_token(session.get(url, timeout=30)) for session in sessions]
+    before = metrics(address)
+    assert (before["db_connections_max"], before["db_replicas"]) == (1, 1)
+
+    def save(number):
+        return sessions[number].post(url, data={"name": f"n{number}", "csrfmiddlewaretoken": tokens[number]}, headers={"Referer": url}, timeout=120, allow_redirects=False).status_code
+
+    def shows(**values):
+        wait_until(lambda: values.items() <= {name.removeprefix("db_connections_"): value for name, value in metrics(address).items()}.items())
+
+    shows(active=0, open=1, used_percent=0, waiting=0)
+    with subprocess.Popen(["psql", "-XAtq", "-d", cluster.primary.url("site")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder, ThreadPoolExecutor() as saving:
+        try:
+            holder.stdin.write("begin; lock table tags; select 'held';\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == "held\n"
+            answers = [saving.submit(save, 0)]
+            shows(active=1, open=1, used_percent=100, waiting=0)
+            answers.append(saving.submit(save, 1))
+            shows(active=1, open=1, used_percent=100, waiting=1)
+        finally:
+            holder.stdin.close()  # which rolls back
+        assert [answer.result() for answer in answers] == [303, 303]
+    shows(active=0, used_percent=0, waiting=0)
+    after = metrics(address)
+    assert after["db_connection_waits_total"] > before["db_connection_waits_total"] and after["db_queries_total"] >= before["db_queries_total"] + 4  # each has looked and saved
