@@ -27,6 +27,9 @@ _Noreturn void jb_test_skip(const char *why);
 /* A file of the shared cases, "cases/vectors/json_nst.json"; without that folder the test ends as skipped. Lives in the scope. */
 struct jb_str jb_test_shared(struct jb_scope *scope, const char *path);
 
+/* What a command of the shell prints, at most 64 KiB; NULL when it fails. */
+struct jb_str jb_test_output(struct jb_scope *scope, const char *command);
+
 /* The most memory this process has had, in KiB. */
 int64_t jb_test_memory_kib(void);
 

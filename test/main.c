@@ -104,6 +104,15 @@ struct jb_str jb_test_shared(struct jb_scope *scope, const char *path)
     return text;
 }
 
+struct jb_str jb_test_output(struct jb_scope *scope, const char *command)
+{
+    char bytes[65536];
+    FILE *pipe = popen(command, "r");
+    CHECK(pipe != NULL);
+    size_t size = fread(bytes, 1, sizeof bytes, pipe);
+    return pclose(pipe) == 0 ? jb_copy(scope, (struct jb_str){ bytes, size }) : JB_STR_NULL;
+}
+
 int64_t jb_test_memory_kib(void)
 {
     struct rusage usage;

@@ -55,7 +55,6 @@ static bool put_entries(struct jb_request *req, struct jb_vars *vars, struct jb_
         if (!jb_decimal_add(carried, entry->balance, &balance))
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "잔액이 18자리를 넘습니다.", "The balance has more than 18 digits."));
         struct jb_vars *line = jb_vars_append(vars, "book");
-        jb_vars_set(line, "id", jb_v(entry->id));
         jb_vars_set(line, "date", jb_v(entry->date));
         jb_vars_set(line, "external_ref", jb_v(entry->external_ref));
         jb_vars_set(line, "description", jb_v(entry->description));

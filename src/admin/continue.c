@@ -7,10 +7,10 @@ bool jb__went_on(struct jb_request *req, const struct jb_model *model, struct jb
 {
     struct jb_scope *scope = req->scope;
     struct import_job job;
-    int64_t id;
+    int64_t id = jb_spool_job(scope, spool);
     bool ended;
 
-    if (!jb_spool_job(scope, spool, &id) || id == 0)
+    if (id == 0)
         return false;
     if (!jb_job_get(scope, id, &job) || !jb_str_equal(job.model, jb_model_full_name(model, scope))) {
         jb_failure_clear(scope); /* there is none for this person: the import says what it thinks of the file */

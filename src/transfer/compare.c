@@ -35,7 +35,7 @@ static struct jb_str sentence_of(struct jb_scope *scope, const struct jb_stage_r
 struct comparing {
     struct jb__attempt *attempt;
     struct jb_scope *scope;
-    int64_t after_row, last_row, refused;
+    int64_t after_row, last_row, refused, refused_row; /* a row may be refused for several reasons, one after the other */
     struct jb_stage_counts counts;
     bool first, duplicates, note, moved, ok;
 };
@@ -53,7 +53,9 @@ static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_
 
     if (!jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading)))
         return false;
-    return limit == 0 || attempt->counts.refused + ++comparing->refused < limit ||
+    comparing->refused += refusal->row != comparing->refused_row;
+    comparing->refused_row = refusal->row;
+    return limit == 0 || attempt->counts.refused + comparing->refused < limit ||
            jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
 }
 

@@ -114,13 +114,12 @@ static void look_blocking(void *arg)
     looking->ok = jb__sources_open(&looking->sources, looking->scope) && jb__sources_foreign(&looking->sources.at[0], looking->scope, &looking->job);
 }
 
-bool jb_spool_job(struct jb_scope *outer, struct jb_spool *spool, int64_t *ret_job)
+int64_t jb_spool_job(struct jb_scope *outer, struct jb_spool *spool)
 {
     const struct jb_transfer *transfer = jb__transfer_of(outer);
     struct jb_scope *scope = jb_scope_child(outer, "look");
     struct looking looking = { .scope = scope };
 
-    *ret_job = 0;
     if (jb_spool_bytes(spool) < transfer->async_bytes) {
         looking.sources.at = JB_NEW(scope, struct jb__source);
         add(&looking, jb__spool_file(spool), jb__spool_title(spool), false);
@@ -128,10 +127,8 @@ bool jb_spool_job(struct jb_scope *outer, struct jb_spool *spool, int64_t *ret_j
         jb_offload(look_blocking, &looking); /* what is wrong with it, the import says */
         jb__sources_close(&looking.sources);
     }
-    if (looking.ok)
-        *ret_job = looking.job;
     jb_scope_end(scope);
-    return true;
+    return looking.ok ? looking.job : 0;
 }
 
 /* ---- going on ------------------------------------------------------------------------------------------------------------------------ */

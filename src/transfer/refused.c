@@ -258,12 +258,6 @@ static bool take_sentence(void *arg, struct jb_scope *scope, int64_t row, struct
     return true;
 }
 
-static int by_column(const void *a, const void *b)
-{
-    const struct jb_cell *left = a, *right = b;
-    return (left->column > right->column) - (left->column < right->column);
-}
-
 /* The row's own cells, and one for each refused column that is empty; formats are those of the workbook that is written. */
 static struct jb_cell *cells_of(struct writing *writing, const struct waiting *waiting, size_t *ret_count)
 {
@@ -279,11 +273,11 @@ static struct jb_cell *cells_of(struct writing *writing, const struct waiting *w
     own = count;
     for (size_t i = 0; i < waiting->refused_count; i++) {
         struct jb_cell empty = { .type = JB_CELL_EMPTY, .column = waiting->refused[i], .format = UINT32_MAX };
-        if (empty.column <= writing->columns && !bsearch(&empty, cells, own, sizeof *cells, by_column))
+        if (empty.column <= writing->columns && !bsearch(&empty, cells, own, sizeof *cells, jb__by_column))
             cells[count++] = empty;
     }
     if (count > own)
-        qsort(cells, count, sizeof *cells, by_column);
+        qsort(cells, count, sizeof *cells, jb__by_column);
     *ret_count = count;
     return cells;
 }

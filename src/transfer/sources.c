@@ -269,7 +269,7 @@ static bool number_of(const struct jb__source *source, struct jb_scope *scope, c
     return (empty && !cell) || jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ %lld행: ‘행 row’ 칸에 번호가 없습니다. 받은 파일의 번호를 그대로 두고, 새 행은 따로 가져오세요.", "%.*s, row %lld: there is no number in the column \"행 row\". Leave the numbers as they were, and import new rows by themselves."), JB_FMT(source->title), (long long)row->number);
 }
 
-static int by_column(const void *a, const void *b)
+int jb__by_column(const void *a, const void *b)
 {
     const struct jb_cell *left = a, *right = b;
     return (left->column > right->column) - (left->column < right->column);
@@ -297,7 +297,7 @@ static void remap(struct jb__sources *sources, const struct jb__source *source, 
         count++;
     }
     if (!sorted)
-        qsort(sources->cells, count, sizeof *sources->cells, by_column);
+        qsort(sources->cells, count, sizeof *sources->cells, jb__by_column);
     row->cells = sources->cells;
     row->count = count;
 }

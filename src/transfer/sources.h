@@ -66,6 +66,7 @@ struct jb__plan;
 bool jb__sources_check(const struct jb__sources *sources, struct jb_scope *scope, const struct jb__plan *plan);
 /* INVALID when a correction that nobody verified has a number twice, or one that is neither in the workbook of refused rows nor in an earlier correction. Reads the files, but for the upload. */
 bool jb__sources_verify(const struct jb__sources *sources, struct jb_scope *scope, const char *refused_path);
+int jb__by_column(const void *a, const void *b);             /* cells, for qsort and bsearch */
 double jb__sources_share(const struct jb__sources *sources); /* read so far, 0…1 */
 
 #endif

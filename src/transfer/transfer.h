@@ -138,7 +138,7 @@ bool jb_import_continue(struct jb_scope *scope, int64_t job, struct jb_spool *sp
 bool jb_import_continue_submit(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool *ret_ended); /* as jb_import_submit */
 bool jb_job_continues(struct jb_scope *scope, const struct import_job *job);                                                      /* whether it can */
 /* The job whose refused rows a small upload holds, by its headings; 0: none that it says. */
-bool jb_spool_job(struct jb_scope *scope, struct jb_spool *spool, int64_t *ret_job);
+int64_t jb_spool_job(struct jb_scope *scope, struct jb_spool *spool);
 
 /* Rows of a waiting or ended job's staging, for the preview. */
 enum jb_preview {

@@ -172,6 +172,15 @@ def test_an_amount_below_0_is_refused_with_its_column(site, rows_before):
     assert result["errors"][0]["reason"] == "An income cannot be less than 0. Enter it as an expense."
 
 
+@pytest.mark.parametrize("rows_before", [0, 1])
+def test_a_row_with_two_bad_amounts_is_one_refused_row_for_the_limit(site, rows_before):
+    site.csv("before.csv", HEAD, *(line(n) for n in range(rows_before)))
+    site.run("import", "cash.cashbook", "before.csv", status=None)
+    site.csv("a.csv", HEAD, line(7, income="-5", expense="-2"), line(8))
+    result = site.json("import", "cash.cashbook", "a.csv", "--on-error", "skip", "--limit-refused", "2", status=3)
+    assert (result["status"], result["new"], result["refused"], result["errors_total"]) == ("done", 1, 1, 2), result
+
+
 def test_the_month_page_shows_each_entry_with_the_balance_after_it(site, clerk):
     site.csv("a.csv", HEAD, line(0, date="2026-10-01", income="50", expense="0"), *(line(n, date="2026-11-02", income="0", expense="1") for n in range(1, 102)))
     site.run("import", "cash.cashbook", "a.csv")

@@ -281,26 +281,17 @@ JB_TEST("a sheet's name is made one that Excel takes")
 
 /* ---- openpyxl ------------------------------------------------------------------------------------------------------------------ */
 
-static struct jb_str run(struct jb_scope *scope, const char *command)
-{
-    char bytes[65536];
-    FILE *pipe = popen(command, "r");
-    CHECK(pipe != NULL);
-    size_t size = fread(bytes, 1, sizeof bytes, pipe);
-    return pclose(pipe) == 0 ? jb_copy(scope, (struct jb_str){ bytes, size }) : JB_STR_NULL;
-}
-
 JB_TEST("openpyxl reads what was written, with its formats and the frozen bold head")
 {
     struct jb_value rows[8][FIELDS];
     size_t count = sample(rows);
-    if (!run(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+    if (!jb_test_output(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
         jb_test_skip("no openpyxl");
     const char *path = write_rows(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = JB_STR("장부") }, (const struct jb_value(*)[FIELDS])rows, count);
-    struct jb_str says = run(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\nw = openpyxl.load_workbook('%s')\ns = w.active\nprint(s.title, s.freeze_panes, s['A1'].font.b, s.max_row, s.max_column)\nfor c in s[2]: print(repr(c.value), c.number_format)\nprint(repr(s['E3'].value), s['B3'].value, "
-                                                     "s['B4'].value, s['D3'].value)\n\"",
-                                        path)
-                                        .data);
+    struct jb_str says = jb_test_output(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\nw = openpyxl.load_workbook('%s')\ns = w.active\nprint(s.title, s.freeze_panes, s['A1'].font.b, s.max_row, s.max_column)\nfor c in s[2]: print(repr(c.value), c.number_format)\nprint(repr(s['E3'].value), s['B3'].value, "
+                                                                "s['B4'].value, s['D3'].value)\n\"",
+                                                   path)
+                                                   .data);
     CHECK_TEXT(says, "장부 A2 True 7 7\n"
                      "'가나 <b>&\"\\'다\"' @\n1234.5 #,##0.00\n-7 General\nTrue General\ndatetime.datetime(2025, 1, 31, 0, 0) yyyy\\-mm\\-dd\ndatetime.datetime(2025, 1, 1, 0, 0) yyyy\\-mm\ndatetime.datetime(2025, 1, 31, 9, 30, 15) yyyy\\-mm\\-dd\\ hh:mm:ss\n"
                      "datetime.datetime(1900, 1, 1, 0, 0) -9999999999999.99 1234567890123456.78 False\n");
@@ -373,9 +364,9 @@ JB_TEST("cells that were read are written as they were, in both calendars")
 
 JB_TEST("openpyxl shows copied cells by their own formats, and the marked ones coloured")
 {
-    if (!run(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+    if (!jb_test_output(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
         jb_test_skip("no openpyxl");
-    struct jb_str says = run(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\ns = openpyxl.load_workbook('%s').active\nfor c in s[2]: print(c.number_format, c.fill.fgColor.rgb if c.fill.patternType else '-')\n\"", copy_cells(scope, odd_book(scope, ""), 3)).data);
+    struct jb_str says = jb_test_output(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\ns = openpyxl.load_workbook('%s').active\nfor c in s[2]: print(c.number_format, c.fill.fgColor.rgb if c.fill.patternType else '-')\n\"", copy_cells(scope, odd_book(scope, ""), 3)).data);
     CHECK_TEXT(says, "General -\nmm-dd-yy -\nyyyy\"년\" FFFFC7CE\n00000 -\n@ -\n");
 }
 

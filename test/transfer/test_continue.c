@@ -271,26 +271,17 @@ JB_FIBER_TEST("columns and rows may stand in another order in the corrected file
     }
 }
 
-static struct jb_str run(struct jb_scope *scope, const char *command)
-{
-    char bytes[65536];
-    FILE *pipe = popen(command, "r");
-    CHECK(pipe != NULL);
-    size_t size = fread(bytes, 1, sizeof bytes, pipe);
-    return pclose(pipe) == 0 ? jb_copy(scope, (struct jb_str){ bytes, size }) : JB_STR_NULL;
-}
-
 JB_FIBER_TEST("the workbook itself, corrected and saved by another program, is taken")
 {
     for (int i = 0; i < 2; i++) {
         struct jb_scope *round = jb_scope_child(scope, "round");
         struct site *site = site_new(round);
         struct import_job job = six(round, both[i]);
-        if (!run(round, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+        if (!jb_test_output(round, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
             jb_test_skip("no openpyxl");
         const char *path = jb_format(round, "%s/fixed.xlsx", site->folder).data;
         const char *command = jb_format(round, "/usr/bin/python3 -c \"\nimport openpyxl, datetime\nb = openpyxl.load_workbook('%s/%.*s')\ns = b.active\ns['B2'] = datetime.date(2025, 2, 28)\ns['B3'] = datetime.date(2025, 1, 5)\ns['E3'] = 5\nb.save('%s')\n\"", site->media, JB_FMT(job.result), path).data;
-        CHECK(run(round, command).data != NULL);
+        CHECK(jb_test_output(round, command).data != NULL);
         struct jb_spool *spool = jb_spool_open(round, JB_STR("fixed.xlsx"));
         CHECK_OK(jb_spool_copy(spool, round, path));
         CHECK_OK(jb_import_continue(round, job.id, spool, JB_STR_NULL, false));
@@ -361,16 +352,12 @@ JB_FIBER_TEST("refused rows that are imported as a new file are told where they 
     struct import_job job = six(scope, JB_ABORT);
     struct jb_str fixed = corrected(scope, site, job.id, SIX_FIXES);
     struct import_job new = import_bytes(scope, "b.csv", fixed, (struct jb_import_options){ 0 });
-    int64_t found;
 
     check_status(&new, "failed");
     CHECK(contains(new.reason, jb_format(scope, "jangbu jobs continue %lld FILE", (long long)job.id).data));
-    CHECK_OK(jb_spool_job(scope, spool_of(scope, "b.csv", fixed), &found));
-    CHECK_INT(found, job.id);
-    CHECK_OK(jb_spool_job(scope, spool_of(scope, "b.csv", JB_STR(SIX)), &found));
-    CHECK_INT(found, 0);
-    CHECK_OK(jb_spool_job(scope, spool_of(scope, "b.csv", JB_STR("")), &found));
-    CHECK_INT(found, 0);
+    CHECK_INT(jb_spool_job(scope, spool_of(scope, "b.csv", fixed)), job.id);
+    CHECK_INT(jb_spool_job(scope, spool_of(scope, "b.csv", JB_STR(SIX))), 0);
+    CHECK_INT(jb_spool_job(scope, spool_of(scope, "b.csv", JB_STR(""))), 0);
 }
 
 /* ---- exactly once ------------------------------------------------------------------------------------------------------------------ */

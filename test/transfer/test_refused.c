@@ -100,22 +100,13 @@ JB_FIBER_TEST("cells of a workbook come back as they were: dates stay dates, lea
     CHECK(contains(cells, "\n3\t1\ts\t\"007\"\n3\t2\td\t2021-09-25\n"));
 }
 
-static struct jb_str run(struct jb_scope *scope, const char *command)
-{
-    char bytes[65536];
-    FILE *pipe = popen(command, "r");
-    CHECK(pipe != NULL);
-    size_t size = fread(bytes, 1, sizeof bytes, pipe);
-    return pclose(pipe) == 0 ? jb_copy(scope, (struct jb_str){ bytes, size }) : JB_STR_NULL;
-}
-
 JB_FIBER_TEST("openpyxl shows the refused rows by the formats of the upload, with the refused cells coloured")
 {
     struct site *site = site_new(scope);
     struct import_job job = import_odd(scope);
-    if (!run(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
+    if (!jb_test_output(scope, "/usr/bin/python3 -c 'import openpyxl' 2>/dev/null").data)
         jb_test_skip("no openpyxl");
-    struct jb_str says = run(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\ns = openpyxl.load_workbook('%s').active\nfor c in s[2]: print(repr(c.value), c.number_format, c.fill.patternType)\n\"", refused_path(scope, site, &job)).data);
+    struct jb_str says = jb_test_output(scope, jb_format(scope, "/usr/bin/python3 -c \"\nimport openpyxl\ns = openpyxl.load_workbook('%s').active\nfor c in s[2]: print(repr(c.value), c.number_format, c.fill.patternType)\n\"", refused_path(scope, site, &job)).data);
     CHECK_STR(says, JB_STR("'A-0' @ None\ndatetime.datetime(2021, 9, 23, 0, 0) yyyy\"년\" m\"월\" None\n'줄\\n둘' @ None\n12.5 #,##0.0\"원\" None\n'P-404' @ solid\ndatetime.datetime(2022, 1, 1, 0, 0) mm-dd-yy None\n2 General None\n'사업코드' @ None\n"
                            "'There is no such Sample project. Add it first, or correct the value.' @ None\n"));
 }
