@@ -198,6 +198,8 @@ static bool match_rows(struct compare *compare)
 
 static bool mode_rules(struct compare *compare)
 {
+    if (compare->stage->match_count == 0)
+        return true; /* rows without a key meet no other: they can only be inserted */
     struct jb_scope *scope = compare->scope;
     const struct jb_field *key = jb__stage_key(compare->stage);
     struct jb_str value = compare->stage->by_id ? JB_STR("s.jb_key::text") : shown(scope, key), range = range_of(compare, "s.jb_row");
