@@ -460,7 +460,9 @@ static bool check_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars
         buf->full = true;
     if (buf->full)
         return false;
-    if (memchr(text.data, '\0', text.size) || !jb_utf8_valid(text))
+    if (memchr(text.data, '\0', text.size))
+        return jb__xml_broken(xml, scope, JB_L(scope, "NUL 글자가 있습니다", "it has a NUL character"));
+    if (!jb_utf8_valid(text))
         return jb__xml_broken(xml, scope, JB_L(scope, "UTF-8이 아닌 글자가 있습니다", "it has text that is not UTF-8"));
     return true;
 }

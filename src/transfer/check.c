@@ -208,7 +208,7 @@ static bool resolve(struct checking *checking, struct jb_scope *scope, struct lo
             continue;
         }
         checking->good[i] = false;
-        struct jb_str name = jb_model_label(target->lookup_in, scope);
+        struct jb_str name = jb_model_entry(target->lookup_in, scope);
         struct jb_str reason = jb_format(scope, JB_L(scope, "그런 %.*s이(가) 없습니다. 먼저 등록하거나 고쳐 적으세요.", "There is no such %.*s. Add it first, or correct the value."), JB_FMT(name));
         if (!refuse(checking, scope, rows[i]->number, target, key, reason))
             return false;
