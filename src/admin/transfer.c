@@ -152,7 +152,7 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     jb_failure_clear(scope); /* it is answered here, by the page */
     jb__book_vars(req, book, vars);
     jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
-    jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
+    jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, ODS, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, ODS, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
     jb__set(vars, "bytes_max", options->upload_bytes_max);
     jb_vars_text(vars, "too_large", jb__too_large(scope, options->upload_bytes_max));
     struct jb_str key = keys_vars(req, exchange, vars);

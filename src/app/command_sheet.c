@@ -12,14 +12,9 @@ static bool format_named(struct jb_program *program, enum jb_sheet_format *ret_f
 
     if (!format.data)
         return true;
-    if (jb_str_is(format, "xlsx"))
-        *ret_format = JB_SHEET_XLSX;
-    else if (jb_str_is(format, "csv"))
-        *ret_format = JB_SHEET_CSV;
-    else if (jb_str_is(format, "tsv"))
-        *ret_format = JB_SHEET_TSV;
-    else
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--format %.*s’: xlsx, csv, tsv 가운데 하나를 적으세요.", "'--format %.*s': give one of xlsx, csv, tsv."), JB_FMT(format));
+    *ret_format = jb_sheet_format_named(format);
+    if (*ret_format == JB_SHEET_AUTO)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--format %.*s’: " JB_SHEET_READS " 가운데 하나를 적으세요.", "'--format %.*s': give one of " JB_SHEET_READS "."), JB_FMT(format));
     return true;
 }
 

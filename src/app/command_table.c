@@ -3,6 +3,7 @@
  * A new command: one entry, one function in command_NAME.c. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
+#include "sheet/sheet.h"
 
 const struct jb_option jb__global_options[] = {
     { "config", 0, "FILE", { "설정 파일 (없으면 jangbu.conf)", "settings file (otherwise jangbu.conf)" } },
@@ -77,7 +78,7 @@ static const struct jb_option import_options[] = {
     { "dry-run", 0, NULL, { "끝까지 해 보고 반영하지 않음", "do everything but the commit" } },
     { "sheet", 0, "NAME", { "시트 이름 (기본: 첫 시트)", "sheet (default: the first)" } },
     { "encoding", 0, "NAME", { "CSV의 글자 인코딩 (기본: 저절로)", "encoding of a CSV (default: by itself)" } },
-    { "format", 0, "NAME", { "xlsx, csv, tsv (기본: 내용과 이름으로)", "xlsx, csv, tsv (default: by content and name)" } },
+    { "format", 0, "NAME", { JB_SHEET_READS " (기본: 내용과 이름으로)", JB_SHEET_READS " (default: by content and name)" } },
     { "batch-rows", 0, "N", { "한 번에 넣는 행 수", "rows per batch" } },
     { "refused", 0, "FILE.xlsx", { "거절된 행을 적을 파일 (--background와는 못 씀)", "file for the refused rows (not with --background)" } },
     { "limit-refused", 0, "N", { "N행이 거절되면 그만둠", "give up after N refused rows" } },

@@ -15,6 +15,7 @@
 #define DAYS_1904 24107        /* from 1904-01-01 */
 #define SERIAL_MARCH_1900 61.0 /* from here on the count is right; before, it is a day ahead */
 #define NUMBER_BYTES_MAX 340
+#define DURATION_DAYS_MAX 1e6
 
 struct jb_str jb_column_letters(uint32_t column, char out[4])
 {
@@ -131,6 +132,9 @@ static int64_t fraction_us(const struct jb_cell *cell, double fraction)
 
 bool jb_cell_time(const struct jb_sheet *sheet, const struct jb_cell *cell, struct jb_civil *ret_civil)
 {
+    bool has_time;
+    if (sheet->format == JB_SHEET_ODS)
+        return cell->type == JB_CELL_DATE && !cell->duration && jb__iso_civil(cell->text, ret_civil, &has_time);
     if (cell->type != JB_CELL_DATE || !(cell->serial >= (sheet->date1904 ? 0 : 1)) || cell->serial >= SERIAL_MAX)
         return false;
     double days = floor(cell->serial);
@@ -188,6 +192,65 @@ bool jb__serial_parse(struct jb_str text, bool date1904, double *ret_serial, boo
     return true;
 }
 
+bool jb__iso_civil(struct jb_str text, struct jb_civil *ret_civil, bool *ret_has_time)
+{
+    struct jb_date date;
+    struct jb_time time;
+    size_t point = jb_str_find_char(text, '.', 0);
+    if (jb_date_parse(text, &date)) {
+        *ret_civil = jb_date_civil(date);
+        *ret_has_time = false;
+        return true;
+    }
+    if (point != SIZE_MAX && text.size > point + 7) /* programs write nanoseconds */
+        text.size = point + 7;
+    if (!jb_time_parse(text, NULL, &time))
+        return false;
+    *ret_civil = jb_time_civil(time);
+    *ret_has_time = true;
+    return true;
+}
+
+double jb__iso_serial(const struct jb_civil *civil)
+{
+    struct jb_time time;
+    return jb_time_of(civil, &time) ? (double)time.us / (double)JB_DAY_US + DAYS_1900 : 0;
+}
+
+/* PT16H45M00.5S, P1DT2H, -PT1H: the parts in this order, each with its letter. */
+bool jb__duration_parse(struct jb_str text, double *ret_days)
+{
+    static const struct {
+        char letter;
+        bool in_time;
+        double days;
+    } parts[] = { { 'D', false, 1 }, { 'H', true, 1.0 / 24 }, { 'M', true, 1.0 / 1440 }, { 'S', true, 1.0 / 86400 } };
+    bool minus = text.size > 0 && text.data[0] == '-', in_time = false, has_time;
+    size_t at = minus, found = 0;
+    double days = 0;
+    if (at >= text.size || text.data[at++] != 'P')
+        return jb__serial_parse(text, false, ret_days, &has_time) && *ret_days < 1; /* 09:55:33 */
+    for (size_t i = 0; i < JB_COUNT(parts) && at < text.size; i++) {
+        double number;
+        if (!in_time && text.data[at] == 'T') {
+            in_time = true;
+            at++;
+        }
+        size_t end = at;
+        while (end < text.size && (is_digit(text.data[end]) || text.data[end] == '.'))
+            end++;
+        if (end == text.size || text.data[end] != parts[i].letter || in_time != parts[i].in_time)
+            continue;
+        if (!jb__number_parse(jb_str_slice(text, at, end), &number))
+            return false;
+        days += number * parts[i].days;
+        at = end + 1;
+        found++;
+    }
+    *ret_days = minus ? -days : days;
+    return found > 0 && at == text.size;
+}
+
 /* ---- text ------------------------------------------------------------------------------------------------------------------ */
 
 /* -5, -1234.5: nobody runs those. */
@@ -226,13 +289,17 @@ bool jb__formula_like(struct jb_str text)
 static struct jb_str plain_text(const struct jb_sheet *sheet, struct jb_str text)
 {
     struct jb_str rest = jb_str_slice(text, 1, text.size);
-    bool guarded = sheet->format != JB_SHEET_XLSX && text.size > 1 && text.data[0] == '\'' && jb__formula_like(rest);
+    bool guarded = (sheet->format == JB_SHEET_CSV || sheet->format == JB_SHEET_TSV) && text.size > 1 && text.data[0] == '\'' && jb__formula_like(rest);
     return guarded ? rest : text;
 }
 
 static struct jb_str date_text(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell)
 {
     struct jb_civil civil;
+    if (cell->duration && cell->serial >= 0 && cell->serial < DURATION_DAYS_MAX) {
+        int64_t second = llround(cell->serial * 86400);
+        return jb_format(scope, "%02lld:%02d:%02d", (long long)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
+    }
     if (!jb_cell_time(sheet, cell, &civil)) {
         if (!(cell->serial >= 0 && cell->serial < 1))
             return jb_copy(scope, cell->text);

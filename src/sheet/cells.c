@@ -28,7 +28,8 @@ static bool check_heads(struct jb_scope *scope, const struct jb_sheet_row *row)
 static void put_date(const struct jb_sheet *sheet, struct jb_buf *line, const struct jb_cell *cell)
 {
     struct jb_civil civil;
-    if (!jb_cell_time(sheet, cell, &civil) || (!jb_sheet_date1904(sheet) && cell->serial < 61)) {
+    bool unsure = sheet->format == JB_SHEET_XLSX && !sheet->date1904 && cell->serial < 61;
+    if (!jb_cell_time(sheet, cell, &civil) || unsure) {
         jb_buf_printf(line, "n\t%.17g", cell->serial);
         return;
     }
@@ -73,7 +74,7 @@ static bool print_rows(struct jb_sheet *sheet, struct jb_scope *scope, struct jb
 {
     struct jb_sheet_row row;
     for (bool first = true; jb_sheet_next(sheet, scope, &row); first = false) {
-        if (first && jb_sheet_format_of(sheet) != JB_SHEET_XLSX && !check_heads(scope, &row))
+        if (first && !sheet->reader->workbook && !check_heads(scope, &row))
             return false;
         for (size_t i = 0; i < row.count; i++) {
             jb_buf_clear(line);
@@ -95,12 +96,6 @@ bool jb_sheet_print_cells(struct jb_scope *scope, const char *path, const struct
     jb_buf_done(&line);
     jb_sheet_close(sheet);
     return ok;
-}
-
-static const char *format_name(enum jb_sheet_format format)
-{
-    return format == JB_SHEET_XLSX ? "xlsx" : format == JB_SHEET_TSV ? "tsv"
-                                                                     : "csv";
 }
 
 struct totals {
@@ -128,7 +123,7 @@ static void info_json(struct jb_buf *buf, const struct jb_sheet *sheet, const st
     jb_json_start(&json, buf);
     jb_json_object(&json);
     jb_json_name(&json, "format");
-    jb_json_text(&json, jb_str_of(format_name(jb_sheet_format_of(sheet))));
+    jb_json_text(&json, jb_str_of(jb_sheet_format_name(jb_sheet_format_of(sheet))));
     jb_json_name(&json, "encoding");
     jb_json_text(&json, jb_sheet_encoding(sheet));
     jb_json_name(&json, "sheets");
@@ -153,7 +148,7 @@ static void info_text(struct jb_buf *buf, const struct jb_sheet *sheet, const st
     const struct jb_str *names;
     size_t count = jb_sheet_names(sheet, &names);
     struct jb_str encoding = jb_sheet_encoding(sheet), name = jb_sheet_name(sheet);
-    jb_buf_printf(buf, "format\t%s\n", format_name(jb_sheet_format_of(sheet)));
+    jb_buf_printf(buf, "format\t%s\n", jb_sheet_format_name(jb_sheet_format_of(sheet)));
     if (encoding.data)
         jb_buf_printf(buf, "encoding\t%.*s\n", JB_FMT(encoding));
     for (size_t i = 0; i < count; i++)

@@ -486,7 +486,7 @@ static enum step read_record(struct jb_sheet *sheet, struct jb_scope *scope)
     }
 }
 
-bool jb__csv_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row)
+static bool csv_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row)
 {
     struct jb__csv *csv = sheet->csv;
     while (read_record(sheet, scope) == STEP_RECORD) {
@@ -503,7 +503,7 @@ bool jb__csv_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_shee
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------------- */
 
-bool jb__csv_open(struct jb_sheet *sheet, struct jb_scope *scope)
+static bool csv_open(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__csv *csv = sheet->csv = calloc(1, sizeof *csv);
     JB_CHECK(csv);
@@ -515,8 +515,9 @@ bool jb__csv_open(struct jb_sheet *sheet, struct jb_scope *scope)
     return open_encoding(sheet, scope) && open_separator(sheet, scope);
 }
 
-void jb__csv_close(struct jb__csv *csv)
+static void csv_close(struct jb_sheet *sheet)
 {
+    struct jb__csv *csv = sheet->csv;
     if (!csv)
         return;
     if (csv->input)
@@ -527,7 +528,9 @@ void jb__csv_close(struct jb__csv *csv)
     free(csv);
 }
 
-struct jb_sheet_progress jb__csv_progress(const struct jb_sheet *sheet)
+static struct jb_sheet_progress csv_progress(const struct jb_sheet *sheet)
 {
     return (struct jb_sheet_progress){ sheet->csv->offset, sheet->size, 0 };
 }
+
+const struct jb__reader jb__csv_reader = { .open = csv_open, .close = csv_close, .next = csv_next, .progress = csv_progress };

@@ -25,6 +25,7 @@ struct jb_cell {
     uint32_t column; /* 1-based */
     bool truth;
     bool has_time;      /* DATE: the format shows a time of day, or the serial has a fraction */
+    bool duration;      /* DATE of an OpenDocument: a length of time, in days; it is no day */
     uint32_t format;    /* how the file shows it: jb_sheet_number_format */
     struct jb_str text; /* UTF-8, decoded */
     double serial;      /* DATE and NUMBER */
@@ -35,16 +36,24 @@ enum jb_sheet_format {
     JB_SHEET_XLSX,
     JB_SHEET_CSV,
     JB_SHEET_TSV,
+    JB_SHEET_ODS,
 };
+
+#define JB_SHEET_READS "xlsx, ods, csv, tsv" /* for sentences and help */
+
+const char *jb_sheet_format_name(enum jb_sheet_format format); /* "xlsx"; also what a file's name ends with */
+const char *jb_sheet_format_type(enum jb_sheet_format format); /* its media type */
+/* By name or by what file names end with ("xlsm"), whatever the case; AUTO when there is no such. */
+enum jb_sheet_format jb_sheet_format_named(struct jb_str name);
 
 struct jb_sheet_options {
     enum jb_sheet_format format; /* AUTO: by content, then by name */
-    struct jb_str sheet;         /* NULL: the first worksheet */
+    struct jb_str sheet;         /* of a workbook: its name, or its number from 1; NULL: the first worksheet */
     struct jb_str encoding;      /* CSV; NULL: BOM, then UTF-8 if valid, then CP949 */
     char separator;              /* CSV; 0: guessed among , ; tab */
     int64_t rows_max;            /* 0: 1,048,576 for workbooks, none for CSV */
     int columns_max;             /* 0: 16,384 */
-    size_t cell_chars_max;       /* 0: 32,767 characters for workbooks; for CSV 1,000,000 */
+    size_t cell_chars_max;       /* 0: Excel's 32,767 characters for XLSX, 1,000,000 for others */
     int64_t part_bytes_max;      /* one unpacked part; 0: 4 GiB */
     int64_t strings_bytes_max;   /* memory of the shared strings; 0: 400 MiB */
     int ratio_max;               /* unpacked : packed, over the first MiB; 0: 1,000 */
@@ -73,7 +82,7 @@ struct jb_sheet_progress {
 struct jb_sheet_progress jb_sheet_progress(const struct jb_sheet *sheet);
 
 enum jb_sheet_format jb_sheet_format_of(const struct jb_sheet *sheet);
-/* Worksheet names in order (CSV: one, the file's name). */
+/* Worksheet names in order (of a file without sheets: one, the file's name). */
 size_t jb_sheet_names(const struct jb_sheet *sheet, const struct jb_str **ret_names);
 struct jb_str jb_sheet_name(const struct jb_sheet *sheet); /* the one being read */
 bool jb_sheet_date1904(const struct jb_sheet *sheet);
@@ -90,7 +99,7 @@ const struct jb_number_format *jb_sheet_number_format(const struct jb_sheet *she
 
 /* NUMBER: exact, the way Excel shows it (15 significant digits). false when it does not fit in 18 digits. */
 bool jb_cell_decimal(const struct jb_cell *cell, struct jb_decimal *ret_number);
-/* DATE: days and time of day. Knows the 1900 system with its false 29 February, and 1904. false when out of range. */
+/* DATE: days and time of day. Knows the 1900 system with its false 29 February, 1904, and OpenDocument's days as written. false when out of range or a duration. */
 bool jb_cell_time(const struct jb_sheet *sheet, const struct jb_cell *cell, struct jb_civil *ret_civil);
 /* The cell as people see it in Excel's General format or ISO: for text columns. A number keeps no ".0", a date becomes ISO. In the scope or borrowed. */
 struct jb_str jb_cell_text(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell);

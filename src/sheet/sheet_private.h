@@ -11,6 +11,11 @@
 #include "sheet/sheet.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
+
+struct jb__xlsx;
+struct jb__ods;
+struct jb__csv;
 
 /* ---- zip.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -143,7 +148,61 @@ size_t jb__xml_decode(struct jb_str raw, char *out);
  * _xHHHH_ resolved, valid UTF-8 without NUL. Call it after the START. false with buf->full and no failure: over chars_max code points, and only the caller
  * knows where. */
 bool jb__xml_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars_max, struct jb_buf *buf);
-bool jb__fail_chars(struct jb_scope *scope, size_t chars_max, const char *where); /* LIMIT, in xlsx_read.c; returns false */
+/* The present TEXT behind what is in `buf`; over buf->max it becomes full. */
+bool jb__xml_append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *buf);
+/* Text as the part may hold it: UTF-8, and no character that XML 1.0 forbids. false with a failure that names the character. */
+bool jb__xml_check(struct jb__xml *xml, struct jb_scope *scope, struct jb_str text);
+/* What follows is not looked at, only its checksum. */
+bool jb__xml_drain(struct jb__xml *xml, struct jb_scope *scope);
+
+/* ---- row.c ------------------------------------------------------------------------------------------------------------- */
+
+/* The cells of one row, and the texts they do not borrow from elsewhere. */
+struct jb__row {
+    int64_t number;
+    struct jb_cell *cells;
+    size_t count, capacity;
+    bool unsorted;
+    uint64_t *order; /* for unsorted rows: column and place */
+    char *text;
+    size_t text_size, text_capacity;
+};
+
+void jb__row_done(struct jb__row *row);
+bool jb__row_grow_text(struct jb__row *row, struct jb_scope *scope, size_t size);
+bool jb__row_grow_cells(struct jb__row *row, struct jb_scope *scope, int columns_max);
+/* Ascending columns; of cells at one place the last stays. */
+void jb__row_sort(struct jb__row *row);
+bool jb__fail_chars(struct jb_scope *scope, size_t chars_max, const char *where);    /* LIMIT; returns false */
+const char *jb__row_place(const struct jb__row *row, uint32_t column, char out[32]); /* "B7" */
+/* The limits of options: a column, a row number. */
+bool jb__row_check_column(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb__row *row, uint64_t column);
+bool jb__row_check_number(const struct jb_sheet *sheet, struct jb_scope *scope, int64_t number);
+
+static inline void jb__row_clear(struct jb__row *row)
+{
+    row->count = row->text_size = 0;
+    row->unsorted = false;
+}
+
+static inline bool jb__row_keep(struct jb__row *row, struct jb_scope *scope, struct jb_str text, struct jb_str *ret_text)
+{
+    if (row->text_size + text.size > row->text_capacity && !jb__row_grow_text(row, scope, text.size))
+        return false;
+    memcpy(row->text + row->text_size, text.data, text.size);
+    *ret_text = (struct jb_str){ row->text + row->text_size, text.size };
+    row->text_size += text.size;
+    return true;
+}
+
+static inline bool jb__row_add(struct jb__row *row, struct jb_scope *scope, int columns_max, struct jb_cell cell)
+{
+    if (row->count == row->capacity && !jb__row_grow_cells(row, scope, columns_max))
+        return false;
+    row->unsorted |= row->count > 0 && row->cells[row->count - 1].column >= cell.column;
+    row->cells[row->count++] = cell;
+    return true;
+}
 
 /* ---- strings.c --------------------------------------------------------------------------------------------------------- */
 
@@ -213,10 +272,18 @@ struct jb__workbook {
 /* Everything lives in `arena`. */
 bool jb__workbook_read(struct jb__workbook *workbook, struct jb_scope *scope, const struct jb__zip *zip, struct jb_arena *arena);
 
-/* ---- xlsx_read.c, csv.c: the two readers behind struct jb_sheet -------------------------------------------------------- */
+/* ---- the readers behind struct jb_sheet ---------------------------------------------------------------------------------- */
 
-struct jb__xlsx;
-struct jb__csv;
+/* What each format brings. */
+struct jb__reader {
+    bool workbook; /* it is a zip, with the limits of workbooks */
+    bool (*open)(struct jb_sheet *sheet, struct jb_scope *scope);
+    void (*close)(struct jb_sheet *sheet); /* also after a failed open */
+    bool (*next)(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row);
+    struct jb_sheet_progress (*progress)(const struct jb_sheet *sheet);
+};
+
+extern const struct jb__reader jb__xlsx_reader, jb__ods_reader, jb__csv_reader;
 
 struct jb_sheet {
     int fd;
@@ -225,26 +292,31 @@ struct jb_sheet {
     struct jb_str title;             /* what people call the file */
     struct jb_sheet_options options; /* with the defaults filled in */
     enum jb_sheet_format format;
+    const struct jb__reader *reader;
+    struct jb__zip zip; /* of a workbook */
     const struct jb_str *names;
     size_t name_count, chosen;
     struct jb_str encoding;
     bool date1904;
     bool ended; /* a broken reader stays at its end */
-    struct jb__xlsx *xlsx;
-    struct jb__csv *csv;
+    union {     /* the reader's own */
+        struct jb__xlsx *xlsx;
+        struct jb__ods *ods;
+        struct jb__csv *csv;
+    };
 };
 
-bool jb__xlsx_open(struct jb_sheet *sheet, struct jb_scope *scope);
-void jb__xlsx_close(struct jb__xlsx *xlsx);
-bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row);
-struct jb_sheet_progress jb__xlsx_progress(const struct jb_sheet *sheet);
+/* ---- choose.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Sets format and reader by the first bytes and the name, and opens the zip of a workbook; or refuses. */
+bool jb__choose_format(struct jb_sheet *sheet, struct jb_scope *scope);
+/* Sets `chosen` by options.sheet among the names of the workbook. */
+bool jb__choose_sheet(struct jb_sheet *sheet, struct jb_scope *scope);
+
+/* ---- xlsx_read.c ------------------------------------------------------------------------------------------------------- */
+
 const struct jb_number_format *jb__xlsx_number_format(const struct jb__xlsx *xlsx, uint32_t format);
 size_t jb__xlsx_strings_bytes(const struct jb__xlsx *xlsx);
-
-bool jb__csv_open(struct jb_sheet *sheet, struct jb_scope *scope);
-void jb__csv_close(struct jb__csv *csv);
-bool jb__csv_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row);
-struct jb_sheet_progress jb__csv_progress(const struct jb_sheet *sheet);
 
 /* ---- cell.c ------------------------------------------------------------------------------------------------------------ */
 
@@ -252,6 +324,12 @@ struct jb_sheet_progress jb__csv_progress(const struct jb_sheet *sheet);
 bool jb__number_parse(struct jb_str text, double *ret_number);
 /* An ISO date or date-time of a t="d" cell as a serial. */
 bool jb__serial_parse(struct jb_str text, bool date1904, double *ret_serial, bool *ret_has_time);
+/* A date or date-time of an OpenDocument cell; false when it is none. */
+bool jb__iso_civil(struct jb_str text, struct jb_civil *ret_civil, bool *ret_has_time);
+/* Its days since 1899-12-30. */
+double jb__iso_serial(const struct jb_civil *civil);
+/* A length of time, PT16H45M00S, in days; a time of day is one too. */
+bool jb__duration_parse(struct jb_str text, double *ret_days);
 /* Dates and times as a workbook counts them; false before 1900 (1904). */
 bool jb__serial_of(const struct jb_civil *civil, double *ret_serial);
 

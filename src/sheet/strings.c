@@ -90,7 +90,7 @@ static bool read_items(struct jb__strings *strings, struct jb_scope *scope, stru
             continue;
         if (!jb__xml_text(xml, scope, chars_max, buf)) {
             snprintf(where, sizeof where, JB_L(scope, "공유 문자열 %zu", "Shared string %zu"), strings->count + 1);
-            return buf->full ? jb__fail_chars(scope, chars_max, where) : false;
+            return buf->full ? jb__fail_chars(scope, chars_max, where) : jb_wrap(scope, "%s", where);
         }
         if (!jb__strings_add(strings, jb_buf_str(buf)))
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "통합 문서의 문자열이 모두 합쳐 %zu MiB를 넘습니다. 파일을 나누어 올리세요.", "The workbook's strings are over %zu MiB together. Split the file."), strings->bytes_max >> 20);

@@ -389,11 +389,8 @@ static bool find_workbook(struct jb_scope *scope, const struct jb__zip *zip, str
     const struct jb__zip_entry *entry = part.data ? jb__zip_find(zip, part) : NULL;
     if (jb_str_ends(part, JB_STR(".bin")) || (!entry && jb__zip_find(zip, JB_STR("xl/workbook.bin"))))
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "이진 통합 문서(.xlsb)는 읽지 않습니다. 엑셀에서 .xlsx로 저장하세요.", "Binary workbooks (.xlsb) are not read. Save it as .xlsx in Excel."));
-    const struct jb__zip_entry *mime = jb__zip_find(zip, JB_STR("mimetype"));
-    if (!entry && mime && jb__zip_find(zip, JB_STR("content.xml")))
-        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "OpenDocument 문서(.ods)는 읽지 않습니다. .xlsx로 저장하세요.", "OpenDocument files (.ods) are not read. Save it as .xlsx."));
     if (!entry)
-        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "압축 파일이지만 엑셀 통합 문서(.xlsx)가 아닙니다. .xlsx로 저장하세요.", "This is a zip archive but not an Excel workbook. Save it as .xlsx."));
+        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "압축 파일이지만 통합 문서(.xlsx, .ods)가 아닙니다. .xlsx로 저장하세요.", "This is a zip archive but no workbook (.xlsx, .ods). Save it as .xlsx."));
     *ret_entry = entry;
     return true;
 }

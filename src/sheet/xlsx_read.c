@@ -9,22 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_TEXT_BYTES_MAX ((size_t)32 << 20)
-
 struct jb__xlsx {
-    struct jb__zip zip;
     struct jb__workbook book;
     struct jb__strings strings;
     struct jb__xml xml;
     bool opened, in_rows; /* xml is open; it stands inside <sheetData> */
     int64_t packed, rows_hint;
-    int64_t row; /* the last row's number */
-    struct jb_cell *cells;
-    size_t count, capacity;
-    bool unsorted;
-    uint64_t *order; /* for unsorted rows: column and place */
-    char *text;      /* of this row's cells that are not shared strings */
-    size_t text_size, text_capacity;
+    struct jb__row row; /* the last; its cells' texts but for shared strings */
     struct jb_buf scratch;
 };
 
@@ -41,91 +32,9 @@ struct head {
         AS_DATE } as;
 };
 
-bool jb__fail_chars(struct jb_scope *scope, size_t chars_max, const char *where)
-{
-    return jb_fail(scope, JB_LIMIT, JB_L(scope, "%s: 셀의 글자가 %zu자를 넘습니다. 내용을 줄이세요.", "%s: a cell holds more than %zu characters. Shorten it."), where, chars_max);
-}
-
-/* "B7" */
-static const char *place(const struct jb__xlsx *x, uint32_t column, char out[32])
-{
-    char letters[4];
-    struct jb_str name = jb_column_letters(column, letters);
-    snprintf(out, 32, "%.*s%lld", JB_FMT(name), (long long)x->row);
-    return out;
-}
-
-/* ---- a row's cells ------------------------------------------------------------------------------------------------------- */
-
-static bool grow_text(struct jb__xlsx *x, struct jb_scope *scope, size_t size)
-{
-    if (x->text_size + size > ROW_TEXT_BYTES_MAX)
-        return jb_fail(scope, JB_LIMIT, JB_L(scope, "%lld행의 내용이 모두 합쳐 %zu MiB를 넘습니다. 내용을 줄이세요.", "Row %lld holds more than %zu MiB in all. Shorten it."), (long long)x->row, ROW_TEXT_BYTES_MAX >> 20);
-    size_t capacity = JB_MAX(x->text_capacity, (size_t)4096);
-    while (capacity < x->text_size + size)
-        capacity *= 2;
-    char *before = x->text, *after = malloc(capacity);
-    JB_CHECK(after);
-    if (before)
-        memcpy(after, before, x->text_size);
-    for (size_t i = 0; i < x->count; i++) { /* cells that point into the old place move along */
-        uintptr_t at = (uintptr_t)x->cells[i].text.data;
-        if (before && at >= (uintptr_t)before && at < (uintptr_t)before + x->text_capacity)
-            x->cells[i].text.data = after + (at - (uintptr_t)before);
-    }
-    free(before);
-    x->text = after;
-    x->text_capacity = capacity;
-    return true;
-}
-
-static bool keep_text(struct jb__xlsx *x, struct jb_scope *scope, struct jb_str text, struct jb_str *ret_text)
-{
-    if (x->text_size + text.size > x->text_capacity && !grow_text(x, scope, text.size))
-        return false;
-    memcpy(x->text + x->text_size, text.data, text.size);
-    *ret_text = (struct jb_str){ x->text + x->text_size, text.size };
-    x->text_size += text.size;
-    return true;
-}
-
 static bool add_cell(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_cell cell)
 {
-    struct jb__xlsx *x = sheet->xlsx;
-    if (x->count == x->capacity) {
-        if (x->count >= (size_t)sheet->options.columns_max)
-            return jb_fail(scope, JB_LIMIT, JB_L(scope, "%lld행에 셀이 %d개보다 많습니다. 엑셀에서 다시 저장하세요.", "Row %lld has more than %d cells. Save the file again in Excel."), (long long)x->row, sheet->options.columns_max);
-        x->capacity = JB_MIN(x->capacity ? x->capacity * 2 : 64, (size_t)sheet->options.columns_max);
-        x->cells = realloc(x->cells, x->capacity * sizeof *x->cells);
-        JB_CHECK(x->cells);
-    }
-    x->unsorted |= x->count > 0 && x->cells[x->count - 1].column >= cell.column;
-    x->cells[x->count++] = cell;
-    return true;
-}
-
-static int compare_order(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* Ascending columns; of cells at one place the last stays. */
-static void sort_row(struct jb__xlsx *x)
-{
-    x->order = realloc(x->order, x->capacity * sizeof *x->order);
-    struct jb_cell *sorted = malloc(x->capacity * sizeof *sorted);
-    JB_CHECK(x->order && sorted);
-    for (size_t i = 0; i < x->count; i++)
-        x->order[i] = (uint64_t)x->cells[i].column << 32 | i;
-    qsort(x->order, x->count, sizeof *x->order, compare_order);
-    size_t count = 0;
-    for (size_t i = 0; i < x->count; i++)
-        if (i + 1 == x->count || x->order[i] >> 32 != x->order[i + 1] >> 32)
-            sorted[count++] = x->cells[x->order[i] & UINT32_MAX];
-    free(x->cells);
-    x->cells = sorted;
-    x->count = count;
+    return jb__row_add(&sheet->xlsx->row, scope, sheet->options.columns_max, cell);
 }
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */
@@ -154,7 +63,7 @@ static bool add_number(struct jb_sheet *sheet, struct jb_scope *scope, const str
         cell.type = JB_CELL_DATE;
         cell.has_time = format == JB__FORMAT_TIME || cell.serial != (double)(int64_t)JB_MAX(-1e15, JB_MIN(1e15, cell.serial));
     }
-    return keep_text(x, scope, raw, &cell.text) && add_cell(sheet, scope, cell);
+    return jb__row_keep(&x->row, scope, raw, &cell.text) && add_cell(sheet, scope, cell);
 }
 
 static bool add_shared(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, struct jb_str raw)
@@ -166,7 +75,7 @@ static bool add_shared(struct jb_sheet *sheet, struct jb_scope *scope, const str
     if (raw.size == 0)
         return true;
     if (!jb_str_to_int64(raw, &index) || index < 0 || index >= (int64_t)x->strings.count)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %s: 공유 문자열 %.*s번이 없습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. %s: there is no shared string %.*s. Open it in Excel and save it again."), place(x, head->column, where), JB_FMT(jb_str_slice(raw, 0, 20)));
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %s: 공유 문자열 %.*s번이 없습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. %s: there is no shared string %.*s. Open it in Excel and save it again."), jb__row_place(&x->row, head->column, where), JB_FMT(jb_str_slice(raw, 0, 20)));
     struct jb_str text = jb__strings_at(&x->strings, (size_t)index);
     return text.size == 0 || add_cell(sheet, scope, (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column, .format = format_of(x, head), .text = text });
 }
@@ -179,13 +88,13 @@ static bool add_iso_date(struct jb_sheet *sheet, struct jb_scope *scope, const s
         return true;
     if (!jb__serial_parse(raw, sheet->date1904, &cell.serial, &cell.has_time))
         cell = (struct jb_cell){ .type = JB_CELL_TEXT, .column = head->column, .format = cell.format };
-    return keep_text(sheet->xlsx, scope, raw, &cell.text) && add_cell(sheet, scope, cell);
+    return jb__row_keep(&sheet->xlsx->row, scope, raw, &cell.text) && add_cell(sheet, scope, cell);
 }
 
 static bool add_text(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, enum jb_cell_type type, struct jb_str text)
 {
     struct jb_cell cell = { .type = type, .column = head->column, .format = format_of(sheet->xlsx, head) };
-    return text.size == 0 || (keep_text(sheet->xlsx, scope, text, &cell.text) && add_cell(sheet, scope, cell));
+    return text.size == 0 || (jb__row_keep(&sheet->xlsx->row, scope, text, &cell.text) && add_cell(sheet, scope, cell));
 }
 
 static bool add_value(struct jb_sheet *sheet, struct jb_scope *scope, const struct head *head, struct jb_str text)
@@ -265,13 +174,6 @@ static bool quick_cell(struct jb__xml *xml, uint32_t next_column, struct head *r
 
 /* ---- the general way --------------------------------------------------------------------------------------------------------- */
 
-static bool check_column(const struct jb_sheet *sheet, struct jb_scope *scope, uint64_t column)
-{
-    if (column <= (uint64_t)sheet->options.columns_max)
-        return true;
-    return jb_fail(scope, JB_LIMIT, JB_L(scope, "%lld행에 열이 %d개보다 많습니다. 파일을 나누어 올리세요.", "Row %lld has more than %d columns. Split the file."), (long long)sheet->xlsx->row, sheet->options.columns_max);
-}
-
 /* "B7", also "$B$7" and "b7"; 0 for a column or row that is not there. */
 static bool parse_reference(struct jb_str text, uint64_t *ret_column, int64_t *ret_row)
 {
@@ -299,25 +201,16 @@ static bool parse_reference(struct jb_str text, uint64_t *ret_column, int64_t *r
     return true;
 }
 
-static bool check_row(const struct jb_sheet *sheet, struct jb_scope *scope, int64_t row)
-{
-    if (row >= 1 && row <= sheet->options.rows_max)
-        return true;
-    if (row < 1)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. 행 번호가 %lld입니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. A row has the number %lld. Open it in Excel and save it again."), (long long)row);
-    return jb_fail(scope, JB_LIMIT, JB_L(scope, "행이 %lld행까지 있습니다. 한 시트는 %lld행까지 읽습니다. 파일을 나누어 올리세요.", "There is a row %lld; a sheet is read up to row %lld. Split the file."), (long long)row, (long long)sheet->options.rows_max);
-}
-
 /* A row that does not say its number, or says another than its first cell, is where that cell is. */
 static bool move_row(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t next_column, const struct head *head)
 {
     struct jb__xlsx *x = sheet->xlsx;
-    if (head->row == 0 || head->row == x->row)
+    if (head->row == 0 || head->row == x->row.number)
         return true;
-    if (!check_row(sheet, scope, head->row))
+    if (!jb__row_check_number(sheet, scope, head->row))
         return false;
     if (next_column == 1)
-        x->row = head->row;
+        x->row.number = head->row;
     return true;
 }
 
@@ -329,8 +222,8 @@ static bool read_head(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t n
     uint64_t column = next_column;
     int64_t number = 0, style = 0;
     if (r.data && (!parse_reference(jb_str_trim(r), &column, &number) || column == 0))
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %lld행: 셀 주소 '%.*s'이(가) 올바르지 않습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. Row %lld: '%.*s' is no cell address. Open it in Excel and save it again."), (long long)x->row, JB_FMT(jb_str_slice(r, 0, 40)));
-    if (!check_column(sheet, scope, column))
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서가 손상되었습니다. %lld행: 셀 주소 '%.*s'이(가) 올바르지 않습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook is damaged. Row %lld: '%.*s' is no cell address. Open it in Excel and save it again."), (long long)x->row.number, JB_FMT(jb_str_slice(r, 0, 40)));
+    if (!jb__row_check_column(sheet, scope, &x->row, column))
         return false;
     if (s.data && (!jb_str_to_int64(jb_str_trim(s), &style) || style < 0 || style > UINT32_MAX))
         style = 0;
@@ -371,8 +264,10 @@ static bool read_cell(struct jb_sheet *sheet, struct jb_scope *scope, uint32_t n
                 return false;
             continue;
         }
-        if (!jb__xml_text(xml, scope, sheet->options.cell_chars_max, &x->scratch))
-            return x->scratch.full ? jb__fail_chars(scope, sheet->options.cell_chars_max, place(x, head.column, where)) : false;
+        if (!jb__xml_text(xml, scope, sheet->options.cell_chars_max, &x->scratch)) {
+            jb__row_place(&x->row, head.column, where);
+            return x->scratch.full ? jb__fail_chars(scope, sheet->options.cell_chars_max, where) : jb_wrap(scope, "%s", where);
+        }
         if (inline_text)
             head.as = AS_INLINE;
         valued = x->scratch.size > 0;
@@ -387,12 +282,12 @@ static bool read_row_number(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__xlsx *x = sheet->xlsx;
     struct jb_str r = jb_str_trim(jb__xml_attribute(&x->xml, "r"));
-    int64_t number = x->row + 1;
+    int64_t number = x->row.number + 1;
     if (r.size > 0 && !jb_str_to_int64(r, &number))
         number = 0;
-    if (!check_row(sheet, scope, number))
+    if (!jb__row_check_number(sheet, scope, number))
         return false;
-    x->row = number;
+    x->row.number = number;
     return true;
 }
 
@@ -402,8 +297,7 @@ static bool read_row(struct jb_sheet *sheet, struct jb_scope *scope)
     struct jb__xlsx *x = sheet->xlsx;
     struct jb__xml *xml = &x->xml;
     uint32_t column = 0;
-    x->count = x->text_size = 0;
-    x->unsorted = false;
+    jb__row_clear(&x->row);
     if (!read_row_number(sheet, scope))
         return false;
     for (int depth = xml->depth;;) {
@@ -412,7 +306,7 @@ static bool read_row(struct jb_sheet *sheet, struct jb_scope *scope)
         uint32_t first = column + 1;
         if (!xml->pending_stop && quick_cell(xml, first, &head, &value)) {
             column = head.column;
-            if (!check_column(sheet, scope, column) || !move_row(sheet, scope, first, &head) || (value.data && !add_value(sheet, scope, &head, value)))
+            if (!jb__row_check_column(sheet, scope, &x->row, column) || !move_row(sheet, scope, first, &head) || (value.data && !add_value(sheet, scope, &head, value)))
                 return false;
             continue;
         }
@@ -424,24 +318,12 @@ static bool read_row(struct jb_sheet *sheet, struct jb_scope *scope)
         if (token == JB__XML_START && !(jb_str_is(xml->name, "c") ? read_cell(sheet, scope, column + 1, &column) : jb__xml_skip(xml, scope)))
             return false;
     }
-    if (x->unsorted)
-        sort_row(x);
+    if (x->row.unsorted)
+        jb__row_sort(&x->row);
     return true;
 }
 
-/* What follows the rows is not looked at, only its checksum. */
-static bool drain(struct jb__xlsx *x, struct jb_scope *scope)
-{
-    struct jb__feed *feed = &x->xml.feed;
-    do
-        feed->at = feed->end;
-    while (jb__feed_next(feed));
-    x->in_rows = false;
-    enum jb__part_state state = jb__feed_state(feed);
-    return state <= JB__PART_END || jb__part_fail(scope, state, x->xml.part);
-}
-
-bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row)
+static bool xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_sheet_row *ret_row)
 {
     struct jb__xlsx *x = sheet->xlsx;
     while (x->in_rows) {
@@ -449,8 +331,8 @@ bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_she
         if (token == JB__XML_FAIL || token == JB__XML_END)
             return false;
         if (token == JB__XML_STOP) { /* </sheetData> */
-            drain(x, scope);
-            return false;
+            x->in_rows = false;
+            return jb__xml_drain(&x->xml, scope) && false;
         }
         if (token != JB__XML_START)
             continue;
@@ -461,8 +343,8 @@ bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_she
         }
         if (!read_row(sheet, scope))
             return false;
-        if (x->count > 0) {
-            *ret_row = (struct jb_sheet_row){ x->row, x->cells, x->count };
+        if (x->row.count > 0) {
+            *ret_row = (struct jb_sheet_row){ x->row.number, x->row.cells, x->row.count };
             return true;
         }
     }
@@ -471,40 +353,15 @@ bool jb__xlsx_next(struct jb_sheet *sheet, struct jb_scope *scope, struct jb_she
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------------- */
 
-static bool choose_sheet(struct jb_sheet *sheet, struct jb_scope *scope)
-{
-    const struct jb__workbook *book = &sheet->xlsx->book;
-    struct jb_str wanted = sheet->options.sheet;
-    sheet->names = book->names;
-    sheet->name_count = book->count;
-    if (!wanted.data)
-        return true;
-    for (int pass = 0; pass < 2; pass++) /* as written, then as Excel compares: without case */
-        for (size_t i = 0; i < book->count; i++)
-            if (pass == 0 ? jb_str_equal(book->names[i], wanted) : jb_str_equal_nocase(jb_str_trim_unicode(book->names[i]), jb_str_trim_unicode(wanted))) {
-                sheet->chosen = i;
-                return true;
-            }
-    struct jb_buf list = JB_BUF_INIT(1000);
-    for (size_t i = 0; i < book->count && !list.full; i++) {
-        jb_buf_put_z(&list, i ? ", " : "");
-        jb_buf_put(&list, book->names[i]);
-    }
-    struct jb_str names = jb_utf8_first(jb_buf_str(&list), 900);
-    jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "통합 문서에 '%.*s' 시트가 없습니다. 있는 시트: %.*s.", "The workbook has no sheet '%.*s'. It has: %.*s."), JB_FMT(wanted), JB_FMT(names));
-    jb_buf_done(&list);
-    return false;
-}
-
 static bool read_strings(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__xlsx *x = sheet->xlsx;
-    const struct jb__zip_entry *entry = x->book.strings_part.data ? jb__zip_find(&x->zip, x->book.strings_part) : NULL;
+    const struct jb__zip_entry *entry = x->book.strings_part.data ? jb__zip_find(&sheet->zip, x->book.strings_part) : NULL;
     if (!entry)
         return true;
     struct jb__xml *xml = malloc(sizeof *xml);
     JB_CHECK(xml);
-    jb__xml_init(xml, &x->zip, entry, sheet->options.part_bytes_max, sheet->options.ratio_max);
+    jb__xml_init(xml, &sheet->zip, entry, sheet->options.part_bytes_max, sheet->options.ratio_max);
     bool ok = jb__strings_read(&x->strings, scope, xml, sheet->options.cell_chars_max);
     jb__xml_done(xml);
     free(xml);
@@ -541,49 +398,49 @@ static bool find_rows(struct jb__xlsx *x, struct jb_scope *scope)
     return true;
 }
 
-static bool open_sheet(struct jb_sheet *sheet, struct jb_scope *scope)
+static bool open_rows(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__xlsx *x = sheet->xlsx;
     struct jb_str name = x->book.names[sheet->chosen], part = x->book.parts[sheet->chosen];
     if (!part.data)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서의 시트 '%.*s'이(가) 파일 밖을 가리킵니다. 엑셀에서 열어 다시 저장하세요.", "The workbook's sheet '%.*s' points outside the file. Open it in Excel and save it again."), JB_FMT(name));
-    const struct jb__zip_entry *entry = jb__zip_find(&x->zip, part);
+    const struct jb__zip_entry *entry = jb__zip_find(&sheet->zip, part);
     if (!entry)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "통합 문서에 시트 '%.*s'의 내용(%.*s)이 없습니다. 엑셀에서 열어 다시 저장하세요.", "The workbook's sheet '%.*s' has no content (%.*s). Open it in Excel and save it again."), JB_FMT(name), JB_FMT(part));
     x->packed = entry->packed;
-    jb__xml_init(&x->xml, &x->zip, entry, sheet->options.part_bytes_max, sheet->options.ratio_max);
+    jb__xml_init(&x->xml, &sheet->zip, entry, sheet->options.part_bytes_max, sheet->options.ratio_max);
     x->opened = true;
     return find_rows(x, scope);
 }
 
-bool jb__xlsx_open(struct jb_sheet *sheet, struct jb_scope *scope)
+static bool xlsx_open(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__xlsx *x = sheet->xlsx = calloc(1, sizeof *x);
     JB_CHECK(x);
     jb__strings_init(&x->strings, (size_t)sheet->options.strings_bytes_max);
     jb_buf_init(&x->scratch, sheet->options.cell_chars_max * 8);
-    if (!jb__zip_init(&x->zip, scope, sheet->fd, sheet->size) || !jb__workbook_read(&x->book, scope, &x->zip, &sheet->arena))
+    if (!jb__workbook_read(&x->book, scope, &sheet->zip, &sheet->arena))
         return false;
     sheet->date1904 = x->book.date1904;
-    return choose_sheet(sheet, scope) && read_strings(sheet, scope) && open_sheet(sheet, scope);
+    sheet->names = x->book.names;
+    sheet->name_count = x->book.count;
+    return jb__choose_sheet(sheet, scope) && read_strings(sheet, scope) && open_rows(sheet, scope);
 }
 
-void jb__xlsx_close(struct jb__xlsx *x)
+static void xlsx_close(struct jb_sheet *sheet)
 {
+    struct jb__xlsx *x = sheet->xlsx;
     if (!x)
         return;
     if (x->opened)
         jb__xml_done(&x->xml);
     jb__strings_done(&x->strings);
-    jb__zip_done(&x->zip);
+    jb__row_done(&x->row);
     jb_buf_done(&x->scratch);
-    free(x->cells);
-    free(x->order);
-    free(x->text);
     free(x);
 }
 
-struct jb_sheet_progress jb__xlsx_progress(const struct jb_sheet *sheet)
+static struct jb_sheet_progress xlsx_progress(const struct jb_sheet *sheet)
 {
     const struct jb__xlsx *x = sheet->xlsx;
     return (struct jb_sheet_progress){ jb__part_packed_read(x->xml.feed.part), x->packed, x->rows_hint };
@@ -598,3 +455,5 @@ size_t jb__xlsx_strings_bytes(const struct jb__xlsx *x)
 {
     return jb__strings_bytes(&x->strings);
 }
+
+const struct jb__reader jb__xlsx_reader = { .workbook = true, .open = xlsx_open, .close = xlsx_close, .next = xlsx_next, .progress = xlsx_progress };

@@ -250,6 +250,25 @@ static enum jb__xml_token take_text(struct jb__xml *xml, const char *end)
     return JB__XML_TEXT;
 }
 
+static bool fail_nul(struct jb__xml *xml, struct jb_scope *scope)
+{
+    return jb__xml_broken(xml, scope, JB_L(scope, "NUL 글자가 있습니다", "it has a NUL character"));
+}
+
+/* The tag at the window's beginning is none; a NUL in it says so itself. */
+static enum jb__xml_token fail_tag(struct jb__xml *xml, struct jb_scope *scope)
+{
+    size_t left = (size_t)(xml->feed.end - xml->feed.at);
+    const char *close = memchr(xml->feed.at, '>', left), *nul = memchr(xml->feed.at, '\0', left);
+    if (jb_failure(scope))
+        return JB__XML_FAIL;
+    if (nul && (!close || nul < close))
+        fail_nul(xml, scope);
+    else
+        jb__xml_broken(xml, scope, JB_L(scope, "태그가 올바르지 않습니다", "a tag is not well-formed"));
+    return JB__XML_FAIL;
+}
+
 /* A piece of CDATA; a TEXT of no bytes ends it. */
 static enum jb__xml_token next_cdata(struct jb__xml *xml, struct jb_scope *scope)
 {
@@ -321,7 +340,7 @@ enum jb__xml_token jb__xml_next(struct jb__xml *xml, struct jb_scope *scope)
                 return c == '/' ? JB__XML_STOP : JB__XML_START;
         }
         if (scan == SCAN_WRONG)
-            return jb_failure(scope) ? JB__XML_FAIL : fail(xml, scope, JB_L(scope, "태그가 올바르지 않습니다", "a tag is not well-formed"));
+            return fail_tag(xml, scope);
         if (scan == SCAN_CUT && !jb__feed_next(feed))
             return finish(xml, scope);
     }
@@ -369,7 +388,7 @@ static uint32_t entity(struct jb_str name)
             return UINT32_MAX;
         code = code * (hex ? 16 : 10) + digit;
     }
-    return code == 0 || code > 0x10ffff || (hex && name.size == 2) ? UINT32_MAX : code;
+    return code == 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (hex && name.size == 2) ? UINT32_MAX : code;
 }
 
 size_t jb__xml_decode(struct jb_str raw, char *out)
@@ -435,7 +454,7 @@ static void unescape(struct jb_buf *buf)
     buf->size = size;
 }
 
-static bool append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *buf)
+bool jb__xml_append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *buf)
 {
     struct jb_str raw = xml->text;
     if (xml->cdata || (!memchr(raw.data, '&', raw.size) && !memchr(raw.data, '\r', raw.size))) {
@@ -445,10 +464,31 @@ static bool append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *b
     if (!jb_buf_reserve(buf, raw.size))
         return true; /* over the limit: the caller sees `full` */
     size_t size = jb__xml_decode(raw, buf->data + buf->size);
+    if (size == SIZE_MAX && jb_str_find(raw, JB_STR("&#"), 0) != SIZE_MAX)
+        return jb__xml_broken(xml, scope, JB_L(scope, "유니코드에 없는 글자나 모르는 개체를 가리키는 참조(&…;)가 있습니다", "it has a reference (&…;) to no character of Unicode or to an unknown entity"));
     if (size == SIZE_MAX)
         return jb__xml_broken(xml, scope, JB_L(scope, "알 수 없는 개체 참조(&…;)가 있습니다", "it has an unknown entity (&…;)"));
     buf->size += size;
     return true;
+}
+
+bool jb__xml_check(struct jb__xml *xml, struct jb_scope *scope, struct jb_str text)
+{
+    if (memchr(text.data, '\0', text.size))
+        return fail_nul(xml, scope);
+    if (!jb_utf8_valid(text))
+        return jb__xml_broken(xml, scope, JB_L(scope, "UTF-8이 아닌 글자가 있습니다", "it has text that is not UTF-8"));
+    return true;
+}
+
+bool jb__xml_drain(struct jb__xml *xml, struct jb_scope *scope)
+{
+    struct jb__feed *feed = &xml->feed;
+    do
+        feed->at = feed->end;
+    while (jb__feed_next(feed));
+    enum jb__part_state state = jb__feed_state(feed);
+    return state <= JB__PART_END || jb__part_fail(scope, state, xml->part);
 }
 
 static bool check_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars_max, struct jb_buf *buf)
@@ -460,11 +500,7 @@ static bool check_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars
         buf->full = true;
     if (buf->full)
         return false;
-    if (memchr(text.data, '\0', text.size))
-        return jb__xml_broken(xml, scope, JB_L(scope, "NUL 글자가 있습니다", "it has a NUL character"));
-    if (!jb_utf8_valid(text))
-        return jb__xml_broken(xml, scope, JB_L(scope, "UTF-8이 아닌 글자가 있습니다", "it has text that is not UTF-8"));
-    return true;
+    return jb__xml_check(xml, scope, text);
 }
 
 bool jb__xml_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars_max, struct jb_buf *buf)
@@ -491,7 +527,7 @@ bool jb__xml_text(struct jb__xml *xml, struct jb_scope *scope, size_t chars_max,
                 text_depth = -1;
             break;
         case JB__XML_TEXT:
-            if (xml->depth == text_depth && !append(xml, scope, buf))
+            if (xml->depth == text_depth && !jb__xml_append(xml, scope, buf))
                 return false;
             if (buf->full)
                 return check_text(xml, scope, chars_max, buf);

@@ -2,13 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 
-static enum jb_sheet_format format_of(struct jb_str word)
-{
-    return jb_str_equal_nocase(word, JB_STR("xlsx")) ? JB_SHEET_XLSX : jb_str_equal_nocase(word, JB_STR("csv")) ? JB_SHEET_CSV
-                                                                   : jb_str_equal_nocase(word, JB_STR("tsv"))   ? JB_SHEET_TSV
-                                                                                                                : JB_SHEET_AUTO;
-}
-
 bool jb__fail_no_rows(struct jb_scope *scope, const struct jb__attempt *attempt, bool headings)
 {
     return jb_fail(scope, JB_INVALID,
@@ -34,7 +27,7 @@ static void add_upload(const struct jb__attempt *attempt, struct jb_scope *scope
     sources->at[sources->count++] = (struct jb__source){
         .path = jb__spool_path(scope, attempt->transfer, attempt->spool).data,
         .title = attempt->job.file_name,
-        .options = { .format = format_of(options->format), .sheet = options->sheet, .encoding = options->encoding },
+        .options = { .format = jb_sheet_format_named(options->format), .sheet = options->sheet, .encoding = options->encoding },
     };
 }
 

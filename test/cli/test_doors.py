@@ -18,7 +18,7 @@ FITS = None
 TOO_LONG = "This has 256 characters. Use at most 255."
 NO_TEXT = "This text is not valid UTF-8. Type it again."
 NO_TEXT_ROW = "a.csv: Row 2: the text is not cp949. Save it as UTF-8 or name its encoding."
-NO_TEXT_PART = "a.xlsx: The workbook is damaged. xl/worksheets/sheet1.xml: it has text that is not UTF-8. Open it in Excel and save it again."
+NO_TEXT_PART = "a.xlsx: F2: The workbook is damaged. xl/worksheets/sheet1.xml: it has text that is not UTF-8. Open it in Excel and save it again."
 CASES = {
     "a text longer than its column": ("name", b"x" * 256, TOO_LONG),
     "as many characters of four bytes as fit": ("name", "😀".encode() * 255, FITS),
@@ -32,7 +32,7 @@ CASES = {
     "a choice that there is not": ("status", b"gift", "This is not one of the choices. Use one of: Active, Inactive, Pending"),
     # Bytes that are no text: a sheet tells where in itself they are.
     "a NUL byte": ("description", b"a\0b", "This contains a NUL character. Remove it.", "a.csv: Row 2, column 6: it has a NUL character. Check that this is a text file.",
-                   "a.xlsx: The workbook is damaged. xl/worksheets/sheet1.xml: it has a NUL character. Open it in Excel and save it again."),
+                   "a.xlsx: F2: The workbook is damaged. xl/worksheets/sheet1.xml: it has a NUL character. Open it in Excel and save it again."),
     "a byte that is no UTF-8": ("description", b"a\xffb", NO_TEXT, NO_TEXT_ROW, NO_TEXT_PART),
     "half of a surrogate pair": ("description", b"a\xed\xa0\x80b", NO_TEXT, NO_TEXT_ROW, NO_TEXT_PART),
 }

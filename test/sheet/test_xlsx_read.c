@@ -254,9 +254,9 @@ JB_TEST("what is no workbook is refused by name")
     check_refused(scope, write_file(scope, ".xlsx", JB_STR("a,b\n1,2\n")), JB_INVALID, "CSV라면");
     check_refused(scope, write_file(scope, ".xlsx", JB_STR("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")), JB_INVALID, "손상");
     check_refused(scope, write_file(scope, ".xlsx", JB_STR("PK\3\4 and then nothing more")), JB_INVALID, "잘렸거나");
-    check_refused(scope, zip_parts(scope, (struct part[]){ { "a.txt", "x", 0 }, { 0 } }), JB_INVALID, "엑셀 통합 문서(.xlsx)가 아닙니다");
+    check_refused(scope, zip_parts(scope, (struct part[]){ { "a.txt", "x", 0 }, { 0 } }), JB_INVALID, "통합 문서(.xlsx, .ods)가 아닙니다");
     check_refused(scope, zip_parts(scope, (struct part[]){ { "xl/workbook.bin", "x", 0 }, { 0 } }), JB_INVALID, ".xlsb");
-    check_refused(scope, zip_parts(scope, (struct part[]){ { "mimetype", "x", 0 }, { "content.xml", "x", 0 }, { 0 } }), JB_INVALID, ".ods");
+    check_refused(scope, zip_parts(scope, (struct part[]){ { "mimetype", "x", 0 }, { "content.xml", "x", 0 }, { 0 } }), JB_INVALID, "스프레드시트(.ods)가 아닙니다");
     check_refused(scope, "/nonexistent/file.xlsx", JB_NOT_FOUND, "파일 열기");
     check_refused(scope, "/tmp", JB_INVALID, "보통 파일이 아닙니다");
 }
@@ -357,4 +357,14 @@ JB_TEST("a relation that leads out of the archive is refused")
     check_refused(scope, zip_parts(scope, (struct part[]){ { "xl/workbook.xml", BOOK("", "<sheet name=\"s\" r:id=\"a\"/>"), 0 }, { "xl/_rels/workbook.xml.rels", RELATIONS(RELATION("a", "worksheet", "gone.xml")), 0 }, { 0 } }),
         JB_INVALID, "xl/gone.xml");
     check_refused(scope, zip_parts(scope, (struct part[]){ { "xl/workbook.xml", BOOK("", ""), 0 }, { 0 } }), JB_INVALID, "읽을 수 있는 시트가 없습니다");
+}
+
+JB_TEST("a NUL is called what it is, with the cell or the string it stands in")
+{
+    static const char cell[] = SHEET("<row r=\"2\"><c r=\"B2\" t=\"str\"><v>a\0b</v></c></row>"), number[] = SHEET("<row r=\"2\"><c r=\"C2\"><v>1\0</v></c></row>"), tag[] = SHEET("<row r=\"2\"><c r=\"B\0\" t=\"str\"/></row>");
+    REFUSED(JB_INVALID, "B2: 통합 문서가 손상되었습니다. xl/worksheets/sheet1.xml: NUL 글자가 있습니다", .sheet = cell, .sheet_size = sizeof cell - 1);
+    REFUSED(JB_INVALID, "C2: 통합 문서가 손상되었습니다. xl/worksheets/sheet1.xml: NUL 글자가 있습니다", .sheet = number, .sheet_size = sizeof number - 1);
+    REFUSED(JB_INVALID, "xl/worksheets/sheet1.xml: NUL 글자가 있습니다", .sheet = tag, .sheet_size = sizeof tag - 1);
+    REFUSED(JB_INVALID, "공유 문자열 2: 통합 문서가 손상되었습니다. xl/sharedStrings.xml: UTF-8이 아닌 글자", .sheet = SHEET(""), .strings = STRINGS("<si><t>a</t></si><si><t>\xc3(</t></si>"));
+    REFUSED(JB_INVALID, "B2: 통합 문서가 손상되었습니다. xl/worksheets/sheet1.xml: 유니코드에 없는 글자", .sheet = SHEET("<row r=\"2\"><c r=\"B2\" t=\"str\"><v>&#xD800;</v></c></row>"));
 }
