@@ -6,7 +6,7 @@ enum { UPLOAD_CHUNK = 65536 };
 
 static bool known_parameters(struct jb_request *req)
 {
-    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "file_name" };
+    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "file_name", "header_row", "map", "default" };
     struct jb_str known[JB_COUNT(names)];
 
     for (size_t i = 0; i < JB_COUNT(names); i++)
@@ -35,6 +35,19 @@ bool jb__api_once(struct jb_request *req, struct jb_str *ret_once)
     return true;
 }
 
+/* All of map=… or default=…. */
+static bool read_pairs(struct jb_request *req, const char *name, bool by_last, struct jb_import_pairs *ret_pairs)
+{
+    struct jb_import_pair *pairs = JB_NEW_ARRAY(req->scope, struct jb_import_pair, req->query_param_count + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < req->query_param_count; i++)
+        if (jb_str_is(req->query_params[i].name, name) && !jb_import_pair_read(req->scope, name, req->query_params[i].value, by_last, &pairs[count++]))
+            return false;
+    *ret_pairs = (struct jb_import_pairs){ pairs, count };
+    return true;
+}
+
 static bool read_options(struct jb_request *req, struct jb_import_options *ret_options)
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const on_errors[] = { "abort", "skip", NULL };
@@ -52,7 +65,7 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     options.sheet = jb_query_text(req, "sheet");
     options.encoding = jb_query_text(req, "encoding");
     options.format = jb_query_text(req, "format");
-    if (!jb__api_once(req, &options.once))
+    if (!jb__api_once(req, &options.once) || !jb__api_int(req, "header_row", 1, INT64_MAX, &options.head_row) || !read_pairs(req, "map", true, &options.map) || !read_pairs(req, "default", false, &options.defaults))
         return false;
     *ret_options = options;
     return true;

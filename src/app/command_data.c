@@ -40,6 +40,22 @@ static bool choose(struct jb_program *program, const char *option, const char *c
     return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--%s %.*s’: %s %s %s 가운데 하나를 적으세요.", "'--%s %.*s': give one of %s %s %s."), option, JB_FMT(text), words[0], words[1], words[2] ? words[2] : "");
 }
 
+/* All of --map or --default. */
+static bool read_pairs(struct jb_program *program, const char *option, bool by_last, struct jb_import_pairs *ret_pairs)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_import_pair *pairs = JB_NEW_ARRAY(scope, struct jb_import_pair, JB_OPTIONS_MAX);
+    const char *name = jb_format(scope, "--%s", option).data;
+    struct jb_str text;
+    size_t count = 0;
+
+    for (; (text = jb__option_at(program, option, count)).data; count++)
+        if (!jb_import_pair_read(scope, name, text, by_last, &pairs[count]))
+            return false;
+    *ret_pairs = (struct jb_import_pairs){ pairs, count };
+    return true;
+}
+
 static bool read_import_options(struct jb_program *program, struct jb_import_options *options)
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const errors[] = { "abort", "skip", NULL };
@@ -48,7 +64,8 @@ static bool read_import_options(struct jb_program *program, struct jb_import_opt
 
     if (!choose(program, "mode", modes, &mode) || !choose(program, "on-error", errors, &on_error) ||
         !jb__option_int(program, "batch-rows", 1, 100000, 0, &batch_rows) ||
-        !jb__option_int(program, "limit-refused", 1, INT64_MAX, 0, &options->limit_refused))
+        !jb__option_int(program, "limit-refused", 1, INT64_MAX, 0, &options->limit_refused) || !jb__option_int(program, "header-row", 1, INT64_MAX, 0, &options->head_row) ||
+        !read_pairs(program, "map", true, &options->map) || !read_pairs(program, "default", false, &options->defaults))
         return false;
     options->mode = (enum jb_import_mode)mode;
     options->on_error = (enum jb_on_error)on_error;

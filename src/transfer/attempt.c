@@ -493,7 +493,7 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
     attempt->model = jb_model_find(scope, attempt->job.model);
     if (!attempt->model)
         return false;
-    attempt->plan = jb__plan_new(scope, attempt->transfer, jb_exchange_of(scope, attempt->model), attempt->options.import.match_on);
+    attempt->plan = jb__plan_of(scope, attempt->transfer, jb_exchange_of(scope, attempt->model), &attempt->options.import);
     if (!attempt->plan)
         return false;
     if (attempt->options.import.batch_rows > 0)

@@ -105,7 +105,7 @@ static bool take_missing(struct checking *checking, struct jb_scope *scope, cons
     for (size_t i = 0; i < plan->count; i++) {
         const struct jb__target *target = &plan->targets[i];
         const struct jb_field *field = target->field;
-        bool needed = target->match ? !field->primary : field->required && !field->default_text;
+        bool needed = target->match ? !field->primary : field->required && !field->default_text && !target->has_fallback;
         if (!target->column || checking->filled[i] || !needed)
             continue;
         *good = false;
@@ -349,6 +349,30 @@ static void set_times(const struct jb_record *record, void *row)
             JB_CHECK(jb_record_set(record, row, field, jb_v(jb_now())));
 }
 
+static bool fail_no_default(struct jb_scope *scope, const struct jb__target *target, struct jb_str text)
+{
+    struct jb_str name = jb_model_label(target->field->references, scope);
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’의 기본값 ‘%.*s’: 그런 %.*s이(가) 없습니다. 먼저 등록하거나 고쳐 적으세요.", "The default of \"%.*s\", \"%.*s\": there is no such %.*s. Add it first, or correct the value."), JB_FMT(target->heading), JB_FMT(text),
+        JB_FMT(name));
+}
+
+/* What the job says in place of a field's default, into the row that all begin with. */
+static bool set_fallback(struct checking *checking, struct jb_scope *scope, const struct jb__target *target)
+{
+    struct jb_value value = target->fallback;
+    int64_t id = 0;
+
+    if (target->fallback_lookup && value.type != JB_NULL) {
+        struct jb_str text = jb_value_text(scope, value);
+        if (!jb_stage_lookup(checking->checker->stage, scope, target->field->references, target->fallback_lookup, &text, 1, &id))
+            return false;
+        if (id == 0)
+            return fail_no_default(scope, target, text);
+        value = jb_v(id);
+    }
+    return jb_record_set(checking->record, checking->blank, target->field, value) || jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "값이 너무 큽니다.", "The value is too large."));
+}
+
 static bool checking_open(struct checking *checking, struct jb__checker *checker)
 {
     const struct jb__plan *plan = checker->plan;
@@ -364,6 +388,8 @@ static bool checking_open(struct checking *checking, struct jb__checker *checker
         return false;
     set_times(checking->record, checking->blank);
     for (size_t i = 0; i < plan->count; i++) {
+        if (plan->targets[i].has_fallback && !set_fallback(checking, scope, &plan->targets[i]))
+            return false;
         if (!plan->targets[i].lookup || !plan->targets[i].column)
             continue;
         JB_CHECK(checking->lookup_count < LOOKUPS_MAX);

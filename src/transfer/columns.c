@@ -38,7 +38,7 @@ static bool fail_name(struct jb_scope *scope, const struct jb_record *record, st
 }
 
 /* "project" for project_id. */
-static bool is_reference_to(const struct jb_field *field, struct jb_str name)
+bool jb__is_reference_to(const struct jb_field *field, struct jb_str name)
 {
     struct jb_str own = jb_str_of(field->name);
     return field->references && (jb_str_equal(own, name) || (jb_str_ends(own, JB_STR("_id")) && jb_str_equal(jb_str_slice(own, 0, own.size - 3), name)));
@@ -47,12 +47,12 @@ static bool is_reference_to(const struct jb_field *field, struct jb_str name)
 static const struct jb_field *reference_find(const struct jb_record *record, struct jb_str name)
 {
     for (const struct jb_field *field = record->fields; field->type != JB_END; field++)
-        if (field->type != JB_WORD && is_reference_to(field, name))
+        if (field->type != JB_WORD && jb__is_reference_to(field, name))
             return field;
     return NULL;
 }
 
-static bool target_resolve(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *heading, struct jb__target *ret_target)
+bool jb__target_resolve(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *heading, struct jb__target *ret_target)
 {
     struct jb_str rest = name, first = jb_str_cut(&rest, '.');
     struct jb__target target = { .name = name };
@@ -110,7 +110,7 @@ static bool targets_of_model(struct jb__plan *plan, struct jb_scope *scope)
 
     plan->targets = JB_NEW_ARRAY(scope, struct jb__target, 2 * jb_record_count(record));
     for (const struct jb_field *field = record->fields; field->type != JB_END; field++)
-        if (is_default_column(field) && !target_resolve(scope, plan->model, default_name(scope, field), NULL, &plan->targets[plan->count++]))
+        if (is_default_column(field) && !jb__target_resolve(scope, plan->model, default_name(scope, field), NULL, &plan->targets[plan->count++]))
             return false;
     return true;
 }
@@ -123,7 +123,7 @@ static bool targets_of_exchange(struct jb__plan *plan, struct jb_scope *scope, c
         count++;
     plan->targets = JB_NEW_ARRAY(scope, struct jb__target, count + jb_record_count(&plan->model->record));
     for (size_t i = 0; i < count; i++)
-        if (!target_resolve(scope, plan->model, jb_str_of(columns[i].field), columns[i].heading, &plan->targets[plan->count++]))
+        if (!jb__target_resolve(scope, plan->model, jb_str_of(columns[i].field), columns[i].heading, &plan->targets[plan->count++]))
             return false;
     return true;
 }
@@ -139,7 +139,7 @@ static bool add_match(struct jb__plan *plan, struct jb_scope *scope, const struc
             return true;
         }
     /* a key that the exchange leaves out may stand in the sheet all the same */
-    if (!target_resolve(scope, plan->model, jb_str_of(field->name), NULL, &plan->targets[plan->count]))
+    if (!jb__target_resolve(scope, plan->model, jb_str_of(field->name), NULL, &plan->targets[plan->count]))
         return false;
     plan->targets[plan->count++].match = true;
     return true;
@@ -184,6 +184,7 @@ struct jb__plan *jb__plan_new(struct jb_scope *scope, const struct jb_transfer *
 {
     struct jb__plan *plan = JB_NEW(scope, struct jb__plan);
 
+    plan->scope = scope;
     plan->model = exchange->model;
     plan->batch_rows = exchange->batch_rows ? exchange->batch_rows : transfer->batch_rows;
     if (!(exchange->columns ? targets_of_exchange(plan, scope, exchange->columns) : targets_of_model(plan, scope)))
@@ -203,7 +204,7 @@ static bool means(struct jb_scope *scope, const struct jb__target *target, struc
     if (same_name(head, target->heading) || same_name(head, target->name) || same_name(head, jb_str_of(target->field->name)) ||
         same_name(head, jb_field_label(scope, target->field, JB_KO)) || same_name(head, jb_field_label(scope, target->field, JB_EN)))
         return true;
-    return target->lookup && is_reference_to(target->field, head);
+    return target->lookup && jb__is_reference_to(target->field, head);
 }
 
 static struct jb__target *target_find(struct jb__plan *plan, struct jb_scope *scope, struct jb_str head)
@@ -214,26 +215,62 @@ static struct jb__target *target_find(struct jb__plan *plan, struct jb_scope *sc
     return NULL;
 }
 
-static bool map_cell(struct jb__plan *plan, struct jb_scope *scope, const struct jb_sheet *sheet, const struct jb_cell *cell)
+static bool fail_twice(struct jb__plan *plan, struct jb_scope *scope, const struct jb__target *target, struct jb_str head, uint32_t column)
 {
-    struct jb_str head = jb_str_trim_unicode(jb__nfc(scope, jb_cell_text(sheet, scope, cell)));
     char before[4], here[4];
 
-    if (head.size == 0)
-        return true;
-    struct jb__target *target = target_find(plan, scope, head);
-    if (!target) {
-        if (plan->unknown_count < UNKNOWN_MAX)
-            plan->unknown[plan->unknown_count++] = jb_copy(scope, jb_utf8_first(head, 100));
-        return true;
-    }
-    if (target->column)
+    if (jb_str_equal_nocase(target->head, head))
         return jb_fail(scope, JB_INVALID,
             JB_L(scope, "%lld행: 머리글 ‘%.*s’이(가) %.*s열과 %.*s열에 두 번 있습니다. 하나만 남기세요.", "Row %lld: the heading \"%.*s\" stands twice, in columns %.*s and %.*s. Keep one."),
-            (long long)plan->head_row, JB_FMT(head), JB_FMT(jb_column_letters(target->column, before)), JB_FMT(jb_column_letters(cell->column, here)));
-    target->column = cell->column;
-    plan->by_column[cell->column] = target;
+            (long long)plan->head_row, JB_FMT(head), JB_FMT(jb_column_letters(target->column, before)), JB_FMT(jb_column_letters(column, here)));
+    return jb_fail(scope, JB_INVALID,
+        JB_L(scope, "%lld행: %.*s열 ‘%.*s’과(와) %.*s열 ‘%.*s’이(가) 모두 ‘%.*s’에 들어갑니다. 하나를 빼거나 다른 열에 맞추세요.", "Row %lld: the columns %.*s (\"%.*s\") and %.*s (\"%.*s\") both go to \"%.*s\". Leave one out, or map it to another field."),
+        (long long)plan->head_row, JB_FMT(jb_column_letters(target->column, before)), JB_FMT(target->head), JB_FMT(jb_column_letters(column, here)), JB_FMT(head), JB_FMT(target->heading));
+}
+
+bool jb__plan_take(struct jb__plan *plan, struct jb_scope *scope, struct jb__target *target, struct jb_str head, uint32_t column)
+{
+    if (target->column)
+        return fail_twice(plan, scope, target, head, column);
+    target->column = column;
+    target->head = head;
+    plan->by_column[column] = target;
     return true;
+}
+
+/* The job's word counts, then names and labels. */
+static bool map_head(struct jb__plan *plan, struct jb_scope *scope, struct jb_str head, uint32_t column)
+{
+    struct jb__choice *choice = jb__plan_choice(plan, head, column);
+    struct jb__target *target = choice ? choice->target : target_find(plan, scope, head);
+
+    if (choice)
+        choice->used = true;
+    else if (!target)
+        target = jb__plan_path(plan, scope, head);
+    if (choice && target && !choice->column) /* what is wrong in it is told by the name that the sheet has for it */
+        target->heading = jb_copy(plan->scope, head);
+    if (target)
+        return jb__plan_take(plan, scope, target, head, column);
+    if (!choice && plan->unknown_count < UNKNOWN_MAX)
+        plan->unknown[plan->unknown_count++] = jb_utf8_first(head, 100);
+    return true;
+}
+
+static bool map_cells(struct jb__plan *plan, struct jb_scope *scope, const struct jb_sheet *sheet, const struct jb_sheet_row *head)
+{
+    struct jb_str *heads = JB_NEW_ARRAY(scope, struct jb_str, head->count + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < head->count; i++) {
+        struct jb_str text = jb_copy(scope, jb_str_trim_unicode(jb__nfc(scope, jb_cell_text(sheet, scope, &head->cells[i]))));
+        if (text.size == 0)
+            continue;
+        heads[count++] = text;
+        if (!map_head(plan, scope, text, head->cells[i].column))
+            return false;
+    }
+    return jb__plan_choices_end(plan, scope, heads, count);
 }
 
 static struct jb_str headings(struct jb_scope *scope, const struct jb__plan *plan)
@@ -249,7 +286,7 @@ static bool is_missing(const struct jb__target *target, enum jb_import_mode mode
 {
     if (target->column || (target->match && target->field->primary && mode != JB_UPDATE_ONLY))
         return false;
-    return target->match || (target->field->required && !target->field->default_text && mode != JB_UPDATE_ONLY);
+    return target->match || (target->field->required && !target->field->default_text && !target->has_fallback && mode != JB_UPDATE_ONLY);
 }
 
 static bool check_required(const struct jb__plan *plan, struct jb_scope *scope, enum jb_import_mode mode)
@@ -276,11 +313,12 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
 {
     plan->head_row = head->number;
     plan->column_max = head->count > 0 ? head->cells[head->count - 1].column : 0;
+    for (size_t i = 0; i < plan->choice_count; i++)
+        plan->column_max = JB_MAX(plan->column_max, plan->choices[i].column);
     plan->by_column = JB_NEW_ARRAY(scope, struct jb__target *, plan->column_max + 1);
     plan->unknown = JB_NEW_ARRAY(scope, struct jb_str, UNKNOWN_MAX);
-    for (size_t i = 0; i < head->count; i++)
-        if (!map_cell(plan, scope, sheet, &head->cells[i]))
-            return false;
+    if (!map_cells(plan, scope, sheet, head))
+        return false;
     plan->present = JB_NEW_ARRAY(scope, const struct jb_field *, plan->count + 1);
     for (size_t i = 0; i < plan->count; i++)
         if (plan->targets[i].column)

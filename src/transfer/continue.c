@@ -95,7 +95,7 @@ static bool verify(struct jb_scope *scope, const struct import_job *job, const s
         return fail_gone(scope, job);
     if (jb_spool_bytes(spool) >= transfer->async_bytes)
         return true; /* the attempt looks */
-    looking.plan = model ? jb__plan_new(scope, transfer, jb_exchange_of(scope, model), options->import.match_on) : NULL;
+    looking.plan = model ? jb__plan_of(scope, transfer, jb_exchange_of(scope, model), &options->import) : NULL;
     if (!looking.plan)
         return false;
     looking.sources = (struct jb__sources){ .at = JB_NEW_ARRAY(scope, struct jb__source, jb__lines(job->corrections) + 2), .job = job->id, .file_hash = job->file_hash };

@@ -51,7 +51,7 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         return jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’에는 프로그램만 적습니다. 내보낼 수는 있어도 가져올 수는 없습니다.", "%.*s is written by the program alone: it can be exported, not imported."), JB_FMT(label));
     if (find_once(scope, once, ret_job))
         return true;
-    if (jb_failure(scope) || !jb__plan_new(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options->match_on) || !jb__spool_seal(spool, scope, &hash))
+    if (jb_failure(scope) || !jb__plan_of(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options) || !jb__spool_seal(spool, scope, &hash))
         return false;
     struct import_job job = {
         .kind = JB_STR("import"),

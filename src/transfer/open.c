@@ -28,6 +28,7 @@ static void add_upload(const struct jb__attempt *attempt, struct jb_scope *scope
         .path = jb__spool_path(scope, attempt->transfer, attempt->spool).data,
         .title = attempt->job.file_name,
         .options = { .format = jb_sheet_format_named(options->format), .sheet = options->sheet, .encoding = options->encoding },
+        .head_row = options->head_row,
     };
 }
 

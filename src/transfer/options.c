@@ -55,6 +55,34 @@ static int64_t number_read(const struct jb_json *object, const char *name)
 
 /* ---- imports ------------------------------------------------------------------------------------------------------------- */
 
+/* [["금액", "income"], …] */
+static void put_pairs(struct jb_json_writer *writer, const char *name, const struct jb_import_pairs *pairs)
+{
+    if (pairs->count == 0)
+        return;
+    jb_json_name(writer, name);
+    jb_json_array(writer);
+    for (size_t i = 0; i < pairs->count; i++) {
+        jb_json_array(writer);
+        jb_json_text(writer, pairs->at[i].name);
+        jb_json_text(writer, pairs->at[i].value);
+        jb_json_array_end(writer);
+    }
+    jb_json_array_end(writer);
+}
+
+static struct jb_import_pairs pairs_read(struct jb_scope *scope, const struct jb_json *object, const char *name)
+{
+    const struct jb_json *list = jb_json_member(object, name);
+    struct jb_import_pair *at = list && list->type == JB_JSON_ARRAY ? JB_NEW_ARRAY(scope, struct jb_import_pair, list->count + 1) : NULL;
+    size_t count = 0;
+
+    for (const struct jb_json *pair = at ? list->first : NULL; pair; pair = pair->next)
+        if (pair->type == JB_JSON_ARRAY && pair->count == 2)
+            at[count++] = (struct jb_import_pair){ jb_copy(scope, pair->first->text), jb_copy(scope, pair->first->next->text) };
+    return (struct jb_import_pairs){ at, count };
+}
+
 static void put_continued(struct jb_json_writer *writer, const struct jb__job_options *options)
 {
     const struct jb__counts *base = &options->base;
@@ -103,6 +131,10 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
     jb_json_put(&writer, "sheet", jb_v(import->sheet));
     jb_json_put(&writer, "encoding", jb_v(import->encoding));
     jb_json_put(&writer, "format", jb_v(import->format));
+    if (import->head_row > 0)
+        jb_json_put(&writer, "head_row", jb_v(import->head_row));
+    put_pairs(&writer, "map", &import->map);
+    put_pairs(&writer, "defaults", &import->defaults);
     jb_json_put(&writer, "batch_rows", jb_v(import->batch_rows));
     jb_json_put(&writer, "limit_refused", jb_v(import->limit_refused));
     jb_json_put(&writer, "language", jb_v(options->language == JB_EN ? JB_STR("en") : JB_STR("ko")));
@@ -131,6 +163,9 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
             .sheet = text_read(scope, object, "sheet"),
             .encoding = text_read(scope, object, "encoding"),
             .format = text_read(scope, object, "format"),
+            .head_row = number_read(object, "head_row"),
+            .map = pairs_read(scope, object, "map"),
+            .defaults = pairs_read(scope, object, "defaults"),
             .batch_rows = (int)number_read(object, "batch_rows"),
             .limit_refused = number_read(object, "limit_refused"),
         },

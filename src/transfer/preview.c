@@ -97,11 +97,13 @@ static bool map_columns(struct looking *looking, struct jb__plan *plan, struct j
 {
     plan->present = JB_NEW_ARRAY(looking->scope, const struct jb_field *, plan->count + 1);
     plan->match_given = true;
+    while (names.size > 0) {
+        struct jb__target *target = jb__plan_target(plan, looking->scope, jb_str_cut(&names, '\n'));
+        if (!target)
+            return false;
+        target->column = 1;
+    }
     for (size_t i = 0; i < plan->count; i++) {
-        struct jb_str rest = names;
-        while (rest.data && !plan->targets[i].column)
-            if (jb_str_equal(jb_str_cut(&rest, '\n'), plan->targets[i].name))
-                plan->targets[i].column = 1;
         if (plan->targets[i].column)
             plan->present[plan->present_count++] = plan->targets[i].field;
         else if (plan->targets[i].match)
@@ -125,7 +127,7 @@ struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_pr
     if (access(path.data, R_OK) != 0)
         return rows; /* it has ended: there is nothing to look at any more */
     const struct jb_model *model = jb_model_find(scope, job.model);
-    struct jb__plan *plan = model ? jb__plan_new(scope, transfer, jb_exchange_of(scope, model), options.import.match_on) : NULL;
+    struct jb__plan *plan = model ? jb__plan_of(scope, transfer, jb_exchange_of(scope, model), &options.import) : NULL;
     if (!plan || !map_columns(&looking, plan, options.present))
         return NULL;
     bool by_id = plan->match_count == 1 && plan->match[0]->primary;

@@ -112,13 +112,22 @@ static struct jb_cell cell_copy(struct jb_scope *scope, const struct jb_cell *ce
     return copy;
 }
 
+static bool fail_no_head(struct jb_scope *scope, const struct jb__source *source)
+{
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: %lld행이 비어 있습니다. 머리글이 있는 행의 번호를 고르세요.", "%.*s: row %lld is empty. Choose the row that holds the headings."), JB_FMT(source->title), (long long)source->head_row);
+}
+
 /* The three are taken out of a numbered one's head. */
 static bool read_head(const struct jb__sources *sources, struct jb_scope *scope, struct jb__source *source)
 {
     struct jb_sheet_row row;
 
-    if (!jb_sheet_next(source->sheet, scope, &row))
-        return false;
+    do {
+        if (!jb_sheet_next(source->sheet, scope, &row))
+            return source->head_row > 0 && !jb_failure(scope) ? fail_no_head(scope, source) : false;
+    } while (row.number < source->head_row);
+    if (source->head_row > 0 && row.number > source->head_row)
+        return fail_no_head(scope, source);
     struct jb_cell *cells = JB_NEW_ARRAY(scope, struct jb_cell, row.count + 1);
     source->head = (struct jb_sheet_row){ row.number, cells, 0 };
     source->column_max = row.count > 0 ? row.cells[row.count - 1].column : 0;

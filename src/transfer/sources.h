@@ -30,9 +30,10 @@ struct jb__source {
     const char *path;
     struct jb_str title; /* what people call it */
     struct jb_sheet_options options;
-    bool numbered; /* a workbook of refused rows */
-    bool carried;  /* our own: its rows stay refused, for the reasons that it says */
-    bool verified; /* by an attempt before */
+    int64_t head_row; /* which row holds the headings; 0: the first that has cells */
+    bool numbered;    /* a workbook of refused rows */
+    bool carried;     /* our own: its rows stay refused, for the reasons that it says */
+    bool verified;    /* by an attempt before */
     /* once open: */
     struct jb_sheet *sheet;
     struct jb_sheet_row head;                           /* without the three */

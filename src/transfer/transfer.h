@@ -78,6 +78,17 @@ enum jb_on_error {
     JB_SKIP,
 };
 
+/* What was said with "NAME=VALUE", in the order given. */
+struct jb_import_pair {
+    struct jb_str name, value;
+};
+struct jb_import_pairs {
+    const struct jb_import_pair *at;
+    size_t count;
+};
+/* "금액=income": cut at the last '=' when `by_last`, otherwise at the first. INVALID without one or without a name; `option` says where it stood. */
+bool jb_import_pair_read(struct jb_scope *scope, const char *option, struct jb_str text, bool by_last, struct jb_import_pair *ret_pair);
+
 struct jb_import_options {
     enum jb_import_mode mode;
     enum jb_on_error on_error;
@@ -85,9 +96,12 @@ struct jb_import_options {
     bool confirm;           /* stage and compare, then wait for jb_import_confirm */
     struct jb_str match_on; /* NULL: the exchange's */
     struct jb_str sheet, encoding, format;
-    int batch_rows;        /* 0: the exchange's */
-    int64_t limit_refused; /* 0: none */
-    struct jb_str once;    /* idempotency; NULL: none */
+    int64_t head_row;                /* the sheet's row that holds the headings; 0: the first that has cells */
+    struct jb_import_pairs map;      /* a heading, or "[B]" for what stands in column B → a field ("income", "project.code"); "" leaves the column out. Other columns are matched by their headings */
+    struct jb_import_pairs defaults; /* a field → its value as text, in place of the field's own default: for new rows when the column is absent, and for empty cells */
+    int batch_rows;                  /* 0: the exchange's */
+    int64_t limit_refused;           /* 0: none */
+    struct jb_str once;              /* idempotency; NULL: none */
 };
 
 /* ---- the service ------------------------------------------------------------------------------------------------------------------- */

@@ -39,11 +39,25 @@ struct jb__target {
     struct jb_str name, heading; /* "project.code"; what people call it */
     bool match;                  /* part of the import key */
     uint32_t column;             /* in the sheet, 1-based; 0: absent */
+    struct jb_str head;          /* its heading there */
+    bool has_fallback;           /* the job says a value in place of the field's default */
+    struct jb_value fallback;
+    const struct jb_field *fallback_lookup; /* of the model it references; NULL: the value itself */
+};
+/* One column of the sheet that the job says the meaning of. */
+struct jb__choice {
+    struct jb_str head;        /* or "[B]" */
+    uint32_t column;           /* of "[B]", otherwise 0 */
+    struct jb__target *target; /* NULL: it is left out */
+    bool used;
 };
 struct jb__plan {
+    struct jb_scope *scope; /* as long-lived as the plan */
     const struct jb_model *model;
     struct jb__target *targets;
     size_t count;
+    struct jb__choice *choices;
+    size_t choice_count;
     const struct jb_field **match; /* the import key; one entry that is the primary field means: by id */
     size_t match_count;
     bool match_given; /* false: no sheet column holds the key, every row is new (key is id) */
@@ -61,6 +75,23 @@ struct jb__plan {
 struct jb__plan *jb__plan_new(struct jb_scope *scope, const struct jb_transfer *transfer, const struct jb_exchange *exchange, struct jb_str match_on);
 /* Reads the head row: header twice, required column missing, nothing known are INVALID. */
 bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb_sheet *sheet, const struct jb_sheet_row *head, enum jb_import_mode mode);
+/* ---- mapping.c: what the job says its columns mean ----------------------------------------------------------------------------- */
+
+/* The plan of a job: the exchange's with its key, its mapping and its defaults. INVALID when a name or value of these is wrong. */
+struct jb__plan *jb__plan_of(struct jb_scope *scope, const struct jb_transfer *transfer, const struct jb_exchange *exchange, const struct jb_import_options *options);
+/* The target of that name. "project.name" makes the one that is "project.code" look up by the name from now on. INVALID with the nearest name. */
+struct jb__target *jb__plan_target(struct jb__plan *plan, struct jb_scope *scope, struct jb_str name);
+/* The same for a heading, by names or labels ("사업 사업명"); NULL when it is none. */
+struct jb__target *jb__plan_path(struct jb__plan *plan, struct jb_scope *scope, struct jb_str head);
+/* What the job says about a column; NULL: nothing. */
+struct jb__choice *jb__plan_choice(const struct jb__plan *plan, struct jb_str head, uint32_t column);
+/* After the head row: columns that were named by their letters and have no heading, and what was named and is not there. */
+bool jb__plan_choices_end(struct jb__plan *plan, struct jb_scope *scope, const struct jb_str *heads, size_t count);
+/* columns.c: that column is the target's. INVALID when it has one. */
+bool jb__plan_take(struct jb__plan *plan, struct jb_scope *scope, struct jb__target *target, struct jb_str head, uint32_t column);
+/* Name, heading, and reference resolved. */
+bool jb__target_resolve(struct jb_scope *scope, const struct jb_model *model, struct jb_str name, const char *heading, struct jb__target *ret_target);
+bool jb__is_reference_to(const struct jb_field *field, struct jb_str name); /* "project" for project_id */
 /* NFC, in the scope; as it is when not valid UTF-8. */
 struct jb_str jb__nfc(struct jb_scope *scope, struct jb_str text);
 
