@@ -1,7 +1,7 @@
 /* stage_postgres_merge.c — from the staged rows into the table, in the caller's transaction, while others read and write.
  *
- * Nothing is locked but the rows that are written. That they are still what the comparison met is counted: new rows go in by `on conflict do nothing`, changed ones are updated in the very version
- * (xmin) that was compared, unchanged ones must still stand in theirs. Any other number than the comparison's means that somebody was in between: the transaction is rolled back and the rows are
+ * Nothing is locked but the rows that are written. That they are still what the comparison met is seen: a new row whose key somebody took meanwhile is a conflict (a plain insert costs less than
+ * `on conflict do nothing`), changed ones are updated in the very version (xmin) that was compared, unchanged ones must still stand in theirs. A conflict, or any other number than the comparison's, means that somebody was in between: the transaction is rolled back and the rows are
  * compared again; twice, and then with the table held (jb_stage_is_fresh). The same counting notices staged rows that a crash of the server has emptied.
  *
  * What the model's check knows comes from check_prepare. The tables that it reads are asked for from the server (pg_locks), and a number that stands for their versions is taken before it reads.
@@ -169,7 +169,7 @@ static struct jb_str insert_sql(struct jb_scope *scope, const struct jb_stage *s
         key = jb_format(scope, "coalesce(s.jb_key, nextval(%.*s)), ", JB_FMT(sequence));
     }
     return jb_format(scope,
-        "insert into %.*s (%.*s%.*s) select %.*s%.*s from %.*s s where s.jb_row > ? and s.jb_row <= ? and not exists (select from %.*s m where m.row = s.jb_row) order by s.jb_row on conflict do nothing",
+        "insert into %.*s (%.*s%.*s) select %.*s%.*s from %.*s s where s.jb_row > ? and s.jb_row <= ? and not exists (select from %.*s m where m.row = s.jb_row) order by s.jb_row",
         JB_FMT(table), JB_FMT(id), JB_FMT(names), JB_FMT(key), JB_FMT(values), JB_FMT(rows), JB_FMT(match));
 }
 
