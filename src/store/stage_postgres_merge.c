@@ -1,8 +1,8 @@
 /* stage_postgres_merge.c — from the staged rows into the table, in the caller's transaction, while others read and write.
  *
  * Nothing is locked but the rows that are written. That they are still what the comparison met is seen: a new row whose key somebody took meanwhile is a conflict (a plain insert costs less than
- * `on conflict do nothing`), changed ones are updated in the very version (xmin) that was compared, unchanged ones must still stand in theirs. A conflict, or any other number than the comparison's, means that somebody was in between: the transaction is rolled back and the rows are
- * compared again; twice, and then with the table held (jb_stage_is_fresh). The same counting notices staged rows that a crash of the server has emptied.
+ * `on conflict do nothing`), changed ones are updated in the very version (xmin) that was compared, unchanged ones must still stand in theirs. A conflict, or any other number than the
+ * comparison's, means that somebody was in between: the transaction is rolled back and the rows are compared again; twice, and then with the table held (jb_stage_is_fresh). The same counting notices staged rows that a crash of the server has emptied.
  *
  * What the model's check knows comes from check_prepare. The tables that it reads are asked for from the server (pg_locks), and a number that stands for their versions is taken before it reads.
  * At the very end of the merge they are locked against writers and the number is taken again: a month that was closed meanwhile is noticed, and none can be closed until the commit. */
