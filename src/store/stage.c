@@ -175,6 +175,23 @@ bool jb_stage_copies(const struct jb_stage *stage)
     return stage->driver->merge_empty != NULL;
 }
 
+/* ---- showing ---------------------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_show(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return stage->driver->show(stage, scope);
+}
+
+bool jb_stage_differ(struct jb_stage *stage, struct jb_scope *scope, int64_t limit, jb_stage_differ_fn *each, void *arg, int64_t *ret_count)
+{
+    bool there = false;
+
+    if (!stage->driver->shown(stage, scope, &there))
+        return false;
+    *ret_count = -1;
+    return !there || stage->driver->differ(stage, scope, limit, each, arg, ret_count);
+}
+
 /* ---- removing, looking ---------------------------------------------------------------------------------------------------------- */
 
 bool jb_stage_remove(struct jb_scope *scope, const char *path)

@@ -118,6 +118,20 @@ bool jb_stage_remove(struct jb_scope *scope, const char *path);
 typedef bool jb_stage_needed_fn(void *arg, struct jb_scope *scope, int64_t job, bool *ret_needed);
 bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void *arg);
 
+/* ---- showing: what a person confirms --------------------------------------------------------------------------------------------- */
+
+/* Keeps what the last comparison found, and what stood in the cells that change, as that which is shown; jb_stage_look gives it from then on. Before sealing. */
+bool jb_stage_show(struct jb_stage *stage, struct jb_scope *scope);
+/* A row that is found otherwise than it was shown: states of the two comparisons, the same where only what stood in its cells is another. */
+enum { JB_STAGE_ROW_UNCHANGED,
+    JB_STAGE_ROW_CHANGED,
+    JB_STAGE_ROW_SKIPPED,
+    JB_STAGE_ROW_REFUSED,
+    JB_STAGE_ROW_NEW };
+typedef bool jb_stage_differ_fn(void *arg, struct jb_scope *scope, int64_t row, int was, int now, struct jb_str key);
+/* After another comparison: the first `limit` rows that are not as shown, and how many there are; -1 in *ret_count when nothing was shown. */
+bool jb_stage_differ(struct jb_stage *stage, struct jb_scope *scope, int64_t limit, jb_stage_differ_fn *each, void *arg, int64_t *ret_count);
+
 /* ---- looking ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Every refused cell, by row. */

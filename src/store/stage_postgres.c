@@ -3,6 +3,7 @@
  * The connection belongs to the import's thread and is counted apart from the pools. Its commits wait for no disk, but for the last one before a seal. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_postgres.h"
+#include "store/stage_shown.h"
 #include "base/time.h"
 #include "run/run.h"
 #include <errno.h>
@@ -39,6 +40,11 @@ struct jb_str jb__pg_stage_match(struct jb_scope *scope, const struct jb_stage *
 struct jb_str jb__pg_stage_refused(struct jb_scope *scope, const struct jb_stage *stage)
 {
     return table_name(scope, stage->pg.name, " refused");
+}
+
+struct jb_str jb__pg_stage_shown_table(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return table_name(scope, stage->pg.name, " shown");
 }
 
 struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage)
@@ -189,8 +195,8 @@ static bool connect(struct jb_stage *stage, struct jb_scope *scope)
 
 static struct jb_str drop_sql(struct jb_scope *scope, const char *name)
 {
-    struct jb_str rows = table_name(scope, name, ""), match = table_name(scope, name, " match"), refused = table_name(scope, name, " refused");
-    return jb_format(scope, "drop table if exists %.*s, %.*s, %.*s;", JB_FMT(rows), JB_FMT(match), JB_FMT(refused));
+    struct jb_str rows = table_name(scope, name, ""), match = table_name(scope, name, " match"), refused = table_name(scope, name, " refused"), shown = table_name(scope, name, " shown");
+    return jb_format(scope, "drop table if exists %.*s, %.*s, %.*s, %.*s;", JB_FMT(rows), JB_FMT(match), JB_FMT(refused), JB_FMT(shown));
 }
 
 /* In one go, so that of two that make the schema one waits. */
@@ -406,6 +412,9 @@ const struct jb__stage_driver jb__postgres_stage = {
     .refused_count = refused_count,
     .refused_rows = refused_rows,
     .look = jb__pg_stage_look,
+    .show = jb__pg_stage_show,
+    .shown = jb__pg_stage_shown,
+    .differ = jb__pg_stage_differ,
     .remove = pg_remove,
     .sweep = pg_sweep,
 };

@@ -2,7 +2,7 @@
  *
  * Three unlogged tables of the schema jb_stage, named after the attempt: "17.2" holds rows that were not refused while loading, without those that repeat others: the target's columns, jb_row (the
  * sheet's row number), jb_key (the primary key a sheet gave, when that is the import key). "17.2 match" says which of them are in the table or may not go in, and in which version (xmin) a row of
- * the table was met. "17.2 refused" holds sentences. A file at the staging's path holds the name: what is sealed, taken and swept is the file, and the tables go before it does. */
+ * the table was met. "17.2 refused" holds sentences, "17.2 shown" (a logged one) what a preview showed. A file at the staging's path holds the name: what is sealed, taken and swept is the file, and the tables go before it does. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STAGE_POSTGRES_H
 #define JB_STORE_STAGE_POSTGRES_H
@@ -14,6 +14,7 @@
 struct jb_str jb__pg_stage_rows(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_match(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_refused(struct jb_scope *scope, const struct jb_stage *stage);
+struct jb_str jb__pg_stage_shown_table(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage);
 /* " and ALIAS.COLUMN > from and … <= to"; INT64_MIN and INT64_MAX: no bound. */
 struct jb_str jb__pg_stage_range(struct jb_scope *scope, const char *column, int64_t from, int64_t to);

@@ -1,6 +1,7 @@
 /* stage_postgres_look.c — walking through what was staged: rows beside those of the table, and sentences. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_postgres.h"
+#include "store/stage_shown.h"
 #include <string.h>
 
 #define PAGE_ROWS 500
@@ -24,15 +25,32 @@ static struct jb_str columns(struct jb_scope *scope, const struct jb_stage *stag
     return list;
 }
 
+/* The columns of the table's row, with what was shown in its cells. */
+static struct jb_str shown_columns(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    size_t count = jb__stage_stored(stage->model, true, fields);
+    struct jb_str list = JB_STR("");
+
+    for (size_t i = 0; i < count; i++)
+        list = jb_format(scope, "%.*s%s%.*s", JB_FMT(list), i ? ", " : "", JB_FMT(jb__shown_value(scope, stage, fields[i])));
+    return list;
+}
+
 /* Two cursors over the same rows: as they were staged, with the sheet's row number for an id, and as they stand in the table (all NULL where there is none). */
 static bool declare(struct jb_stage *stage, struct jb_scope *scope, struct jb_str where, const char *rest)
 {
     struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage), table = jb__stage_table(scope, stage), primary = jb__pg_stage_primary(scope, stage);
-    struct jb_str after = columns(scope, stage, "s", "s.jb_row"), before = columns(scope, stage, "t", jb_format(scope, "t.%.*s", JB_FMT(primary)).data);
+    struct jb_str after = columns(scope, stage, "s", "s.jb_row"), before = columns(scope, stage, "t", jb_format(scope, "t.%.*s", JB_FMT(primary)).data), shown = JB_STR("");
+
+    if (stage->pg.shows) {
+        before = shown_columns(scope, stage);
+        shown = jb_format(scope, " left join %.*s w on w.id = s.jb_row and w.state = %d", JB_FMT(jb__pg_stage_shown_table(scope, stage)), JB_MATCH_CHANGED);
+    }
 
     return jb__pg_stage_exec(stage, scope, jb_format(scope, "declare jb_after no scroll cursor for select %.*s from %.*s s left join %.*s m on m.row = s.jb_row where %.*s order by s.jb_row%s", JB_FMT(after), JB_FMT(rows), JB_FMT(match), JB_FMT(where), rest), NULL) &&
            jb__pg_stage_exec(stage, scope,
-               jb_format(scope, "declare jb_before no scroll cursor for select %.*s from %.*s s left join %.*s m on m.row = s.jb_row left join %.*s t on t.%.*s = m.target where %.*s order by s.jb_row%s", JB_FMT(before), JB_FMT(rows), JB_FMT(match), JB_FMT(table), JB_FMT(primary), JB_FMT(where), rest), NULL);
+               jb_format(scope, "declare jb_before no scroll cursor for select %.*s from %.*s s left join %.*s m on m.row = s.jb_row left join %.*s t on t.%.*s = m.target%.*s where %.*s order by s.jb_row%s", JB_FMT(before), JB_FMT(rows), JB_FMT(match), JB_FMT(table), JB_FMT(primary), JB_FMT(shown), JB_FMT(where), rest), NULL);
 }
 
 static void set_id(const struct jb_stage *stage, void *row, int64_t id)
@@ -80,6 +98,8 @@ bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_s
     static const char *const which[] = { "m.row is null", "m.state = 1", "m.state = 0" };
     struct jb_str rest = jb_format(scope, " limit %lld offset %lld", (long long)limit, (long long)offset);
 
+    if (!jb__pg_stage_shown(stage, scope, &stage->pg.shows))
+        return false;
     return jb__pg_stage_exec(stage, scope, JB_STR("begin isolation level repeatable read"), NULL) && jb__pg_stage_pairs(stage, scope, jb_str_of(which[kind]), rest.data, each, arg) &&
            jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL);
 }

@@ -52,6 +52,9 @@ struct jb__stage_driver {
     bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
     bool (*refused_rows)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
     bool (*look)(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+    bool (*show)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*shown)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_there);
+    bool (*differ)(struct jb_stage *stage, struct jb_scope *scope, int64_t limit, jb_stage_differ_fn *each, void *arg, int64_t *ret_count);
     bool (*remove)(struct jb_scope *scope, struct jb_db *db, const char *path);
     bool (*sweep)(struct jb_scope *scope, struct jb_db *db, jb_stage_needed_fn *is_needed, void *arg);
 };
@@ -80,6 +83,7 @@ struct jb__stage_postgres {
     char name[64];                   /* of the tables, without schema */
     struct jb_buf rows, refused;     /* in COPY's format, on their way */
     bool copying;                    /* a COPY of rows is open on the connection */
+    bool shows;                      /* looking: at what was shown, not at what stands in the table now */
     bool renewed;                    /* the connection broke: the server may have crashed, and emptied the tables */
     struct jb_stage_counts expected; /* what the last comparison says that a merge will do */
     char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */

@@ -3,6 +3,7 @@
  * Its journal is in memory: a statement that fails (a unique index over duplicates) can be taken back, and since rows are only appended it holds next to nothing. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_sqlite.h"
+#include "store/stage_shown.h"
 #include "run/run.h"
 #include <string.h>
 #include <unistd.h>
@@ -360,6 +361,9 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .refused_count = jb__sqlite_stage_refused_count,
     .refused_rows = jb__sqlite_stage_refused_rows,
     .look = jb__sqlite_stage_look,
+    .show = jb__sqlite_stage_show,
+    .shown = jb__sqlite_stage_shown,
+    .differ = jb__sqlite_stage_differ,
     .remove = sqlite_stage_remove,
     .sweep = no_sweep,
 };

@@ -3,6 +3,7 @@
  * The staging file is attached read-only to the writer's connection for as long as a merge lasts. Nothing is decided here: jb_match says which rows are new or changed. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stage_sqlite.h"
+#include "store/stage_shown.h"
 #include "run/run.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,18 @@
 #define SCHEMA "jb_stage"
 
 /* ---- pairs ------------------------------------------------------------------------------------------------------------------ */
+
+/* The row of the table, with what was shown in its cells. */
+static sqlite3_stmt *prepare_shown(struct jb_stage *stage, struct jb_scope *scope)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    size_t count = jb__stage_stored(stage->model, true, fields);
+    struct jb_str list = JB_STR(""), table = jb__stage_table(scope, stage);
+
+    for (size_t i = 0; i < count; i++)
+        list = jb_format(scope, "%.*s%s%.*s", JB_FMT(list), i ? ", " : "", JB_FMT(jb__shown_value(scope, stage, fields[i])));
+    return jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from target.%.*s t left join main.jb_shown w on w.target = t.rowid and w.state = 1 where t.rowid = ?", JB_FMT(list), JB_FMT(table)).data);
+}
 
 static sqlite3_stmt *prepare_row(struct jb_stage *stage, struct jb_scope *scope, const char *schema)
 {
@@ -81,11 +94,15 @@ bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum 
     static const char *const which[] = { "m.id is null", "m.state = 1", "m.state = 0" };
     struct jb_str table = jb__stage_table(scope, stage);
     struct jb_str ids = jb_format(scope, "select s.rowid, m.target from main.%.*s s left join main.jb_match m on m.id = s.rowid where %s order by s.rowid limit %lld offset %lld", JB_FMT(table), which[kind], (long long)limit, (long long)offset);
-    struct jb__pairs pairs;
+    struct jb__pairs pairs = { 0 };
     int64_t row;
     void *after, *before;
 
-    bool ok = jb__pairs_open(&pairs, stage, scope, ids.data);
+    bool shown = false, ok = jb__sqlite_stage_shown(stage, scope, &shown) && jb__pairs_open(&pairs, stage, scope, ids.data);
+    if (ok && shown) {
+        sqlite3_finalize(pairs.before);
+        ok = (pairs.before = prepare_shown(stage, scope)) != NULL;
+    }
     while (ok && jb__pairs_next(&pairs, scope, &row, &after, &before))
         ok = each(arg, scope, row, after, before);
     jb__pairs_close(&pairs);

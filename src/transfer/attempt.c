@@ -312,6 +312,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok)
         note_unknown_columns(attempt);
     if (ok && take_sealed(attempt)) {
+        attempt->was_sealed = true;
         attempt->counts.rows = attempt->job.rows;
         jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
@@ -339,7 +340,7 @@ static void note_present_columns(struct jb__attempt *attempt)
 static void seal_blocking(void *arg)
 {
     struct opening *opening = arg;
-    opening->ok = jb_stage_seal(opening->attempt->stage, opening->scope, opening->path);
+    opening->ok = jb_stage_show(opening->attempt->stage, opening->scope) && jb_stage_seal(opening->attempt->stage, opening->scope, opening->path);
 }
 
 /* Stands ready to be looked at and confirmed. */
@@ -391,21 +392,32 @@ static bool end_without_rows(struct jb__attempt *attempt, const char *status, co
     return ok;
 }
 
-/* A confirmed import does what was shown or nothing: when the table has changed so that something else would happen, it is shown again. */
-static bool differs_from_shown(const struct jb__attempt *attempt)
-{
-    const struct jb__counts *now = &attempt->counts;
-    const struct import_job *shown = &attempt->job;
-
-    return attempt->options.confirmed && attempt->options.import.on_error == JB_ABORT &&
-           (now->new_rows != shown->new_rows || now->changed != shown->changed || now->unchanged != shown->unchanged || now->skipped != shown->skipped);
-}
-
 static bool show_again(struct jb__attempt *attempt)
 {
+    jb_failure_clear(attempt->scope);
     attempt->options.confirmed = false;
-    add_note(attempt, jb_str_of(JB_L(attempt->scope, "그사이 표가 바뀌어 다시 견주었습니다. 다시 확인하세요.", "The table changed meanwhile, so the file was compared again. Confirm once more.")));
+    add_note(attempt, attempt->shows_again);
     return seal(attempt);
+}
+
+/* A confirmed import does what was shown or nothing: what somebody changed in between is shown again. One that writes batch by batch is looked at as a whole before the first. */
+static bool is_as_shown(struct jb__attempt *attempt)
+{
+    const struct jb__counts *counts = &attempt->counts;
+    struct jb_stage_counts now = { counts->new_rows, counts->changed, counts->unchanged, counts->skipped, 0 };
+
+    if (!attempt->options.confirmed)
+        return true;
+    if (attempt->options.import.on_error == JB_ABORT)
+        return jb__shown_check(attempt, &now);
+    if (!attempt->was_sealed)
+        return true; /* it goes on after its last batch */
+    if (!jb__compare(attempt, 0, 0, &now))
+        return false;
+    if (jb__shown_check(attempt, &now))
+        return true;
+    jb__counts_take(attempt, &now);
+    return false;
 }
 
 static bool decide(struct jb__attempt *attempt)
@@ -414,13 +426,13 @@ static bool decide(struct jb__attempt *attempt)
 
     if (options->on_error == JB_ABORT && attempt->counts.refused > 0)
         return jb__fail_refused(attempt);
-    if (differs_from_shown(attempt))
-        return show_again(attempt);
+    if (!is_as_shown(attempt))
+        return attempt->shows_again.data && show_again(attempt);
     if (options->dry_run)
         return end_without_rows(attempt, "done", NULL);
     if (options->confirm && !attempt->options.confirmed)
         return seal(attempt);
-    return jb__merge(attempt);
+    return jb__merge(attempt) || (attempt->shows_again.data && show_again(attempt));
 }
 
 /* Another attempt would meet the same. */

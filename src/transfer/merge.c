@@ -98,15 +98,13 @@ static bool merge_rows(struct jb__attempt *attempt)
 /* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
 static bool compare_again(struct jb__attempt *attempt)
 {
-    struct jb__counts before = attempt->counts;
     struct jb_stage_counts counts;
 
     if (!jb__compare(attempt, 0, 0, &counts))
         return false;
     jb__counts_take(attempt, &counts);
-    bool differs = before.new_rows != counts.new_rows || before.changed != counts.changed || before.unchanged != counts.unchanged;
-    if (attempt->options.confirmed && differs) /* the next attempt shows it again */
-        return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "그사이 표가 바뀌었습니다.", "The table changed meanwhile."));
+    if (attempt->options.confirmed && !jb__shown_check(attempt, &counts))
+        return false;
     return attempt->counts.refused == 0 || jb__fail_refused(attempt);
 }
 

@@ -229,12 +229,13 @@ struct jb__attempt {
     int64_t compared_refused; /* of counts.refused: by the last comparison, which may be repeated */
     void *check_state;
     bool checked_early; /* the model's check was asked while loading */
-    bool compared, was_empty;
+    bool compared, was_empty, was_sealed;
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
     struct jb_str stage_path;
     struct jb_str spool, corrections, result; /* files of the job as it began: those that it ends without are removed */
     struct jb__row_set dropped;               /* rows that a corrected file left empty */
     struct jb_str undecided;                  /* skip that went on and was cut off: why rows stay refused that nothing was wrong with */
+    struct jb_str shows_again;                /* confirmed, but something else would happen than was shown: why it waits once more */
     bool refused_all;                         /* it ended because rows were refused, and says so of each */
     const char *status;                       /* once it has ended or waits */
 };
@@ -251,6 +252,8 @@ bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
+/* shown.c: after a comparison of a confirmed import. CONFLICT when it found something else than was shown; `shows_again` says what. */
+bool jb__shown_check(struct jb__attempt *attempt, const struct jb_stage_counts *now);
 /* Merges what was staged and ends the job: in the same commit (abort) or after the last batch (skip). */
 bool jb__merge(struct jb__attempt *attempt);
 

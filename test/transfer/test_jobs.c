@@ -304,7 +304,7 @@ JB_FIBER_TEST("a confirmed import that would now do something else is shown agai
     check_status(&job, "waiting");
     check_counts(&job, 1, 1, 0, 0);
     CHECK_INT(books(scope), 1);
-    CHECK(contains(job.notes, "changed meanwhile"));
+    CHECK(contains(job.notes, "row 3 B (exists now)"));
     CHECK_OK(jb_import_confirm(scope, id));
     drain(scope);
     CHECK_TEXT(job_of(scope, id).status, "done");
