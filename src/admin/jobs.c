@@ -338,7 +338,5 @@ struct jb_response *jb__job_file_view(struct jb_request *req)
 
     if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &fd, &bytes, &name))
         return jb_problem(req);
-    const char *type = jb_str_ends(name, JB_STR(".xlsx")) ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" : jb_str_ends(name, JB_STR(".csv")) ? "text/csv; charset=utf-8"
-                                                                                                                                                                    : "text/tab-separated-values; charset=utf-8";
-    return jb_respond_file(req, type, name, fd, bytes);
+    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(name)), name, fd, bytes);
 }

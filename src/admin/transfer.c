@@ -152,7 +152,7 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     jb_failure_clear(scope); /* it is answered here, by the page */
     jb__book_vars(req, book, vars);
     jb_vars_text(vars, "problem", failure ? failure->message : JB_STR_NULL);
-    jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, ODS, CSV, TSV · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, ODS, CSV, TSV · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
+    jb_vars_text(vars, "limits", jb_format(scope, JB_L(scope, "XLSX, ODS, CSV, TSV, JSON · %.*s까지 · %.*s부터는 백그라운드 작업으로", "XLSX, ODS, CSV, TSV, JSON · up to %.*s · from %.*s as a background job"), JB_FMT(jb__bytes(scope, options->upload_bytes_max)), JB_FMT(jb__bytes(scope, options->async_bytes))));
     jb__set(vars, "bytes_max", options->upload_bytes_max);
     jb_vars_text(vars, "too_large", jb__too_large(scope, options->upload_bytes_max));
     struct jb_str key = keys_vars(req, exchange, vars);
@@ -288,20 +288,11 @@ static bool stream_export(struct jb_request *req, void *arg)
     return jb_export_to(req->scope, download->model, &download->options, to_client, req, NULL);
 }
 
-static const struct {
-    const char *name, *type;
-    enum jb_sheet_format format;
-} formats[] = {
-    { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", JB_SHEET_XLSX },
-    { "csv", "text/csv; charset=utf-8", JB_SHEET_CSV },
-    { "tsv", "text/tab-separated-values; charset=utf-8", JB_SHEET_TSV },
-};
-
-static struct jb_response *download_of(struct jb_request *req, const struct jb__book *book, size_t format, struct download *download)
+static struct jb_response *download_of(struct jb_request *req, const struct jb__book *book, struct download *download)
 {
     struct jb_str label = jb_model_label(book->model, req->scope);
-    struct jb_str name = jb_format(req->scope, "%.*s.%s", JB_FMT(label), formats[format].name);
-    return jb_respond_download(req, formats[format].type, name, stream_export, download, -1);
+    struct jb_str name = jb_format(req->scope, "%.*s.%s", JB_FMT(label), jb_sheet_format_name(download->options.format));
+    return jb_respond_download(req, jb_sheet_format_type(download->options.format), name, stream_export, download, -1);
 }
 
 /* Only the head row, to be filled in: no id is 0. */
@@ -312,7 +303,7 @@ static struct jb_response *empty_sheet(struct jb_request *req, const struct jb__
 
     none[0] = (struct jb_condition){ jb_str_of(jb_model_primary(book->model)->name), JB_EQUAL, jb_v_int(0) };
     *download = (struct download){ book->model, { .format = JB_SHEET_XLSX, .conditions = none } };
-    return download_of(req, book, 0, download);
+    return download_of(req, book, download);
 }
 
 struct jb_response *jb__export_view(struct jb_request *req)
@@ -362,22 +353,20 @@ struct jb_response *jb__export_post(struct jb_request *req)
     struct jb__query *query = JB_NEW(scope, struct jb__query); /* lives as long as the stream */
     struct download *download = JB_NEW(scope, struct download);
     int64_t count = 0, job;
-    size_t format = 0;
 
     if (!book || !jb_form_read(req) || !jb__list_read(req, book, query))
         return jb_problem(req);
     struct jb_str wanted = jb_form_text(req, "format");
-    while (format < JB_COUNT(formats) && !jb_str_is(wanted, formats[format].name))
-        format++;
-    if (format == JB_COUNT(formats)) {
+    enum jb_sheet_format format = jb_sheet_format_written(wanted);
+    if (format == JB_SHEET_AUTO) {
         jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: 내보낼 수 있는 형식이 아닙니다.", "“%.*s” is no format that can be written."), JB_FMT(wanted));
         return jb_problem(req);
     }
     struct jb_select select = jb__list_select(book, query);
-    *download = (struct download){ book->model, { .format = formats[format].format, .conditions = query->conditions, .search = select.search, .search_fields = select.search_fields, .order = select.order } };
+    *download = (struct download){ book->model, { .format = format, .conditions = query->conditions, .search = select.search, .search_fields = select.search_fields, .order = select.order } };
     if (!export_columns(req, &download->options.columns) || (count = jb_count_rows(scope, book->model, &select)) < 0)
         return jb_problem(req);
     if (count > EXPORT_AT_ONCE_MAX || jb_str_is(jb_form_text(req, "background"), "1"))
         return jb_export_start(scope, book->model, &download->options, &job) ? jb__to_job(req, job) : jb_problem(req);
-    return download_of(req, book, format, download);
+    return download_of(req, book, download);
 }

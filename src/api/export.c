@@ -70,18 +70,33 @@ static struct jb_str text_fields(struct jb_scope *scope, const struct jb_model *
     return names;
 }
 
+/* By the parameter, then by Accept; application/json there is what the answer is in, and says nothing of the file. */
+static bool read_format(struct jb_request *req, enum jb_sheet_format *ret_format)
+{
+    struct jb_str wanted = jb_query_text(req, "format"), accept = jb_http_header(req->http, "Accept");
+    enum jb_sheet_format format = wanted.size ? jb_sheet_format_written(wanted) : JB_SHEET_AUTO;
+
+    if (wanted.size && format == JB_SHEET_AUTO)
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "format=%.*s: " JB_SHEET_FORMATS " 가운데 하나를 적으세요.", "format=%.*s: give one of " JB_SHEET_FORMATS "."), JB_FMT(wanted));
+    while (!wanted.size && format == JB_SHEET_AUTO && accept.size) {
+        format = jb_sheet_format_typed(jb_str_cut(&accept, ','));
+        if (format == JB_SHEET_JSON)
+            format = JB_SHEET_AUTO;
+    }
+    *ret_format = format == JB_SHEET_AUTO ? JB_SHEET_XLSX : format;
+    return true;
+}
+
 struct jb_response *jb__api_export(struct jb_request *req)
 {
-    static const char *const formats[] = { "xlsx", "csv", "tsv", NULL };
     static const char *const own[] = { "format", "columns", "order", "search", "raw" };
     const struct jb_model *model = req->route->context;
     struct jb_condition *conditions = JB_NEW_ARRAY(req->scope, struct jb_condition, CONDITIONS_MAX + 1);
     struct jb_export_options options = { 0 };
     size_t count = 0;
-    int format;
     int64_t job;
 
-    if (!jb__api_choice(req, "format", formats, &format) || !jb__api_flag(req, "raw", &options.raw))
+    if (!read_format(req, &options.format) || !jb__api_flag(req, "raw", &options.raw))
         return jb_problem(req);
     for (size_t i = 0; i < req->query_param_count; i++) {
         bool known = false;
@@ -96,7 +111,6 @@ struct jb_response *jb__api_export(struct jb_request *req)
         if (!read_condition(req, model, &req->query_params[i], &conditions[count++]))
             return jb_problem(req);
     }
-    options.format = (enum jb_sheet_format[]){ JB_SHEET_XLSX, JB_SHEET_CSV, JB_SHEET_TSV }[format];
     options.columns = jb_query_text(req, "columns");
     options.order = jb_query_text(req, "order");
     options.search = jb_query_text(req, "search");

@@ -48,6 +48,12 @@ static bool read_pairs(struct jb_request *req, const char *name, bool by_last, s
     return true;
 }
 
+static struct jb_str typed_format(struct jb_request *req)
+{
+    enum jb_sheet_format format = jb_sheet_format_typed(jb_http_header(req->http, "Content-Type"));
+    return format == JB_SHEET_AUTO ? JB_STR_NULL : jb_str_of(jb_sheet_format_name(format));
+}
+
 static bool read_options(struct jb_request *req, struct jb_import_options *ret_options)
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const on_errors[] = { "abort", "skip", NULL };
@@ -65,6 +71,8 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     options.sheet = jb_query_text(req, "sheet");
     options.encoding = jb_query_text(req, "encoding");
     options.format = jb_query_text(req, "format");
+    if (!options.format.size && !jb_query_text(req, "file_name").size) /* a body without a name may say by its type what it is */
+        options.format = typed_format(req);
     if (!jb__api_once(req, &options.once) || !jb__api_int(req, "header_row", 1, INT64_MAX, &options.head_row) || !read_pairs(req, "map", true, &options.map) || !read_pairs(req, "default", false, &options.defaults))
         return false;
     *ret_options = options;

@@ -77,5 +77,5 @@ struct jb_response *jb__api_job_file(struct jb_request *req)
 
     if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &fd, &bytes, &name))
         return jb_problem(req);
-    return jb_respond_file(req, "application/octet-stream", name, fd, bytes);
+    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(name)), name, fd, bytes);
 }

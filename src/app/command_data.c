@@ -101,7 +101,7 @@ static bool fill_spool(struct jb_program *program, struct jb_str file, struct jb
     struct jb_str format = jb__option(program, "format");
 
     if (from_stdin && !format.data)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 입력에서 읽을 때는 --format을 적으세요 (xlsx, csv, tsv).", "reading stdin needs --format (xlsx, csv, tsv)."));
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 입력에서 읽을 때는 --format을 적으세요 (" JB_SHEET_FORMATS ").", "reading stdin needs --format (" JB_SHEET_FORMATS ")."));
     struct jb_spool *spool = jb_spool_open(scope, from_stdin ? jb_format(scope, "stdin.%.*s", JB_FMT(format)) : file);
     if (!spool || !(from_stdin ? copy_stdin(spool, scope) : jb_spool_copy(spool, scope, jb_cstr(scope, file))))
         return false;

@@ -14,7 +14,7 @@ static bool format_named(struct jb_program *program, enum jb_sheet_format *ret_f
         return true;
     *ret_format = jb_sheet_format_named(format);
     if (*ret_format == JB_SHEET_AUTO)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--format %.*s’: " JB_SHEET_READS " 가운데 하나를 적으세요.", "'--format %.*s': give one of " JB_SHEET_READS "."), JB_FMT(format));
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--format %.*s’: " JB_SHEET_FORMATS " 가운데 하나를 적으세요.", "'--format %.*s': give one of " JB_SHEET_FORMATS "."), JB_FMT(format));
     return true;
 }
 
@@ -25,20 +25,15 @@ bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_
     struct jb_str format = jb__option(program, "format"), rest = file;
 
     if (!format.data && jb_str_is(file, "-"))
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 출력에 쓸 때는 --format을 적으세요 (xlsx, csv, tsv). 파일에 쓰려면 -o 파일.xlsx를 적으세요.", "writing to stdout needs --format (xlsx, csv or tsv). To write a file, give -o FILE.xlsx."));
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "표준 출력에 쓸 때는 --format을 적으세요 (" JB_SHEET_FORMATS "). 파일에 쓰려면 -o 파일.xlsx를 적으세요.", "writing to stdout needs --format (" JB_SHEET_FORMATS "). To write a file, give -o FILE.xlsx."));
     while (!format.data && rest.data) {
         struct jb_str part = jb_str_cut(&rest, '.');
         if (!rest.data)
             format = part;
     }
-    if (jb_str_equal_nocase(format, JB_STR("xlsx")))
-        *ret_format = JB_SHEET_XLSX;
-    else if (jb_str_equal_nocase(format, JB_STR("csv")))
-        *ret_format = JB_SHEET_CSV;
-    else if (jb_str_equal_nocase(format, JB_STR("tsv")))
-        *ret_format = JB_SHEET_TSV;
-    else
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 쓸 수 없습니다. xlsx, csv, tsv 가운데 하나를 --format에 적으세요.", "cannot write the format '%.*s'. Give --format xlsx, csv or tsv."), JB_FMT(format));
+    *ret_format = jb_sheet_format_written(format);
+    if (*ret_format == JB_SHEET_AUTO)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 쓸 수 없습니다. " JB_SHEET_FORMATS " 가운데 하나를 --format에 적으세요.", "cannot write the format '%.*s'. Give --format with one of " JB_SHEET_FORMATS "."), JB_FMT(format));
     return true;
 }
 

@@ -81,7 +81,7 @@ static const struct jb_option import_options[] = {
     { "map", 0, "HEADING=FIELD", { "머리글이나 [B]열을 어디에 넣을지; 여러 번 가능, 빈 이름은 빼기", "where a heading, or column [B], goes; repeatable, no field leaves it out" } },
     { "default", 0, "FIELD=VALUE", { "열이 없거나 칸이 빌 때의 값; 여러 번 가능", "value where the column is absent or the cell empty; repeatable" } },
     { "encoding", 0, "NAME", { "CSV의 글자 인코딩 (기본: 저절로)", "encoding of a CSV (default: by itself)" } },
-    { "format", 0, "NAME", { JB_SHEET_READS " (기본: 내용과 이름으로)", JB_SHEET_READS " (default: by content and name)" } },
+    { "format", 0, "NAME", { JB_SHEET_FORMATS " (기본: 내용과 이름으로)", JB_SHEET_FORMATS " (default: by content and name)" } },
     { "batch-rows", 0, "N", { "한 번에 넣는 행 수", "rows per batch" } },
     { "refused", 0, "FILE.xlsx", { "거절된 행을 적을 파일 (--background와는 못 씀)", "file for the refused rows (not with --background)" } },
     { "limit-refused", 0, "N", { "N행이 거절되면 그만둠", "give up after N refused rows" } },
@@ -92,7 +92,7 @@ static const struct jb_option import_options[] = {
 
 static const struct jb_option export_options[] = {
     { "output", 'o', "FILE", { "쓸 파일, -는 표준 출력", "file to write, - for stdout" } },
-    { "format", 0, "NAME", { "xlsx, csv, tsv (기본: 파일 이름으로)", "xlsx, csv, tsv (default: by file name)" } },
+    { "format", 0, "NAME", { JB_SHEET_FORMATS " (기본: 파일 이름으로)", JB_SHEET_FORMATS " (default: by file name)" } },
     { "columns", 0, "a,b", { "열 이름", "columns" } },
     { "filter", 0, "FIELD=VALUE", { "조건; 여러 번 가능 (income__gte=1000)", "condition; repeatable (income__gte=1000)" } },
     { "order", 0, "FIELDS", { "정렬 (-date id)", "order (-date id)" } },
@@ -112,7 +112,7 @@ static const struct jb_option jobs_options[] = {
 static const struct jb_option sheet_options[] = {
     { "sheet", 0, "NAME", { "시트 이름 (기본: 첫 시트)", "sheet (default: the first)" } },
     { "encoding", 0, "NAME", { "CSV의 글자 인코딩", "encoding of a CSV" } },
-    { "format", 0, "NAME", { "xlsx, csv, tsv", "xlsx, csv, tsv" } },
+    { "format", 0, "NAME", { JB_SHEET_FORMATS, JB_SHEET_FORMATS } },
     { "seed", 0, "N", { "generate의 씨 (기본 1)", "seed of generate (default 1)" } },
     { 0 },
 };

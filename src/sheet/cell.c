@@ -105,11 +105,27 @@ bool jb__number_parse(struct jb_str text, double *ret_number)
     return true;
 }
 
+bool jb__number_kept(struct jb_str text)
+{
+    struct jb_decimal number;
+    struct parts parts;
+    char out[JB_DECIMAL_TEXT_SIZE];
+    return take_apart(text, &parts) && parts.count <= EXCEL_DIGITS && jb_decimal_parse(text, &number) && jb_str_equal(jb_decimal_text(jb_decimal_trim(number), out), text);
+}
+
 bool jb_cell_decimal(const struct jb_cell *cell, struct jb_decimal *ret_number)
 {
     struct parts parts;
     struct jb_decimal number;
-    if (cell->type != JB_CELL_NUMBER || !take_apart(cell->text, &parts))
+    if (cell->type != JB_CELL_NUMBER)
+        return false;
+    if (cell->exact) {
+        if (!jb_decimal_parse(cell->text, &number))
+            return false;
+        *ret_number = jb_decimal_trim(number);
+        return true;
+    }
+    if (!take_apart(cell->text, &parts))
         return false;
     if (parts.count <= EXCEL_DIGITS && parts.exponent <= 0 && parts.exponent >= -JB_DECIMAL_DIGITS_MAX)
         number = (struct jb_decimal){ parts.minus ? -(int64_t)parts.digits : (int64_t)parts.digits, -parts.exponent };
@@ -214,6 +230,9 @@ bool jb__iso_civil(struct jb_str text, struct jb_civil *ret_civil, bool *ret_has
 double jb__iso_serial(const struct jb_civil *civil)
 {
     struct jb_time time;
+    double serial;
+    if (jb__serial_of(civil, &serial))
+        return serial;
     return jb_time_of(civil, &time) ? (double)time.us / (double)JB_DAY_US + DAYS_1900 : 0;
 }
 
@@ -312,10 +331,18 @@ static struct jb_str date_text(const struct jb_sheet *sheet, struct jb_scope *sc
     return civil.microsecond ? jb_format(scope, "%.*s.%06d", JB_FMT(text), civil.microsecond) : text;
 }
 
-struct jb_str jb_cell_text(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell)
+/* As Excel's General format shows it. */
+static struct jb_str number_text(struct jb_scope *scope, const struct jb_cell *cell)
 {
     struct jb_decimal number;
     char out[JB_DECIMAL_TEXT_SIZE];
+    if (jb_cell_decimal(cell, &number))
+        return jb_copy(scope, jb_decimal_text(number, out));
+    return cell->exact ? cell->text : jb_format(scope, "%.15G", cell->serial);
+}
+
+struct jb_str jb_cell_text(const struct jb_sheet *sheet, struct jb_scope *scope, const struct jb_cell *cell)
+{
     switch (cell->type) {
     case JB_CELL_EMPTY: return JB_STR("");
     case JB_CELL_TEXT: return plain_text(sheet, cell->text);
@@ -324,9 +351,7 @@ struct jb_str jb_cell_text(const struct jb_sheet *sheet, struct jb_scope *scope,
     case JB_CELL_DATE: return date_text(sheet, scope, cell);
     case JB_CELL_NUMBER: break;
     }
-    if (jb_cell_decimal(cell, &number))
-        return jb_copy(scope, jb_decimal_text(number, out));
-    return jb_format(scope, "%.15G", cell->serial);
+    return cell->exact ? cell->text : number_text(scope, cell);
 }
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */
@@ -383,5 +408,6 @@ bool jb_cell_value(const struct jb_sheet *sheet, struct jb_scope *scope, const s
         *ret_value = jb_v_bool(cell->truth);
         return true;
     }
-    return jb_field_parse(scope, field, jb_cell_text(sheet, scope, cell), ret_value);
+    bool number = cell->type == JB_CELL_NUMBER && field->type != JB_TEXT;
+    return jb_field_parse(scope, field, number ? number_text(scope, cell) : jb_cell_text(sheet, scope, cell), ret_value);
 }

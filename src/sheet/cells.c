@@ -47,6 +47,8 @@ static void put_number(struct jb_buf *line, const struct jb_cell *cell)
     jb_buf_put_z(line, "n\t");
     if (jb_cell_decimal(cell, &number))
         jb_buf_put(line, jb_decimal_text(number, out));
+    else if (cell->exact)
+        jb_buf_put(line, cell->text);
     else
         jb_buf_printf(line, "%.15G", cell->serial);
 }

@@ -65,6 +65,22 @@ static bool refuse_no_workbook(struct jb_sheet *sheet, struct jb_scope *scope)
     return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "통합 문서(.xlsx, .ods)가 아닙니다. 엑셀에서 .xlsx로 저장하거나, CSV라면 이름을 .csv로 바꾸세요.", "This is not a workbook (.xlsx, .ods). Save it as .xlsx in Excel; if it is CSV, name it .csv."));
 }
 
+/* Text that is JSON by its name, or by how it begins when the name says nothing. */
+static bool is_json(const struct jb_sheet *sheet, struct jb_str head)
+{
+    static const char *const named[] = { ".json", ".jsonl", ".ndjson", NULL }, *const others[] = { ".csv", ".tsv", ".tab", ".txt", NULL };
+    enum jb_sheet_format wanted = sheet->options.format;
+    if (wanted != JB_SHEET_AUTO)
+        return wanted == JB_SHEET_JSON || wanted == JB_SHEET_JSONL;
+    if (name_ends(sheet->title, named))
+        return true;
+    if (jb_str_starts(head, JB_STR("\xef\xbb\xbf")))
+        head = jb_str_slice(head, 3, head.size);
+    head = jb_str_trim(head);
+    struct jb_str behind = jb_str_trim(jb_str_slice(head, 1, head.size));
+    return head.size > 1 && !name_ends(sheet->title, others) && ((head.data[0] == '{' && behind.data[0] == '"') || (head.data[0] == '[' && behind.data[0] == '{'));
+}
+
 bool jb__choose_format(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     static const char *const workbooks[] = { ".xlsx", ".xlsm", ".xltx", ".xltm", ".xlsb", ".ods", ".ots", ".fods", NULL };
@@ -89,6 +105,11 @@ bool jb__choose_format(struct jb_sheet *sheet, struct jb_scope *scope)
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "예전 엑셀 형식(.xls)입니다. 엑셀에서 .xlsx로 저장하세요.", "This is the old Excel format (.xls). Save it as .xlsx in Excel."));
     if (wants_workbook)
         return refuse_no_workbook(sheet, scope);
+    if (is_json(sheet, (struct jb_str){ (const char *)head, size })) {
+        sheet->format = JB_SHEET_JSON;
+        sheet->reader = &jb__json_reader;
+        return true;
+    }
     sheet->format = wanted == JB_SHEET_TSV || (wanted == JB_SHEET_AUTO && name_ends(sheet->title, tabs)) ? JB_SHEET_TSV : JB_SHEET_CSV;
     sheet->reader = &jb__csv_reader;
     return true;

@@ -6,12 +6,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sheet/sheet_private.h"
 #include <errno.h>
-#include <iconv.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#define INPUT_BYTES ((size_t)64 * 1024)
 #define RECORD_BYTES_MAX ((size_t)64 << 20)
 #define GUESS_BYTES ((size_t)64 * 1024)
 #define GUESS_RECORDS 50
@@ -24,12 +20,7 @@ enum field_state {
 };
 
 struct jb__csv {
-    int64_t offset; /* read from the file */
-    char *input;    /* bytes before decoding; NULL when the file is UTF-8 */
-    size_t input_size;
-    iconv_t decoder; /* with input */
-    bool checked;    /* the whole file is known to be UTF-8 */
-    bool undecodable, file_ended;
+    struct jb__text text;
     char *window;
     size_t size, capacity;
     size_t at, start; /* next byte; the record's first */
@@ -43,31 +34,7 @@ struct jb__csv {
     size_t count, cell_capacity;
 };
 
-/* ---- bytes to UTF-8 -------------------------------------------------------------------------------------------------------- */
-
-static ssize_t read_file(struct jb_sheet *sheet, char *out, size_t size)
-{
-    ssize_t n = pread(sheet->fd, out, size, sheet->csv->offset);
-    if (n > 0)
-        sheet->csv->offset += n;
-    if (n == 0)
-        sheet->csv->file_ended = true;
-    return n;
-}
-
-/* Decodes what is in `input` behind the window's end; a character cut by the input stays for the next time. */
-static void decode(struct jb__csv *csv)
-{
-    char *in = csv->input, *out = csv->window + csv->size;
-    size_t in_left = csv->input_size, out_left = csv->capacity - csv->size;
-    if (iconv(csv->decoder, &in, &in_left, &out, &out_left) == (size_t)-1 && errno == EILSEQ)
-        csv->undecodable = true;
-    if (in_left && csv->file_ended && errno == EINVAL)
-        csv->undecodable = true;
-    csv->size = csv->capacity - out_left;
-    memmove(csv->input, in, in_left);
-    csv->input_size = in_left;
-}
+/* ---- the window ---------------------------------------------------------------------------------------------------------------- */
 
 /* Moves the record to the window's start and makes room for one more input. */
 static bool make_room(struct jb__csv *csv, struct jb_scope *scope)
@@ -81,7 +48,7 @@ static bool make_room(struct jb__csv *csv, struct jb_scope *scope)
     for (size_t i = 0; i < csv->count; i++)
         csv->cells[i].text.data -= csv->start;
     csv->start = 0;
-    size_t wanted = csv->size + INPUT_BYTES * 3;
+    size_t wanted = csv->size + JB__TEXT_ROOM;
     if (wanted <= csv->capacity)
         return true;
     if (wanted > RECORD_BYTES_MAX)
@@ -102,129 +69,15 @@ static bool make_room(struct jb__csv *csv, struct jb_scope *scope)
 static bool read_more(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__csv *csv = sheet->csv;
-    if (csv->undecodable)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "%lld행: 글자 부호가 %.*s이(가) 아닙니다. UTF-8로 저장하거나 부호를 지정하세요.", "Row %lld: the text is not %.*s. Save it as UTF-8 or name its encoding."), (long long)csv->record, JB_FMT(sheet->encoding));
-    if (csv->file_ended || !make_room(csv, scope))
+    if (csv->text.undecodable)
+        return jb__text_fail(sheet, scope, csv->record);
+    if (csv->text.ended || !make_room(csv, scope))
         return false;
-    size_t before = csv->size;
-    while (csv->size == before && !csv->file_ended && !csv->undecodable) {
-        ssize_t n = csv->input ? read_file(sheet, csv->input + csv->input_size, INPUT_BYTES - csv->input_size) : read_file(sheet, csv->window + csv->size, INPUT_BYTES);
-        if (n < 0)
-            return jb_fail_errno(scope, errno, "%s", JB_L(scope, "파일 읽기", "reading the file"));
-        if (csv->input) {
-            csv->input_size += (size_t)n;
-            decode(csv);
-        } else {
-            csv->size += (size_t)n;
-        }
-    }
-    return csv->size > before || (csv->undecodable && read_more(sheet, scope));
-}
-
-/* ---- which encoding ----------------------------------------------------------------------------------------------------------- */
-
-/* Bytes at the end of `text` that begin a character which is not whole. */
-static size_t cut_character(struct jb_str text)
-{
-    for (size_t back = 1; back <= 3 && back <= text.size; back++) {
-        unsigned char c = (unsigned char)text.data[text.size - back];
-        if (c >= 0xc0)
-            return (c >= 0xf0 ? 4 : c >= 0xe0 ? 3
-                                              : 2) > back
-                       ? back
-                       : 0;
-        if (c < 0x80)
-            return 0;
-    }
-    return 0;
-}
-
-/* Reads the whole file: one wrong byte at its end would otherwise be found after half of it is imported. */
-static bool all_utf8(const struct jb_sheet *sheet)
-{
-    char *bytes = malloc(INPUT_BYTES);
-    JB_CHECK(bytes);
-    size_t kept = 0;
-    bool valid = true;
-    for (int64_t offset = 0; valid;) {
-        ssize_t n = pread(sheet->fd, bytes + kept, INPUT_BYTES - kept, offset);
-        if (n <= 0)
-            break;
-        offset += n;
-        struct jb_str text = { bytes, kept + (size_t)n };
-        kept = cut_character(text);
-        text.size -= kept;
-        valid = jb_utf8_valid(text);
-        memmove(bytes, bytes + text.size, kept);
-    }
-    free(bytes);
-    return valid && kept == 0;
-}
-
-/* UTF-16 without its mark: every other byte of ordinary text is zero. NULL when it is not that. */
-static const char *wide_without_mark(const char *head, size_t size)
-{
-    size_t zeros[2] = { 0, 0 };
-    size &= ~(size_t)1;
-    for (size_t i = 0; i < size; i++)
-        zeros[i & 1] += head[i] == '\0';
-    if (zeros[1] * 10 > size && zeros[0] * 50 < size)
-        return "utf-16le";
-    return zeros[0] * 10 > size && zeros[1] * 50 < size ? "utf-16be" : NULL;
-}
-
-/* Names that iconv knows under one that covers what Windows really writes. */
-static const char *common_name(struct jb_str name)
-{
-    static const struct {
-        const char *name, *common;
-    } names[] = { { "utf8", "utf-8" }, { "utf-8-sig", "utf-8" }, { "euc-kr", "cp949" }, { "euckr", "cp949" }, { "ms949", "cp949" }, { "uhc", "cp949" }, { "ks_c_5601-1987", "cp949" }, { "cp949", "cp949" }, { "utf-8", "utf-8" }, { "utf-16le", "utf-16le" }, { "utf-16be", "utf-16be" } };
-    for (size_t i = 0; i < JB_COUNT(names); i++)
-        if (jb_str_equal_nocase(name, jb_str_of(names[i].name)))
-            return names[i].common;
-    return name.data;
-}
-
-static const char *detect(struct jb_sheet *sheet, const char *head, size_t size, size_t *ret_mark)
-{
-    static const struct {
-        const char *mark;
-        size_t size;
-        const char *encoding;
-    } marks[] = { { "\xef\xbb\xbf", 3, "utf-8" }, { "\xff\xfe", 2, "utf-16le" }, { "\xfe\xff", 2, "utf-16be" } };
-    const char *wanted = sheet->options.encoding.data ? common_name(sheet->options.encoding) : NULL;
-    *ret_mark = 0;
-    for (size_t i = 0; i < JB_COUNT(marks); i++)
-        if (size >= marks[i].size && memcmp(head, marks[i].mark, marks[i].size) == 0 && (!wanted || jb_str_equal_nocase(jb_str_of(wanted), jb_str_of(marks[i].encoding)) || jb_str_equal_nocase(jb_str_of(wanted), JB_STR("utf-16")))) {
-            *ret_mark = marks[i].size;
-            return marks[i].encoding;
-        }
-    if (wanted)
-        return wanted;
-    const char *wide = wide_without_mark(head, size);
-    if (wide)
-        return wide;
-    sheet->csv->checked = all_utf8(sheet);
-    return sheet->csv->checked ? "utf-8" : "cp949";
-}
-
-static bool open_encoding(struct jb_sheet *sheet, struct jb_scope *scope)
-{
-    struct jb__csv *csv = sheet->csv;
-    char head[1024];
-    size_t mark;
-    ssize_t size = pread(sheet->fd, head, sizeof head, 0);
-    const char *encoding = detect(sheet, head, size > 0 ? (size_t)size : 0, &mark);
-    sheet->encoding = jb_str_of(encoding);
-    csv->offset = (int64_t)mark;
-    if (strcmp(encoding, "utf-8") == 0)
-        return true;
-    csv->decoder = iconv_open("UTF-8", encoding);
-    if (csv->decoder == (iconv_t)-1)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "모르는 글자 부호입니다: %s. utf-8, cp949, utf-16le 가운데 하나를 쓰세요.", "Unknown encoding: %s. Use utf-8, cp949 or utf-16le."), encoding);
-    csv->input = malloc(INPUT_BYTES);
-    JB_CHECK(csv->input);
-    return true;
+    ssize_t n = jb__text_read(&csv->text, csv->window + csv->size, csv->capacity - csv->size);
+    if (n < 0)
+        return jb_fail_errno(scope, errno, "%s", JB_L(scope, "파일 읽기", "reading the file"));
+    csv->size += (size_t)n;
+    return n > 0 || (csv->text.undecodable && read_more(sheet, scope));
 }
 
 /* ---- which separator ------------------------------------------------------------------------------------------------------------ */
@@ -293,7 +146,7 @@ static bool told_separator(struct jb__csv *csv)
 static bool open_separator(struct jb_sheet *sheet, struct jb_scope *scope)
 {
     struct jb__csv *csv = sheet->csv;
-    while (csv->size < GUESS_BYTES && !csv->undecodable && read_more(sheet, scope))
+    while (csv->size < GUESS_BYTES && !csv->text.undecodable && read_more(sheet, scope))
         ;
     if (jb_failure(scope))
         return false;
@@ -304,41 +157,6 @@ static bool open_separator(struct jb_sheet *sheet, struct jb_scope *scope)
         csv->separator = guess_separator(jb_str_slice(text, 0, GUESS_BYTES), sheet->format == JB_SHEET_TSV);
     sheet->format = csv->separator == '\t' ? JB_SHEET_TSV : JB_SHEET_CSV;
     return true;
-}
-
-/* Hangul that macOS took apart (U+1100 …) becomes syllables again, in place, as the standard composes it: columns and choices are compared by bytes. */
-static size_t compose_hangul(char *text, size_t size)
-{
-    enum { L = 0x1100,
-        V = 0x1161,
-        T = 0x11a7,
-        S = 0xac00,
-        L_COUNT = 19,
-        V_COUNT = 21,
-        T_COUNT = 28 };
-    struct jb_str from = { text, size };
-    size_t to = 0;
-    for (size_t at = 0; at < size;) {
-        uint32_t code = jb_utf8_next(from, &at);
-        size_t next = at;
-        if (code >= L && code < L + L_COUNT && next < size) {
-            uint32_t vowel = jb_utf8_next(from, &next);
-            if (vowel >= V && vowel < V + V_COUNT) {
-                code = S + ((code - L) * V_COUNT + (vowel - V)) * T_COUNT;
-                at = next;
-            }
-        }
-        next = at;
-        if (code >= S && code < 0xd7a4 && (code - S) % T_COUNT == 0 && next < size) {
-            uint32_t tail = jb_utf8_next(from, &next);
-            if (tail > T && tail < T + T_COUNT) {
-                code += tail - T;
-                at = next;
-            }
-        }
-        to += jb_utf8_put(code, text + to);
-    }
-    return to;
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------------------------ */
@@ -361,7 +179,7 @@ static bool end_cell(struct jb_sheet *sheet, struct jb_scope *scope)
         return jb_fail(scope, JB_LIMIT, JB_L(scope, "%lld행 %u열: 셀의 글자가 %zu자를 넘습니다. 내용을 줄이세요.", "Row %lld, column %u: a cell holds more than %zu characters. Shorten it."), (long long)csv->record, csv->column, sheet->options.cell_chars_max);
     if (memchr(text.data, '\0', text.size))
         return refuse(csv, scope, JB_INVALID, "쓸 수 없는 글자(NUL)가 있습니다. 텍스트 파일인지 확인하세요.", "it has a NUL character. Check that this is a text file.");
-    if (!csv->checked && !csv->input && !jb_utf8_valid(text))
+    if (!csv->text.checked && !jb_utf8_valid(text))
         return refuse(csv, scope, JB_INVALID, "UTF-8이 아닌 글자가 있습니다. 부호를 확인하세요.", "the text is not UTF-8. Check the encoding.");
     if (csv->count == csv->cell_capacity) {
         csv->cell_capacity = csv->cell_capacity ? csv->cell_capacity * 2 : 64;
@@ -369,7 +187,7 @@ static bool end_cell(struct jb_sheet *sheet, struct jb_scope *scope)
         JB_CHECK(csv->cells);
     }
     if (memchr(text.data, '\xe1', text.size)) /* the first byte of all such letters */
-        text.size = compose_hangul(csv->window + csv->cell, text.size);
+        text.size = jb__compose_hangul(csv->window + csv->cell, text.size);
     csv->cells[csv->count++] = (struct jb_cell){ .type = JB_CELL_TEXT, .column = csv->column, .text = text };
     return true;
 }
@@ -403,7 +221,7 @@ enum step {
 static enum step end_field(struct jb_sheet *sheet, struct jb_scope *scope, char c)
 {
     struct jb__csv *csv = sheet->csv;
-    if (c == '\r' && csv->at + 1 == csv->size && !csv->file_ended)
+    if (c == '\r' && csv->at + 1 == csv->size && !csv->text.ended)
         return STEP_MORE;
     if (!end_cell(sheet, scope))
         return STEP_FAIL;
@@ -512,7 +330,7 @@ static bool csv_open(struct jb_sheet *sheet, struct jb_scope *scope)
     sheet->name_count = 1;
     if (sheet->options.sheet.data && !jb_str_equal(sheet->options.sheet, sheet->title))
         return jb_fail(scope, JB_NOT_FOUND, "%s", JB_L(scope, "CSV에는 시트가 없습니다. 시트 이름을 빼고 다시 하세요.", "A CSV file has no sheets. Leave the sheet's name out."));
-    return open_encoding(sheet, scope) && open_separator(sheet, scope);
+    return jb__text_open(&csv->text, sheet, scope) && open_separator(sheet, scope);
 }
 
 static void csv_close(struct jb_sheet *sheet)
@@ -520,9 +338,7 @@ static void csv_close(struct jb_sheet *sheet)
     struct jb__csv *csv = sheet->csv;
     if (!csv)
         return;
-    if (csv->input)
-        iconv_close(csv->decoder);
-    free(csv->input);
+    jb__text_close(&csv->text);
     free(csv->window);
     free(csv->cells);
     free(csv);
@@ -530,7 +346,7 @@ static void csv_close(struct jb_sheet *sheet)
 
 static struct jb_sheet_progress csv_progress(const struct jb_sheet *sheet)
 {
-    return (struct jb_sheet_progress){ sheet->csv->offset, sheet->size, 0 };
+    return (struct jb_sheet_progress){ sheet->csv->text.offset, sheet->size, 0 };
 }
 
 const struct jb__reader jb__csv_reader = { .open = csv_open, .close = csv_close, .next = csv_next, .progress = csv_progress };

@@ -6,18 +6,6 @@
 #include "sheet/write_private.h"
 #include <string.h>
 
-static bool flush(struct jb_sheet_writer *writer, struct jb_scope *scope, size_t at_least)
-{
-    struct jb_buf *out = &writer->out;
-    if (out->full)
-        return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "한 셀의 내용이 너무 깁니다. 내용을 줄이세요.", "A cell is too long. Shorten it."));
-    if (out->size < at_least || out->size == 0)
-        return true;
-    bool ok = writer->sink(writer->arg, scope, out->data, out->size);
-    jb_buf_clear(out);
-    return ok;
-}
-
 /* Also where only some locales would split: at ; and tab, and at blanks that a reader might trim. */
 static bool needs_quotes(struct jb_str text)
 {
@@ -71,7 +59,7 @@ static void put_separator(struct jb_sheet_writer *writer, size_t column)
         jb_buf_put_char(&writer->out, writer->options.format == JB_SHEET_TSV ? '\t' : ',');
 }
 
-bool jb__csv_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles)
+static bool csv_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles)
 {
     if (writer->options.bom)
         jb_buf_put_z(&writer->out, "\xef\xbb\xbf");
@@ -80,11 +68,11 @@ bool jb__csv_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope, 
         put_text(writer, titles[i]);
     }
     jb_buf_put_z(&writer->out, "\r\n");
-    return flush(writer, scope, JB__WRITE_CHUNK);
+    return jb__write_flush(writer, scope, JB__WRITE_CHUNK);
 }
 
 /* One empty cell alone is written as "": a blank line would be no row. */
-bool jb__csv_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
+static bool csv_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
 {
     size_t before = writer->out.size;
     for (size_t i = 0; i < writer->count; i++) {
@@ -92,7 +80,7 @@ bool jb__csv_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, c
         if (i < count)
             put_value(writer, values[i]);
         if (writer->out.size >= JB__WRITE_CHUNK) {
-            if (!flush(writer, scope, 0))
+            if (!jb__write_flush(writer, scope, 0))
                 return false;
             before = SIZE_MAX;
         }
@@ -101,10 +89,12 @@ bool jb__csv_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, c
         jb_buf_put_z(&writer->out, "\"\"");
     jb_buf_put_z(&writer->out, "\r\n");
     writer->row++;
-    return flush(writer, scope, JB__WRITE_CHUNK);
+    return jb__write_flush(writer, scope, JB__WRITE_CHUNK);
 }
 
-bool jb__csv_write_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
+static bool csv_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
-    return flush(writer, scope, 0);
+    return jb__write_flush(writer, scope, 0);
 }
+
+const struct jb__writer jb__csv_writer = { .head = csv_head, .row = csv_row, .finish = csv_finish };

@@ -204,7 +204,7 @@ static bool write_sheet(struct jb_scope *scope, const struct jb_record *record, 
     struct jb_str titles[FIELDS_MAX];
     size_t count = choose_fields(record, fields);
     for (size_t i = 0; i < count; i++)
-        titles[i] = jb_field_label(scope, fields[i], jb_language(scope));
+        titles[i] = format == JB_SHEET_JSON || format == JB_SHEET_JSONL ? jb_str_of(fields[i]->name) : jb_field_label(scope, fields[i], jb_language(scope));
     struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = format, .sheet = title, .zone = jb_zone_local(), .bom = true }, write_to_file, &fd);
     bool ok = jb_sheet_writer_head(writer, scope, titles, fields, count) && write_rows(writer, scope, fields, count, rows, seed);
     jb_sheet_writer_free(writer);

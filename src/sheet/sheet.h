@@ -1,4 +1,4 @@
-/* sheet.h — workbooks and delimited text, in and out, streaming.
+/* sheet.h — workbooks, delimited text and JSON, in and out, streaming.
  *
  * A reader gives borrowed cells: a row's cells live until the next call. Limits stand at the door: parts, sizes, ratio, strings, columns. Readers block on
  * file I/O and are meant for offload threads (or a plain thread): they touch no loop. A scope is used for memory and failure only. */
@@ -24,6 +24,7 @@ struct jb_cell {
     enum jb_cell_type type;
     uint32_t column; /* 1-based */
     bool truth;
+    bool exact;         /* NUMBER: all its digits count, not just Excel's 15 */
     bool has_time;      /* DATE: the format shows a time of day, or the serial has a fraction */
     bool duration;      /* DATE of an OpenDocument: a length of time, in days; it is no day */
     uint32_t format;    /* how the file shows it: jb_sheet_number_format */
@@ -37,19 +38,26 @@ enum jb_sheet_format {
     JB_SHEET_CSV,
     JB_SHEET_TSV,
     JB_SHEET_ODS,
+    JB_SHEET_JSON,  /* an array of objects */
+    JB_SHEET_JSONL, /* an object a line */
 };
 
-#define JB_SHEET_READS "xlsx, ods, csv, tsv" /* for sentences and help */
+#define JB_SHEET_FORMATS "xlsx, ods, csv, tsv, json, jsonl" /* for sentences and help */
 
 const char *jb_sheet_format_name(enum jb_sheet_format format); /* "xlsx"; also what a file's name ends with */
-const char *jb_sheet_format_type(enum jb_sheet_format format); /* its media type */
+const char *jb_sheet_format_type(enum jb_sheet_format format); /* its media type; AUTO: that of any bytes */
 /* By name or by what file names end with ("xlsm"), whatever the case; AUTO when there is no such. */
 enum jb_sheet_format jb_sheet_format_named(struct jb_str name);
+/* By media type, without its parameters; AUTO when it is none of ours. */
+enum jb_sheet_format jb_sheet_format_typed(struct jb_str type);
+/* What is written: one of JB_SHEET_FORMATS exactly. */
+enum jb_sheet_format jb_sheet_format_written(struct jb_str name);
+enum jb_sheet_format jb_sheet_format_of_file(struct jb_str name); /* the same by what the name ends with */
 
 struct jb_sheet_options {
     enum jb_sheet_format format; /* AUTO: by content, then by name */
     struct jb_str sheet;         /* of a workbook: its name, or its number from 1; NULL: the first worksheet */
-    struct jb_str encoding;      /* CSV; NULL: BOM, then UTF-8 if valid, then CP949 */
+    struct jb_str encoding;      /* of text; NULL: BOM, then UTF-8 if valid, then CP949 */
     char separator;              /* CSV; 0: guessed among , ; tab */
     int64_t rows_max;            /* 0: 1,048,576 for workbooks, none for CSV */
     int columns_max;             /* 0: 16,384 */
@@ -67,7 +75,7 @@ struct jb_sheet *jb_sheet_open(struct jb_scope *scope, const char *path, struct 
 void jb_sheet_close(struct jb_sheet *sheet);
 
 struct jb_sheet_row {
-    int64_t number;              /* 1-based row number in the sheet; for CSV the record's number (blank lines counted) */
+    int64_t number;              /* 1-based row number in the sheet; for CSV the record's number (blank lines counted); for JSON the names are row 1, object n is row n + 1 */
     const struct jb_cell *cells; /* ascending columns, no EMPTY cells */
     size_t count;
 };
@@ -116,9 +124,9 @@ struct jb_str jb_column_letters(uint32_t column, char out[4]);
 typedef bool jb_sheet_sink(void *arg, struct jb_scope *scope, const void *bytes, size_t size);
 
 struct jb_sheet_writer_options {
-    enum jb_sheet_format format;            /* XLSX, CSV, TSV */
+    enum jb_sheet_format format;            /* any but AUTO */
     struct jb_str sheet;                    /* its name; NULL: "Sheet1" */
-    bool raw;                               /* no formula guard in CSV */
+    bool raw;                               /* no formula guard in CSV and TSV */
     bool bom;                               /* CSV: UTF-8 BOM, so that Excel reads Korean */
     const struct jb_zone *zone;             /* for TIME values */
     bool date1904;                          /* XLSX: DATE cells count from 1904 */
@@ -127,13 +135,14 @@ struct jb_sheet_writer_options {
 };
 
 struct jb_sheet_writer;
-/* Streams: nothing of earlier rows is kept. XLSX: inline strings, deflate level 1, ZIP64 where needed, dates and amounts with formats, a frozen bold head row. */
+/* Streams: nothing of earlier rows is kept. XLSX and ODS: inline strings, deflate level 1, ZIP64 where needed, dates and amounts with formats, a frozen bold head
+ * row. JSON: an array of objects, JSONL: one a line; titles are their names, amounts numbers with all decimals. */
 struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct jb_sheet_writer_options *options, jb_sheet_sink *sink, void *arg);
 void jb_sheet_writer_free(struct jb_sheet_writer *writer);
 /* The head row: column titles, and the fields they belong to (their types choose column formats; NULL entries are text). Call first. */
 bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles, const struct jb_field *const *fields, size_t count);
 /* JB_NULL leaves the cell out. Text that a spreadsheet would take for a formula is guarded in CSV with a leading ' (OWASP) unless raw; in XLSX it is text anyway.
- * The 1,048,577th row fails LIMIT. */
+ * The 1,048,577th row of a workbook fails LIMIT; so does ODS with a character that XML does not have (INVALID). */
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
 /* XLSX: a row of cells as a reader gave them, in ascending columns and shown as before: `format` is a place in options.formats, anything past them the usual of the cell's type. Those of
  * `marks` are coloured. A text over Excel's length becomes the error #VALUE!, which no import takes. */

@@ -9,6 +9,7 @@
 #define JB_SHEET_PRIVATE_H
 
 #include "sheet/sheet.h"
+#include <iconv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 struct jb__xlsx;
 struct jb__ods;
 struct jb__csv;
+struct jb__objects;
 
 /* ---- zip.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -272,6 +274,32 @@ struct jb__workbook {
 /* Everything lives in `arena`. */
 bool jb__workbook_read(struct jb__workbook *workbook, struct jb_scope *scope, const struct jb__zip *zip, struct jb_arena *arena);
 
+/* ---- text.c ------------------------------------------------------------------------------------------------------------ */
+
+#define JB__TEXT_ROOM ((size_t)192 * 1024) /* the least that jb__text_read is given */
+
+/* A file of text, decoded as it is read. */
+struct jb__text {
+    int fd;         /* borrowed */
+    int64_t offset; /* read from the file */
+    size_t mark;    /* bytes of its mark */
+    char *input;    /* bytes before decoding; NULL when the file is UTF-8 */
+    size_t input_size;
+    iconv_t decoder; /* with input */
+    bool checked;    /* what is read is known to be UTF-8 */
+    bool undecodable, ended;
+};
+
+/* Sets sheet->encoding too. jb__text_close may be called after a failure. */
+bool jb__text_open(struct jb__text *text, struct jb_sheet *sheet, struct jb_scope *scope);
+void jb__text_close(struct jb__text *text);
+void jb__text_rewind(struct jb__text *text);
+/* UTF-8; 0 at the end, or when the rest is undecodable; -1 with errno. */
+ssize_t jb__text_read(struct jb__text *text, char *out, size_t room);
+bool jb__text_fail(const struct jb_sheet *sheet, struct jb_scope *scope, int64_t row); /* the sentence for undecodable; returns false */
+/* Hangul that macOS took apart (U+1100 …) becomes syllables again, in place: columns and choices are compared by bytes. Returns the new size. */
+size_t jb__compose_hangul(char *text, size_t size);
+
 /* ---- the readers behind struct jb_sheet ---------------------------------------------------------------------------------- */
 
 /* What each format brings. */
@@ -283,7 +311,7 @@ struct jb__reader {
     struct jb_sheet_progress (*progress)(const struct jb_sheet *sheet);
 };
 
-extern const struct jb__reader jb__xlsx_reader, jb__ods_reader, jb__csv_reader;
+extern const struct jb__reader jb__xlsx_reader, jb__ods_reader, jb__csv_reader, jb__json_reader;
 
 struct jb_sheet {
     int fd;
@@ -303,6 +331,7 @@ struct jb_sheet {
         struct jb__xlsx *xlsx;
         struct jb__ods *ods;
         struct jb__csv *csv;
+        struct jb__objects *objects;
     };
 };
 
@@ -322,11 +351,13 @@ size_t jb__xlsx_strings_bytes(const struct jb__xlsx *xlsx);
 
 /* Exact for up to 15 digits and small exponents, strtod beyond; false when the text is no number. */
 bool jb__number_parse(struct jb_str text, double *ret_number);
+/* An Excel that reads the number shows these very digits. */
+bool jb__number_kept(struct jb_str text);
 /* An ISO date or date-time of a t="d" cell as a serial. */
 bool jb__serial_parse(struct jb_str text, bool date1904, double *ret_serial, bool *ret_has_time);
 /* A date or date-time of an OpenDocument cell; false when it is none. */
 bool jb__iso_civil(struct jb_str text, struct jb_civil *ret_civil, bool *ret_has_time);
-/* Its days since 1899-12-30. */
+/* Excel's serial of it; before 1900, where Excel has none, a negative one. */
 double jb__iso_serial(const struct jb_civil *civil);
 /* A length of time, PT16H45M00S, in days; a time of day is one too. */
 bool jb__duration_parse(struct jb_str text, double *ret_days);

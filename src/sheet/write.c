@@ -31,6 +31,37 @@ static struct jb_str sheet_name(struct jb_str wanted)
     return (struct jb_str){ name, size };
 }
 
+static const struct jb__writer *const kinds[] = {
+    [JB_SHEET_XLSX] = &jb__xlsx_writer,
+    [JB_SHEET_CSV] = &jb__csv_writer,
+    [JB_SHEET_TSV] = &jb__csv_writer,
+    [JB_SHEET_ODS] = &jb__ods_writer,
+    [JB_SHEET_JSON] = &jb__json_writer,
+    [JB_SHEET_JSONL] = &jb__json_writer,
+};
+
+bool jb__write_flush(struct jb_sheet_writer *writer, struct jb_scope *scope, size_t at_least)
+{
+    struct jb_buf *out = &writer->out;
+    if (out->full)
+        return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "한 셀의 내용이 너무 깁니다. 내용을 줄이세요.", "A cell is too long. Shorten it."));
+    if (out->size < at_least || out->size == 0)
+        return true;
+    bool ok = writer->zip ? jb__zip_put(writer->zip, scope, out->data, out->size) : writer->sink(writer->arg, scope, out->data, out->size);
+    jb_buf_clear(out);
+    return ok;
+}
+
+int jb__column_width(const struct jb_field *field)
+{
+    switch (field ? field->type : JB_TEXT) {
+    case JB_TEXT: return field && field->length_max ? JB_MAX(10, JB_MIN(field->length_max / 2, 40)) : 24;
+    case JB_TIME: return 20;
+    case JB_DECIMAL: return 16;
+    default: return 12;
+    }
+}
+
 struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct jb_sheet_writer_options *options, jb_sheet_sink *sink, void *arg)
 {
     (void)scope;
@@ -41,7 +72,8 @@ struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct
     writer->sink = sink;
     writer->arg = arg;
     jb_buf_init(&writer->out, OUT_BYTES_MAX);
-    if (options->format == JB_SHEET_XLSX)
+    writer->kind = kinds[options->format];
+    if (writer->kind->zipped)
         writer->zip = jb__zip_writer_new(sink, arg);
     return writer;
 }
@@ -53,6 +85,8 @@ void jb_sheet_writer_free(struct jb_sheet_writer *writer)
     jb__zip_writer_free(writer->zip);
     jb_buf_done(&writer->out);
     free((void *)(uintptr_t)writer->options.sheet.data);
+    for (size_t i = 0; i < writer->count; i++)
+        free((void *)(uintptr_t)writer->columns[i].name.data);
     free(writer->columns);
     free(writer);
 }
@@ -69,23 +103,23 @@ bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope
         writer->columns[i].field = fields ? fields[i] : NULL;
         jb_column_letters((uint32_t)i + 1, writer->columns[i].letters);
     }
-    return writer->zip ? jb__xlsx_write_head(writer, scope, titles) : jb__csv_write_head(writer, scope, titles);
+    return writer->kind->head(writer, scope, titles);
 }
 
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
 {
     JB_CHECK(writer->columns && count <= writer->count);
-    return writer->zip ? jb__xlsx_write_row(writer, scope, values, count) : jb__csv_write_row(writer, scope, values, count);
+    return writer->kind->row(writer, scope, values, count);
 }
 
 bool jb_sheet_writer_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count)
 {
-    JB_CHECK(writer->zip && writer->columns && (count == 0 || cells[count - 1].column <= writer->count));
-    return jb__xlsx_write_cells(writer, scope, cells, marks, count);
+    JB_CHECK(writer->kind->cells && writer->columns && (count == 0 || cells[count - 1].column <= writer->count));
+    return writer->kind->cells(writer, scope, cells, marks, count);
 }
 
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
     JB_CHECK(writer->columns);
-    return writer->zip ? jb__xlsx_write_finish(writer, scope) : jb__csv_write_finish(writer, scope);
+    return writer->kind->finish(writer, scope);
 }

@@ -9,7 +9,6 @@
 
 #define ROWS_MAX 1048576
 #define CHARS_MAX 32767
-#define EXACT_MAX ((int64_t)1000000000000000) /* 15 digits */
 #define DECIMAL_FORMATS (JB_DECIMAL_DIGITS_MAX + 1)
 
 enum style {
@@ -41,17 +40,6 @@ static const char book_relations[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">"
     "<Relationship Id=\"rId1\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" Target=\"worksheets/sheet1.xml\"/>"
     "<Relationship Id=\"rId2\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles\" Target=\"styles.xml\"/></Relationships>";
-
-static bool flush(struct jb_sheet_writer *writer, struct jb_scope *scope, size_t at_least)
-{
-    struct jb_buf *out = &writer->out;
-    if (out->size < at_least || out->size == 0)
-        return true;
-    JB_CHECK(!out->full);
-    bool ok = jb__zip_put(writer->zip, scope, out->data, out->size);
-    jb_buf_clear(out);
-    return ok;
-}
 
 static bool write_part(struct jb_sheet_writer *writer, struct jb_scope *scope, const char *name, struct jb_str text)
 {
@@ -182,7 +170,7 @@ static bool put_int(struct jb_buf *out, struct jb_scope *scope, struct place pla
 {
     char text[24];
     struct jb_str digits = int_text(number, text);
-    if (number >= EXACT_MAX || number <= -EXACT_MAX)
+    if (number >= JB__EXACT_MAX || number <= -JB__EXACT_MAX)
         return put_text_cell(out, scope, place, STYLE_TEXT, digits);
     put_number_cell(out, place, STYLE_NONE, digits);
     return true;
@@ -193,7 +181,7 @@ static bool put_decimal(struct jb_buf *out, struct jb_scope *scope, struct place
     char text[JB_DECIMAL_TEXT_SIZE];
     struct jb_decimal trimmed = jb_decimal_trim(number);
     struct jb_str digits = jb_decimal_text(trimmed, text);
-    if (trimmed.units >= EXACT_MAX || trimmed.units <= -EXACT_MAX)
+    if (trimmed.units >= JB__EXACT_MAX || trimmed.units <= -JB__EXACT_MAX)
         return put_text_cell(out, scope, place, STYLE_TEXT, digits);
     put_number_cell(out, place, STYLE_DECIMAL + JB_MAX(number.scale, 0), digits);
     return true;
@@ -294,9 +282,15 @@ static bool put_cell(struct jb_sheet_writer *writer, struct jb_scope *scope, str
         jb_buf_put_z(out, cell->truth ? "\" t=\"b\"><v>1</v></c>" : "\" t=\"b\"><v>0</v></c>");
         return true;
     case JB_CELL_NUMBER: /* its digits as they were: a reader that took them for a number lets nothing else through */
+        if (cell->exact && !jb__number_kept(cell->text))
+            return put_text_cell(out, scope, place, style, cell->text);
         put_number_cell(out, place, style, cell->text);
         return true;
-    case JB_CELL_DATE: put_number_cell(out, place, style, (struct jb_str){ serial, (size_t)snprintf(serial, sizeof serial, "%.17g", cell->serial) }); return true;
+    case JB_CELL_DATE:
+        if (cell->serial < 0) /* of an OpenDocument: Excel has no day before 1900 */
+            return put_text_cell(out, scope, place, style, cell->text);
+        put_number_cell(out, place, style, (struct jb_str){ serial, (size_t)snprintf(serial, sizeof serial, "%.17g", cell->serial) });
+        return true;
     }
     return true;
 }
@@ -366,7 +360,7 @@ static bool write_styles(struct jb_sheet_writer *writer, struct jb_scope *scope)
                       "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>");
     put_styles(out, writer);
     jb_buf_put_z(out, "<cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>");
-    return jb__zip_begin(writer->zip, scope, "xl/styles.xml") && flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
+    return jb__zip_begin(writer->zip, scope, "xl/styles.xml") && jb__write_flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
 }
 
 static bool write_book(struct jb_sheet_writer *writer, struct jb_scope *scope)
@@ -377,7 +371,7 @@ static bool write_book(struct jb_sheet_writer *writer, struct jb_scope *scope)
     jb_buf_put_z(out, writer->options.date1904 ? "<workbookPr date1904=\"1\"/><sheets><sheet name=\"" : "<sheets><sheet name=\"");
     put_text(out, writer->options.sheet);
     jb_buf_put_z(out, "\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>");
-    return jb__zip_begin(writer->zip, scope, "xl/workbook.xml") && flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
+    return jb__zip_begin(writer->zip, scope, "xl/workbook.xml") && jb__write_flush(writer, scope, 0) && jb__zip_end(writer->zip, scope);
 }
 
 static int column_style(const struct jb_field *field)
@@ -392,17 +386,7 @@ static int column_style(const struct jb_field *field)
     }
 }
 
-static int column_width(const struct jb_field *field)
-{
-    switch (field ? field->type : JB_TEXT) {
-    case JB_TEXT: return field && field->length_max ? JB_MAX(10, JB_MIN(field->length_max / 2, 40)) : 24;
-    case JB_TIME: return 20;
-    case JB_DECIMAL: return 16;
-    default: return 12;
-    }
-}
-
-bool jb__xlsx_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles)
+static bool xlsx_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles)
 {
     struct jb_buf *out = &writer->out;
     if (!write_part(writer, scope, "[Content_Types].xml", jb_str_of(content_types)) || !write_part(writer, scope, "_rels/.rels", jb_str_of(package_relations)) ||
@@ -412,14 +396,14 @@ bool jb__xlsx_write_head(struct jb_sheet_writer *writer, struct jb_scope *scope,
     jb_buf_put_z(out, "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetViews><sheetView tabSelected=\"1\" "
                       "workbookViewId=\"0\"><pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" state=\"frozen\"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight=\"15\"/><cols>");
     for (size_t i = 0; i < writer->count; i++)
-        jb_buf_printf(out, "<col min=\"%zu\" max=\"%zu\" width=\"%d\" style=\"%d\" customWidth=\"1\"/>", i + 1, i + 1, column_width(writer->columns[i].field), column_style(writer->columns[i].field));
+        jb_buf_printf(out, "<col min=\"%zu\" max=\"%zu\" width=\"%d\" style=\"%d\" customWidth=\"1\"/>", i + 1, i + 1, jb__column_width(writer->columns[i].field), column_style(writer->columns[i].field));
     jb_buf_put_z(out, "</cols><sheetData><row r=\"1\">");
     writer->row = 1;
     for (size_t i = 0; i < writer->count; i++)
-        if (!put_text_cell(out, scope, (struct place){ writer->columns[i].letters, "1" }, STYLE_HEAD, titles[i]) || !flush(writer, scope, JB__WRITE_CHUNK))
+        if (!put_text_cell(out, scope, (struct place){ writer->columns[i].letters, "1" }, STYLE_HEAD, titles[i]) || !jb__write_flush(writer, scope, JB__WRITE_CHUNK))
             return false;
     jb_buf_put_z(out, "</row>");
-    return flush(writer, scope, JB__WRITE_CHUNK);
+    return jb__write_flush(writer, scope, JB__WRITE_CHUNK);
 }
 
 /* The number of the row that begins, as digits. */
@@ -438,34 +422,36 @@ static bool open_row(struct jb_sheet_writer *writer, struct jb_scope *scope, cha
     return true;
 }
 
-bool jb__xlsx_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
+static bool xlsx_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
 {
     char row[24];
 
     if (!open_row(writer, scope, row))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!put_value(writer, scope, (struct place){ writer->columns[i].letters, row }, values[i]) || !flush(writer, scope, JB__WRITE_CHUNK))
+        if (!put_value(writer, scope, (struct place){ writer->columns[i].letters, row }, values[i]) || !jb__write_flush(writer, scope, JB__WRITE_CHUNK))
             return false;
     jb_buf_put_z(&writer->out, "</row>");
     return true;
 }
 
-bool jb__xlsx_write_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count)
+static bool xlsx_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count)
 {
     char row[24];
 
     if (!open_row(writer, scope, row))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!put_cell(writer, scope, (struct place){ writer->columns[cells[i].column - 1].letters, row }, &cells[i], marks[i]) || !flush(writer, scope, JB__WRITE_CHUNK))
+        if (!put_cell(writer, scope, (struct place){ writer->columns[cells[i].column - 1].letters, row }, &cells[i], marks[i]) || !jb__write_flush(writer, scope, JB__WRITE_CHUNK))
             return false;
     jb_buf_put_z(&writer->out, "</row>");
     return true;
 }
 
-bool jb__xlsx_write_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
+static bool xlsx_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)
 {
     jb_buf_put_z(&writer->out, "</sheetData></worksheet>");
-    return flush(writer, scope, 0) && jb__zip_end(writer->zip, scope) && jb__zip_finish(writer->zip, scope);
+    return jb__write_flush(writer, scope, 0) && jb__zip_end(writer->zip, scope) && jb__zip_finish(writer->zip, scope);
 }
+
+const struct jb__writer jb__xlsx_writer = { .zipped = true, .head = xlsx_head, .row = xlsx_row, .cells = xlsx_cells, .finish = xlsx_finish };

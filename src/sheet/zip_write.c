@@ -14,7 +14,8 @@
 #endif
 
 #define ENTRIES_MAX 8
-#define FLAGS 0x0808     /* a descriptor follows; names are UTF-8 */
+#define FLAGS 0x0808 /* a descriptor follows; names are UTF-8 */
+#define FLAGS_STORED 0x0800
 #define DATE_ZERO 0x0021 /* 1980-01-01 */
 #ifdef JB_HOSTILE
 #define FIT32 ((int64_t)1000) /* so that every test goes the 64-bit way */
@@ -26,6 +27,7 @@ struct entry {
     const char *name;
     int64_t offset, packed, unpacked;
     uint32_t crc;
+    bool stored; /* not packed; its sizes stand before it */
 };
 
 struct jb__zip_writer {
@@ -130,6 +132,34 @@ static void put(struct record *record, uint64_t number, size_t bytes)
         record->bytes[record->size++] = i < sizeof number ? (unsigned char)(number >> (8 * i)) : 0;
 }
 
+static uint32_t checksum(uint32_t crc, const void *bytes, size_t size)
+{
+#if JB_WITH_ISAL
+    return crc32_gzip_refl(crc, bytes, size);
+#else
+    return (uint32_t)crc32(crc, bytes, (unsigned)size);
+#endif
+}
+
+bool jb__zip_store(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name, struct jb_str bytes)
+{
+    struct record record = { .size = 0 };
+    JB_CHECK(zip->count < ENTRIES_MAX && !zip->open && bytes.size < (size_t)FIT32);
+    struct entry *entry = &zip->entries[zip->count++];
+    *entry = (struct entry){ .name = name, .offset = zip->offset, .packed = (int64_t)bytes.size, .unpacked = (int64_t)bytes.size, .crc = checksum(0, bytes.data, bytes.size), .stored = true };
+    put(&record, 0x04034b50, 4);
+    put(&record, 10, 2);
+    put(&record, FLAGS_STORED, 2);
+    put(&record, 0, 2);
+    put(&record, (uint32_t)DATE_ZERO << 16, 4);
+    put(&record, entry->crc, 4);
+    put(&record, bytes.size, 4);
+    put(&record, bytes.size, 4);
+    put(&record, strlen(name), 2);
+    put(&record, 0, 2);
+    return give(zip, scope, record.bytes, record.size) && give(zip, scope, name, strlen(name)) && give(zip, scope, bytes.data, bytes.size);
+}
+
 bool jb__zip_begin(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name)
 {
     struct record record = { .size = 0 };
@@ -152,11 +182,7 @@ bool jb__zip_put(struct jb__zip_writer *zip, struct jb_scope *scope, const void 
 {
     struct entry *entry = &zip->entries[zip->count - 1];
     JB_CHECK(zip->open && size <= UINT32_MAX);
-#if JB_WITH_ISAL
-    entry->crc = crc32_gzip_refl(entry->crc, bytes, size);
-#else
-    entry->crc = (uint32_t)crc32(entry->crc, bytes, (unsigned)size);
-#endif
+    entry->crc = checksum(entry->crc, bytes, size);
     entry->unpacked += (int64_t)size;
     return size == 0 || pack(zip, scope, bytes, size, false);
 }
@@ -198,8 +224,8 @@ static bool give_directory_entry(struct jb__zip_writer *zip, struct jb_scope *sc
     put(&record, 0x02014b50, 4);
     put(&record, large ? 45 : 20, 2); /* made by */
     put(&record, large ? 45 : 20, 2); /* needed */
-    put(&record, FLAGS, 2);
-    put(&record, 8, 2);
+    put(&record, entry->stored ? FLAGS_STORED : FLAGS, 2);
+    put(&record, entry->stored ? 0 : 8, 2);
     put(&record, (uint32_t)DATE_ZERO << 16, 4);
     put(&record, entry->crc, 4);
     put(&record, fit(entry->packed), 4);

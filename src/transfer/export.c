@@ -101,14 +101,15 @@ static bool write_row(struct exporting *exporting, struct jb_value *values, cons
     return jb_sheet_writer_row(exporting->writer, exporting->scope, values, exporting->count);
 }
 
-static bool write_head(struct exporting *exporting)
+/* JSON is for programs: its members are called as the fields are. */
+static bool write_head(struct exporting *exporting, bool by_names)
 {
     struct jb_scope *scope = exporting->scope;
     struct jb_str *titles = JB_NEW_ARRAY(scope, struct jb_str, exporting->count);
     const struct jb_field **fields = JB_NEW_ARRAY(scope, const struct jb_field *, exporting->count);
 
     for (size_t i = 0; i < exporting->count; i++) {
-        titles[i] = exporting->columns[i].target->heading;
+        titles[i] = by_names ? exporting->columns[i].target->name : exporting->columns[i].target->heading;
         fields[i] = exporting->columns[i].target->lookup ? exporting->columns[i].target->lookup : exporting->columns[i].target->field;
     }
     return jb_sheet_writer_head(exporting->writer, scope, titles, fields, exporting->count);
@@ -179,7 +180,7 @@ static bool run_export(struct exporting *exporting, const struct jb_export_optio
             .zone = transfer->zone,
         },
         output->sink, output->arg);
-    bool ok = exporting->writer && write_head(exporting) && write_rows(exporting) && jb_sheet_writer_finish(exporting->writer, scope);
+    bool ok = exporting->writer && write_head(exporting, options->format == JB_SHEET_JSON || options->format == JB_SHEET_JSONL) && write_rows(exporting) && jb_sheet_writer_finish(exporting->writer, scope);
     jb_sheet_writer_free(exporting->writer);
     jb_cursor_close(exporting->cursor);
     return ok;
@@ -209,8 +210,7 @@ bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const st
 
 static const char *extension_of(enum jb_sheet_format format)
 {
-    return format == JB_SHEET_CSV ? "csv" : format == JB_SHEET_TSV ? "tsv"
-                                                                   : "xlsx";
+    return jb_sheet_format_name(format == JB_SHEET_AUTO ? JB_SHEET_XLSX : format);
 }
 
 bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, int64_t *ret_job)

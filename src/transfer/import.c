@@ -51,6 +51,8 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         return jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’에는 프로그램만 적습니다. 내보낼 수는 있어도 가져올 수는 없습니다.", "%.*s is written by the program alone: it can be exported, not imported."), JB_FMT(label));
     if (find_once(scope, once, ret_job))
         return true;
+    if (options->format.size && jb_sheet_format_named(options->format) == JB_SHEET_AUTO)
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 읽을 수 없습니다. " JB_SHEET_FORMATS " 가운데 하나를 적으세요.", "Cannot read the format \"%.*s\". Give one of " JB_SHEET_FORMATS "."), JB_FMT(options->format));
     if (jb_failure(scope) || !jb__plan_of(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options) || !jb__spool_seal(spool, scope, &hash))
         return false;
     struct import_job job = {

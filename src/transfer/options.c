@@ -8,7 +8,7 @@
 
 static const char *const modes[] = { "upsert", "insert", "update" };
 static const char *const on_errors[] = { "abort", "skip" };
-static const char *const formats[] = { "auto", "xlsx", "csv", "tsv" };
+static const char *const formats[] = { "auto", "xlsx", "csv", "tsv", "ods", "json", "jsonl" };
 static const char *const ops[] = { "", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "contains", "starts", "is_null", "in" };
 
 static struct jb_str finish(struct jb_scope *scope, struct jb_buf *buf)

@@ -23,7 +23,7 @@ static const char *write_rows(struct jb_scope *scope, struct jb_sheet_writer_opt
 {
     const struct jb_field *fields[FIELDS];
     struct jb_str titles[FIELDS];
-    char *path = temporary(scope, options.format == JB_SHEET_XLSX ? ".xlsx" : ".csv");
+    char *path = temporary(scope, jb_format(scope, ".%s", jb_sheet_format_name(options.format)).data);
     FILE *file = fopen(path, "wb");
     struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &options, to_file, file);
     for (size_t i = 0; i < FIELDS; i++) {
@@ -101,6 +101,13 @@ static size_t sample(struct jb_value rows[8][FIELDS])
     return JB_COUNT(all);
 }
 
+static bool to_buf(void *buf, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    (void)scope;
+    jb_buf_put_bytes(buf, bytes, size);
+    return true;
+}
+
 JB_TEST("a workbook that was written is read back exactly")
 {
     struct jb_value rows[8][FIELDS];
@@ -117,6 +124,77 @@ JB_TEST("delimited text that was written is read back exactly")
         check_back(scope, write_rows(scope, (struct jb_sheet_writer_options){ .format = formats[i % 2], .bom = i / 2 }, (const struct jb_value(*)[FIELDS])rows, count), (const struct jb_value(*)[FIELDS])rows, count);
 }
 
+JB_TEST("an OpenDocument spreadsheet that was written is read back exactly")
+{
+    struct jb_value rows[8][FIELDS];
+    size_t count = sample(rows);
+    rows[1][0] = jb_v(JB_STR("two  blanks\tand\r\nlines\n\n \rend"));
+    check_back(scope, write_rows(scope, (struct jb_sheet_writer_options){ .format = JB_SHEET_ODS, .sheet = JB_STR("시트 <&>") }, (const struct jb_value(*)[FIELDS])rows, count), (const struct jb_value(*)[FIELDS])rows, count);
+}
+
+JB_TEST("blanks at the ends of lines are kept by OpenDocument")
+{
+    const char *path = temporary(scope, ".ods");
+    FILE *file = fopen(path, "wb");
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_ODS }, to_file, file);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, (const struct jb_str[]){ JB_STR("  a  b "), JB_STR("\n") }, NULL, 2));
+    CHECK_OK(jb_sheet_writer_row(writer, scope, (const struct jb_value[]){ jb_v(JB_STR(" \t x \n  y\n")), jb_v(JB_STR(" \r\n ")) }, 2) && jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    fclose(file);
+    CHECK_TEXT(cells_of(scope, path, NULL), "1\t1\ts\t\"  a  b \"\n1\t2\ts\t\"\\n\"\n2\t1\ts\t\" \\t x \\n  y\\n\"\n2\t2\ts\t\" \\r\\n \"\n");
+}
+
+JB_TEST("what OpenDocument cannot hold is refused with its cell")
+{
+    struct jb_buf out = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_ODS }, to_buf, &out);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, (const struct jb_str[]){ JB_STR("a"), JB_STR("b") }, NULL, 2));
+    CHECK(!jb_sheet_writer_row(writer, scope, (const struct jb_value[]){ jb_v_null(), jb_v(JB_STR("x\x01")) }, 2));
+    CHECK_SAYS(jb_failure_text(scope), "B2: OpenDocument에 담을 수 없는 글자(U+0001)");
+    jb_failure_clear(scope);
+    jb_sheet_writer_free(writer);
+    jb_buf_done(&out);
+}
+
+JB_TEST("the type of an OpenDocument file stands at its beginning, as it is")
+{
+    struct jb_buf out = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_ODS }, to_buf, &out);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, (const struct jb_str[]){ JB_STR("a") }, NULL, 1) && jb_sheet_writer_finish(writer, scope));
+    CHECK_TEXT(jb_str_slice(jb_buf_str(&out), 30, 86), "mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK");
+    jb_sheet_writer_free(writer);
+    jb_buf_done(&out);
+}
+
+JB_TEST("objects that were written are read back exactly, one a line or as an array")
+{
+    struct jb_value rows[8][FIELDS];
+    size_t count = sample(rows);
+    static const enum jb_sheet_format formats[] = { JB_SHEET_JSON, JB_SHEET_JSONL };
+    for (size_t i = 0; i < JB_COUNT(formats); i++)
+        check_back(scope, write_rows(scope, (struct jb_sheet_writer_options){ .format = formats[i] }, (const struct jb_value(*)[FIELDS])rows, count), (const struct jb_value(*)[FIELDS])rows, count);
+}
+
+JB_TEST("amounts are numbers with all their decimals, empty cells null, and no formula is guarded")
+{
+    static const struct {
+        enum jb_sheet_format format;
+        const char *rows, *none;
+    } cases[] = { { JB_SHEET_JSON, "[\n{\"a \\\"\":12.50,\"b\":\"=1+1\"},\n{\"a \\\"\":null,\"b\":null}\n]\n", "[]\n" }, { JB_SHEET_JSONL, "{\"a \\\"\":12.50,\"b\":\"=1+1\"}\n{\"a \\\"\":null,\"b\":null}\n", "" } };
+    const struct jb_str titles[] = { JB_STR("a \""), JB_STR("b") };
+    for (size_t i = 0; i < 2 * JB_COUNT(cases); i++) {
+        struct jb_buf out = JB_BUF_INIT((size_t)1 << 20);
+        struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = cases[i / 2].format, .bom = true }, to_buf, &out);
+        CHECK_OK(jb_sheet_writer_head(writer, scope, titles, NULL, 2));
+        if (i % 2 == 0)
+            CHECK_OK(jb_sheet_writer_row(writer, scope, (const struct jb_value[]){ decimal(1250, 2), jb_v(JB_STR("=1+1")) }, 2) && jb_sheet_writer_row(writer, scope, NULL, 0));
+        CHECK_OK(jb_sheet_writer_finish(writer, scope));
+        CHECK_TEXT(jb_buf_str(&out), i % 2 == 0 ? cases[i / 2].rows : cases[i / 2].none);
+        jb_sheet_writer_free(writer);
+        jb_buf_done(&out);
+    }
+}
+
 JB_TEST("times are written in the zone of the options")
 {
     const struct jb_value rows[][FIELDS] = { { jb_v(JB_STR("x")), jb_v_null(), jb_v_null(), jb_v_null(), jb_v_null(), jb_v_null(), at("2025-01-31T23:30:00Z") } };
@@ -127,13 +205,6 @@ JB_TEST("times are written in the zone of the options")
 }
 
 /* ---- formulas --------------------------------------------------------------------------------------------------------------- */
-
-static bool to_buf(void *buf, struct jb_scope *scope, const void *bytes, size_t size)
-{
-    (void)scope;
-    jb_buf_put_bytes(buf, bytes, size);
-    return true;
-}
 
 /* One text as the only cell below a head "t". */
 static struct jb_str text_as(struct jb_scope *scope, struct jb_sheet_writer_options options, struct jb_str text, const char **ret_path)
