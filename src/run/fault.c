@@ -20,10 +20,14 @@ static const char *const names[] = {
     "store/sqlite/commit",
     "transfer/import/batch",
     "transfer/import/group",
+    "transfer/import/keep",
     "transfer/import/merge_chunk",
     "transfer/import/merged",
     "transfer/import/sealed",
     "transfer/spool/write",
+    "transfer/undo/chunk",
+    "transfer/undo/committed",
+    "transfer/undo/compared",
 };
 
 enum action {

@@ -1,5 +1,6 @@
 /* stage.c — the door to the two stagings. */
 // SPDX-License-Identifier: Apache-2.0
+#include "run/run.h"
 #include "store/stage_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@ static struct jb_stage *stage_new(struct jb_db *db, const struct jb_stage_option
     JB_CHECK(stage->path);
     stage->model = options->model;
     stage->by_id = options->by_id;
+    stage->keeps = options->keeps;
+    stage->undoes = options->undoes;
     stage->column_count = options->column_count;
     stage->match_count = options->match_count;
     for (size_t i = 0; i < options->column_count; i++)
@@ -192,12 +195,55 @@ bool jb_stage_differ(struct jb_stage *stage, struct jb_scope *scope, int64_t lim
     return !there || stage->driver->differ(stage, scope, limit, each, arg, ret_count);
 }
 
+/* ---- undoing ------------------------------------------------------------------------------------------------------------------------- */
+
+bool jb_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts)
+{
+    return stage->driver->undo_compare(stage, scope, how, ret_counts);
+}
+
+bool jb_stage_undo(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return stage->driver->undo(stage, scope);
+}
+
+bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg)
+{
+    return stage->driver->undo_left(stage, scope, each, arg);
+}
+
 /* ---- removing, looking ---------------------------------------------------------------------------------------------------------- */
 
 bool jb_stage_remove(struct jb_scope *scope, const char *path)
 {
     struct jb_db *db = jb_db_of(scope);
     return db->driver->stage->remove(scope, db, path);
+}
+
+bool jb_stage_bytes(struct jb_scope *scope, const char *path, int64_t *ret_bytes)
+{
+    struct jb_db *db = jb_db_of(scope);
+    return db->driver->stage->bytes(scope, db, path, ret_bytes);
+}
+
+struct keeping {
+    struct jb_scope *scope;
+    const char *path, *kept;
+    bool ok;
+};
+
+static void keep_blocking(void *arg)
+{
+    struct keeping *keeping = arg;
+    keeping->ok = jb__stage_file_seal(keeping->scope, keeping->path, keeping->kept);
+}
+
+bool jb_stage_keep(struct jb_scope *scope, const char *path, const char *kept)
+{
+    struct keeping keeping = { scope, path, kept, false };
+
+    jb_offload(keep_blocking, &keeping);
+    return keeping.ok;
 }
 
 bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void *arg)

@@ -26,6 +26,8 @@ struct jb_stage_options {
     const struct jb_field *const *match; /* the import key */
     size_t match_count;
     bool by_id;       /* the key is the primary key: rows with id 0 are new */
+    bool keeps;       /* so that what is merged can be undone: the comparison notes what stood in the table, and which new row gets which id where no key tells */
+    bool undoes;      /* to be undone: nothing is merged from it any more */
     int64_t head_row; /* the row above the first */
 };
 struct jb_stage *jb_stage_open(struct jb_scope *scope, struct jb_db *db, const struct jb_stage_options *options); /* makes the file */
@@ -110,10 +112,45 @@ bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t afte
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 bool jb_stage_copies(const struct jb_stage *stage); /* whether that ever happens on this database */
 
+/* ---- undoing: of a staging that was opened with `keeps`, merged, closed, and opened again as a sealed one ---------------------------- */
+
+enum jb_stage_undone {
+    JB_STAGE_REMOVED,  /* a new row: it goes */
+    JB_STAGE_RESTORED, /* a changed one: it gets back what it held */
+    JB_STAGE_STANDS,   /* … and holds it already */
+    /* Left as they are: */
+    JB_STAGE_TOUCHED,  /* it is not as the import left it */
+    JB_STAGE_GONE,     /* it is not in the table any more; a new row: not under its key */
+    JB_STAGE_REFERRED, /* rows of the table `note` refer to it */
+    JB_STAGE_RETAKEN,  /* what it held in the field `note` is unique, and another row has it now */
+    JB_STAGE_DANGLING, /* what it held in the field `note` refers to a row that is gone */
+    JB_STAGE_FORBIDDEN /* the model's check says so: `note` */
+};
+struct jb_stage_undo {
+    int64_t after_row, last_row; /* what was merged: (after_row, last_row]; last_row 0: to the end */
+    void *check_state;           /* of jb_check_prepare */
+    bool again;                  /* rows went before, in an earlier undo: none of those that are gone is left over */
+};
+struct jb_stage_undo_counts {
+    int64_t rows; /* that were new or changed then, however many of them are to be undone */
+    int64_t removed, restored, stand, left;
+};
+/* Finds out what can be undone. Nobody may write the table from then on until the undo has been committed: asked in its transaction, after jb_stage_is_fresh with `hold`. */
+bool jb_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+/* Does it, within the transaction, on the caller's fiber. */
+bool jb_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
+/* The rows that the comparison left, by row: as the import wrote them, and as they stand (NULL: gone). */
+typedef bool jb_stage_left_fn(void *arg, struct jb_scope *scope, int64_t row, enum jb_stage_undone why, struct jb_str note, const void *written, const void *now);
+bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
+
 /* ---- removing ------------------------------------------------------------------------------------------------------------------- */
 
 /* The staging at that path, which nobody has open; on a fiber, outside a transaction. Absence is fine. */
 bool jb_stage_remove(struct jb_scope *scope, const char *path);
+/* How much room it takes; 0 when it is gone. On a fiber. */
+bool jb_stage_bytes(struct jb_scope *scope, const char *path, int64_t *ret_bytes);
+/* Durable under the path `kept`; what nobody has open. */
+bool jb_stage_keep(struct jb_scope *scope, const char *path, const char *kept);
 /* Removes what no file stands for any more, of jobs that is_needed does not want kept. */
 typedef bool jb_stage_needed_fn(void *arg, struct jb_scope *scope, int64_t job, bool *ret_needed);
 bool jb_stage_sweep(struct jb_scope *scope, jb_stage_needed_fn *is_needed, void *arg);

@@ -72,6 +72,39 @@ size_t jb__stage_differing(const struct jb_stage *stage, const struct jb_field *
     return count;
 }
 
+size_t jb__stage_auto_now(const struct jb_stage *stage, const struct jb_field **fields)
+{
+    size_t count = 0;
+
+    for (const struct jb_field *field = stage->model->record.fields; field->type != JB_END; field++)
+        if (field->type != JB_WORD && field->auto_now && !jb__stage_brings(stage, field))
+            fields[count++] = field;
+    return count;
+}
+
+static size_t without_auto_now(const struct jb_stage *stage, bool brought_too, const struct jb_field **fields)
+{
+    const struct jb_field *stored[JB_STAGE_COLUMNS_MAX];
+    size_t all = jb__stage_stored(stage->model, false, stored), count = 0;
+
+    for (size_t i = 0; i < all; i++) {
+        bool brought = jb__stage_brings(stage, stored[i]);
+        if (brought ? brought_too : !stored[i]->auto_now)
+            fields[count++] = stored[i];
+    }
+    return count;
+}
+
+size_t jb__stage_left_by_insert(const struct jb_stage *stage, const struct jb_field **fields)
+{
+    return without_auto_now(stage, true, fields);
+}
+
+size_t jb__stage_left_alone(const struct jb_stage *stage, const struct jb_field **fields)
+{
+    return without_auto_now(stage, false, fields);
+}
+
 bool jb__stage_brings(const struct jb_stage *stage, const struct jb_field *field)
 {
     for (size_t i = 0; i < stage->column_count; i++)
@@ -83,6 +116,20 @@ bool jb__stage_brings(const struct jb_stage *stage, const struct jb_field *field
 const struct jb_field *jb__stage_key(const struct jb_stage *stage)
 {
     return stage->match_count > 0 ? stage->match[0] : jb_model_primary(stage->model);
+}
+
+struct jb_str jb__stage_unkeyed(struct jb_scope *scope, const struct jb_stage *stage, const char *alias)
+{
+    struct jb_str any = JB_STR("");
+
+    if (stage->by_id || stage->match_count == 0)
+        return JB_STR("true");
+    for (size_t i = 0; i < stage->match_count; i++) {
+        struct jb_str name = jb__quoted(scope, stage->match[i]->name);
+        if (jb__field_nullable(stage->model, stage->match[i]))
+            any = jb_format(scope, "%.*s%s%s.%.*s is null", JB_FMT(any), any.size ? " or " : "", alias, JB_FMT(name));
+    }
+    return any.size ? jb_format(scope, "(%.*s)", JB_FMT(any)) : JB_STR_NULL;
 }
 
 /* ---- groups of fields that are unique together ----------------------------------------------------------------------------------- */
@@ -189,4 +236,27 @@ bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struc
     if (fields)
         return refuse_fields(stage, scope, how, row, after, fields);
     return how->refuse(how->arg, scope, &(struct jb_stage_refusal){ .conflict = JB_STAGE_CHECKED, .row = row, .reason = reason });
+}
+
+/* ---- undoing ------------------------------------------------------------------------------------------------------------------------ */
+
+void jb__stage_undo_count(struct jb_stage_undo_counts *counts, int state, int64_t rows)
+{
+    counts->rows += rows;
+    *(state == JB_STAGE_REMOVED ? &counts->removed : state == JB_STAGE_RESTORED ? &counts->restored
+                                                 : state == JB_STAGE_STANDS     ? &counts->stand
+                                                                                : &counts->left) += rows;
+}
+
+bool jb__stage_undo_check(struct jb_stage *stage, struct jb_scope *scope, void *check_state, const void *before, const void *after, struct jb_str *ret_note)
+{
+    *ret_note = JB_STR_NULL;
+    if (stage->model->check(scope, check_state, before, after))
+        return true;
+    const struct jb_failure *failure = jb_failure(scope);
+    if (failure->error != JB_INVALID && failure->error != JB_CONFLICT && failure->error != JB_DENIED)
+        return false;
+    *ret_note = failure->fields ? failure->fields->message : jb_failure_text(scope);
+    jb_failure_clear(scope);
+    return true;
 }

@@ -47,6 +47,16 @@ struct jb_str jb__pg_stage_shown_table(struct jb_scope *scope, const struct jb_s
     return table_name(scope, stage->pg.name, " shown");
 }
 
+struct jb_str jb__pg_stage_before(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return table_name(scope, stage->pg.name, " before");
+}
+
+struct jb_str jb__pg_stage_undone(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return table_name(scope, stage->pg.name, " undo");
+}
+
 struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage)
 {
     return jb__quoted(scope, jb_model_primary(stage->model)->name);
@@ -195,8 +205,14 @@ static bool connect(struct jb_stage *stage, struct jb_scope *scope)
 
 static struct jb_str drop_sql(struct jb_scope *scope, const char *name)
 {
-    struct jb_str rows = table_name(scope, name, ""), match = table_name(scope, name, " match"), refused = table_name(scope, name, " refused"), shown = table_name(scope, name, " shown");
-    return jb_format(scope, "drop table if exists %.*s, %.*s, %.*s, %.*s;", JB_FMT(rows), JB_FMT(match), JB_FMT(refused), JB_FMT(shown));
+    static const char *const parts[] = { "", " match", " refused", " before", " undo", " shown" };
+    struct jb_str list = JB_STR("");
+
+    for (size_t i = 0; i < JB_COUNT(parts); i++) {
+        struct jb_str table = table_name(scope, name, parts[i]);
+        list = jb_format(scope, "%.*s%s%.*s", JB_FMT(list), i ? ", " : "", JB_FMT(table));
+    }
+    return jb_format(scope, "drop table if exists %.*s;", JB_FMT(list));
 }
 
 /* In one go, so that of two that make the schema one waits. */
@@ -216,12 +232,21 @@ static bool create_tables(struct jb_stage *stage, struct jb_scope *scope)
     return jb__pg_exec_on(stage->pg.connection, scope, sql.data);
 }
 
+static bool make_keeping(struct jb_stage *stage, struct jb_scope *scope)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    size_t count = jb__stage_stored(stage->model, false, fields);
+    struct jb_str names = jb__stage_list(scope, fields, count, ", @", ""), before = jb__pg_stage_before(scope, stage), target = jb__stage_table(scope, stage);
+
+    return !stage->keeps || jb__pg_exec_on(stage->pg.connection, scope, jb_format(scope, "create unlogged table if not exists %.*s with (autovacuum_enabled = false) as select 0::bigint as jb_row%.*s from %.*s with no data", JB_FMT(before), JB_FMT(names), JB_FMT(target)).data);
+}
+
 static bool pg_open(struct jb_stage *stage, struct jb_scope *scope, int64_t head_row)
 {
     (void)head_row;
     buffers_init(stage);
     name_of_path(stage->path, stage->pg.name);
-    return file_write(scope, stage->path, stage->pg.name) && connect(stage, scope) && create_tables(stage, scope);
+    return file_write(scope, stage->path, stage->pg.name) && connect(stage, scope) && create_tables(stage, scope) && make_keeping(stage, scope);
 }
 
 static bool pg_open_sealed(struct jb_stage *stage, struct jb_scope *scope)
@@ -230,12 +255,16 @@ static bool pg_open_sealed(struct jb_stage *stage, struct jb_scope *scope)
 
     buffers_init(stage);
     file_read(stage->path, stage->pg.name);
+    if (!stage->pg.name[0] && access(stage->path, F_OK) != 0) /* it was kept by another machine */
+        name_of_path(stage->path, stage->pg.name);
     if (!connect(stage, scope))
         return false;
     struct jb_str rows = jb__literal(scope, jb__pg_stage_rows(scope, stage));
     if (stage->pg.name[0] && !jb__pg_stage_int(stage, scope, jb_format(scope, "select count(*) from pg_class where oid = to_regclass(%.*s)", JB_FMT(rows)), &there))
         return false;
-    return there || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "준비해 둔 행들이 데이터베이스에서 사라졌습니다. 다시 시도하면 파일에서 새로 준비합니다.", "The rows that stood ready are gone from the database. Try again: they are staged from the file anew."));
+    if (there)
+        return make_keeping(stage, scope);
+    return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "준비해 둔 행들이 데이터베이스에서 사라졌습니다. 다시 시도하면 파일에서 새로 준비합니다.", "The rows that stood ready are gone from the database. Try again: they are staged from the file anew."));
 }
 
 static void pg_close(struct jb_stage *stage)
@@ -362,6 +391,26 @@ static bool pg_remove(struct jb_scope *outer, struct jb_db *db, const char *path
     return ok;
 }
 
+struct bytes_row {
+    int64_t bytes;
+};
+static const struct jb_record bytes_record = JB_RECORD(bytes_row, JB_FIELD(bytes_row, bytes));
+
+static bool pg_bytes(struct jb_scope *scope, struct jb_db *db, const char *path, int64_t *ret_bytes)
+{
+    struct removing removing = { .path = path };
+
+    (void)db;
+    jb_offload(read_blocking, &removing);
+    if (!removing.name[0])
+        name_of_path(path, removing.name);
+    struct jb_rows *rows = jb_query(scope, JB_SQL("select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint as bytes from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'jb_stage' and c.relkind = 'r' and (c.relname::text = ? or c.relname::text like ? || ' %')", jb_str_of(removing.name), jb_str_of(removing.name)), &bytes_record);
+    if (!rows)
+        return false;
+    *ret_bytes = ((const struct bytes_row *)jb_rows_at(rows, 0))->bytes;
+    return true;
+}
+
 struct name_row {
     struct jb_str name;
 };
@@ -415,6 +464,10 @@ const struct jb__stage_driver jb__postgres_stage = {
     .show = jb__pg_stage_show,
     .shown = jb__pg_stage_shown,
     .differ = jb__pg_stage_differ,
+    .undo_compare = jb__pg_stage_undo_compare,
+    .undo = jb__pg_stage_undo,
+    .undo_left = jb__pg_stage_undo_left,
+    .bytes = pg_bytes,
     .remove = pg_remove,
     .sweep = pg_sweep,
 };

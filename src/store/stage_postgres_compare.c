@@ -278,12 +278,34 @@ static bool check_rules(struct compare *compare)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What stands in the table for the rows that change, in the very version that was met. */
+static bool note_before(struct compare *compare)
+{
+    const struct jb_field *fields[JB_STAGE_COLUMNS_MAX];
+    struct jb_scope *scope = compare->scope;
+    size_t count = jb__stage_stored(compare->stage->model, false, fields);
+    struct jb_str names = jb__stage_list(scope, fields, count, ", @", ""), values = jb__stage_list(scope, fields, count, ", t.@", ""), before = jb__pg_stage_before(scope, compare->stage), range = range_of(compare, "m.row");
+
+    return !compare->stage->keeps || compare->stage->pg.expected.changed == 0 ||
+           jb__pg_stage_exec(compare->stage, scope,
+               jb_format(scope, "insert into %.*s (jb_row%.*s) select m.row%.*s from %.*s m join %.*s t on t.%.*s = m.target and t.xmin = m.version where m.state = %d%.*s",
+                   JB_FMT(before), JB_FMT(names), JB_FMT(values), JB_FMT(compare->match), JB_FMT(compare->table), JB_FMT(compare->primary), JB_MATCH_CHANGED, JB_FMT(range)),
+               NULL);
+}
+
+static bool forget_before(struct compare *compare)
+{
+    struct jb_str before = jb__pg_stage_before(compare->scope, compare->stage), range = range_of(compare, "jb_row");
+
+    return !compare->stage->keeps || jb__pg_stage_exec(compare->stage, compare->scope, jb_format(compare->scope, "delete from %.*s where true%.*s", JB_FMT(before), JB_FMT(range)), NULL);
+}
+
 static bool forget(struct compare *compare)
 {
     struct jb_scope *scope = compare->scope;
     struct jb_str range = range_of(compare, "row");
 
-    return jb__pg_stage_exec(compare->stage, scope, jb_format(scope, "delete from %.*s where true%.*s", JB_FMT(compare->match), JB_FMT(range)), NULL) &&
+    return forget_before(compare) && jb__pg_stage_exec(compare->stage, scope, jb_format(scope, "delete from %.*s where true%.*s", JB_FMT(compare->match), JB_FMT(range)), NULL) &&
            jb__pg_stage_exec(compare->stage, scope, jb_format(scope, "delete from %.*s where compared%.*s", JB_FMT(compare->refused), JB_FMT(range)), NULL);
 }
 
@@ -331,7 +353,7 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
     if (!mode_rules(compare) || !reference_rules(compare) || (!empty && !unique_rules(compare)))
         return false;
     jb__pg_stage_part(stage, ruled, 1, stage->model->check && !compare->how->no_checks ? CHECK_NS : GROUP_NS);
-    if (!check_rules(compare) || !count_rows(compare, ret_counts))
+    if (!check_rules(compare) || !count_rows(compare, ret_counts) || !note_before(compare))
         return false;
     jb__pg_stage_part(stage, 1, 1, 0);
     return true;

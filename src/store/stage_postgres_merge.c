@@ -154,6 +154,11 @@ struct merge {
     int64_t inserted, updated;
 };
 
+static bool numbers_rows(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return stage->by_id || (stage->keeps && jb__stage_unkeyed(scope, stage, "s").data);
+}
+
 /* insert into t (…) select … for rows that are not noted. */
 static struct jb_str insert_sql(struct jb_scope *scope, const struct jb_stage *stage)
 {
@@ -163,7 +168,7 @@ static struct jb_str insert_sql(struct jb_scope *scope, const struct jb_stage *s
     struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), values = jb__stage_list(scope, fields, count, "s.@", ", ");
     struct jb_str id = JB_STR(""), key = JB_STR("");
 
-    if (stage->by_id) {
+    if (numbers_rows(scope, stage)) {
         struct jb_str sequence = jb__pg_sequence(scope, stage->model);
         id = jb_format(scope, "%.*s, ", JB_FMT(primary));
         key = jb_format(scope, "coalesce(s.jb_key, nextval(%.*s)), ", JB_FMT(sequence));
@@ -214,6 +219,17 @@ static bool survey(struct jb_stage *stage, struct jb_scope *scope, int64_t after
         &range_record, ret_range);
 }
 
+/* New rows that no key tells from others: which id each gets is noted, for an undo. */
+static bool number_rows(struct jb_stage *stage, struct jb_scope *scope, const struct range *range)
+{
+    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage), unkeyed = jb__stage_unkeyed(scope, stage, "s"), sequence = jb__pg_sequence(scope, stage->model);
+
+    return !stage->keeps || !unkeyed.data ||
+           run(stage, scope,
+               jb_format(scope, "update %.*s s set jb_key = nextval(%.*s) where s.jb_row > ? and s.jb_row <= ? and s.jb_key is null and %.*s and not exists (select from %.*s m where m.row = s.jb_row)", JB_FMT(rows), JB_FMT(sequence), JB_FMT(unkeyed), JB_FMT(match)),
+               (int64_t[]){ range->first - 1, range->last }, NULL);
+}
+
 /* ---- merging -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool merge_chunk(struct merge *merge, const int64_t bounds[2])
@@ -256,7 +272,7 @@ static bool merge_all(struct merge *merge, int64_t after_row, int64_t last_row)
         return false;
     if (range.standing != expected->unchanged + expected->skipped)
         return fail_moved(stage, merge->scope);
-    if ((stage->by_id && expected->new_rows > 0 && !pass_ids(stage, merge->scope)) || !merge_range(merge, &range))
+    if ((stage->by_id && expected->new_rows > 0 && !pass_ids(stage, merge->scope)) || (expected->new_rows > 0 && !number_rows(stage, merge->scope, &range)) || !merge_range(merge, &range))
         return false;
     if (merge->inserted != expected->new_rows || (merge->update.data && merge->updated != expected->changed))
         return fail_moved(stage, merge->scope);

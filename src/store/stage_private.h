@@ -55,6 +55,10 @@ struct jb__stage_driver {
     bool (*show)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*shown)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_there);
     bool (*differ)(struct jb_stage *stage, struct jb_scope *scope, int64_t limit, jb_stage_differ_fn *each, void *arg, int64_t *ret_count);
+    bool (*undo_compare)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+    bool (*undo)(struct jb_stage *stage, struct jb_scope *scope);
+    bool (*undo_left)(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
+    bool (*bytes)(struct jb_scope *scope, struct jb_db *db, const char *path, int64_t *ret_bytes);
     bool (*remove)(struct jb_scope *scope, struct jb_db *db, const char *path);
     bool (*sweep)(struct jb_scope *scope, struct jb_db *db, jb_stage_needed_fn *is_needed, void *arg);
 };
@@ -68,6 +72,7 @@ struct jb__stage_sqlite {
     bool indexed;  /* as the target is */
     bool key_indexed;
     int key_group;
+    int64_t numbered;        /* new rows that the last comparison gave an id */
     int64_t id_base;         /* id of a staged row = id_base + row of the sheet */
     int64_t generation;      /* of the target when it was compared */
     struct jb_scope *scope;  /* of the call that runs: its cancellation interrupts */
@@ -100,7 +105,7 @@ struct jb_stage {
     const struct jb_model *model;
     const struct jb_field *columns[JB_STAGE_COLUMNS_MAX], *match[JB_STAGE_COLUMNS_MAX];
     size_t column_count, match_count;
-    bool by_id;
+    bool by_id, keeps, undoes;
     int comparisons;
     bool comparing; /* refusals are of the comparison, forgotten when it is repeated */
     bool refused_indexed;
@@ -128,6 +133,16 @@ size_t jb__stage_stored(const struct jb_model *model, bool with_primary, const s
 size_t jb__stage_written(const struct jb_stage *stage, const struct jb_field **fields);
 /* By which a row of the sheet can differ from the one it meets: what it brings, but for the key. */
 size_t jb__stage_differing(const struct jb_stage *stage, const struct jb_field **fields);
+/* Those that an undo sets to the time: the import did too, and nobody compares them. */
+size_t jb__stage_auto_now(const struct jb_stage *stage, const struct jb_field **fields);
+/* By which it is seen whether a row was touched since: those that the import wrote there; those that it did not. */
+size_t jb__stage_left_by_insert(const struct jb_stage *stage, const struct jb_field **fields);
+size_t jb__stage_left_alone(const struct jb_stage *stage, const struct jb_field **fields);
+/* Of new rows that no key tells from others, a condition on the alias: SQL, or NULL when there are none. */
+struct jb_str jb__stage_unkeyed(struct jb_scope *scope, const struct jb_stage *stage, const char *alias);
+void jb__stage_undo_count(struct jb_stage_undo_counts *counts, int state, int64_t rows);
+/* Asks the model's check about undoing one row; what it said against it is *ret_note, otherwise NULL. */
+bool jb__stage_undo_check(struct jb_stage *stage, struct jb_scope *scope, void *check_state, const void *before, const void *after, struct jb_str *ret_note);
 bool jb__stage_brings(const struct jb_stage *stage, const struct jb_field *field);
 const struct jb_field *jb__stage_key(const struct jb_stage *stage); /* first of the import key */
 

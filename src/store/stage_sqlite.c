@@ -6,6 +6,7 @@
 #include "store/stage_shown.h"
 #include "run/run.h"
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STEPS 5000
@@ -178,10 +179,17 @@ static bool prepare_loading(struct jb_stage *stage, struct jb_scope *scope)
     return stage->sqlite.refuse != NULL;
 }
 
+static bool make_keeping(struct jb_stage *stage, struct jb_scope *scope)
+{
+    struct jb_str table = jb__stage_table(scope, stage);
+
+    return !stage->keeps || jb__stage_exec(stage, scope, jb_format(scope, "create table if not exists main.jb_before as select * from target.%.*s where 0; create table if not exists main.jb_number (id integer primary key, key integer not null)", JB_FMT(table)).data);
+}
+
 static bool sqlite_stage_open(struct jb_stage *stage, struct jb_scope *scope, int64_t head_row)
 {
     unlink(stage->path); /* of an attempt that died under the same number */
-    return connect(stage, scope, SQLITE_OPEN_CREATE) && create_table(stage, scope) && jb__stage_exec(stage, scope, TABLES) && find_id_base(stage, scope, head_row) &&
+    return connect(stage, scope, SQLITE_OPEN_CREATE) && create_table(stage, scope) && jb__stage_exec(stage, scope, TABLES) && make_keeping(stage, scope) && find_id_base(stage, scope, head_row) &&
            jb__stage_exec(stage, scope, jb_format(scope, "insert into main.jb_meta values (%lld, -1, 0)", (long long)stage->sqlite.id_base).data) && prepare_loading(stage, scope);
 }
 
@@ -192,9 +200,9 @@ static bool sqlite_stage_open_sealed(struct jb_stage *stage, struct jb_scope *sc
 
     if (!connect(stage, scope, 0) || !jb__stage_int(stage, scope, jb_format(scope, "select coalesce(max(rowid) - min(rowid) + 1, 0) from main.%.*s", JB_FMT(table)).data, &stage->sqlite.rows) ||
         !jb__stage_int(stage, scope, "select indexed from main.jb_meta", &indexed) || !jb__stage_int(stage, scope, "select id_base from main.jb_meta", &stage->sqlite.id_base) ||
-        !jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->sqlite.generation) || !prepare_loading(stage, scope))
+        !jb__stage_int(stage, scope, "select generation from main.jb_meta", &stage->sqlite.generation) || !make_keeping(stage, scope) || !prepare_loading(stage, scope))
         return false;
-    stage->sqlite.indexed = indexed != 0;
+    stage->sqlite.indexed = indexed != 0 && !stage->undoes;
     return true;
 }
 
@@ -320,6 +328,29 @@ static void unlink_blocking(void *arg)
     unlink(arg);
 }
 
+struct measuring {
+    const char *path;
+    int64_t bytes;
+};
+
+static void measure_blocking(void *arg)
+{
+    struct measuring *measuring = arg;
+    struct stat info;
+
+    measuring->bytes = stat(measuring->path, &info) == 0 ? info.st_size : 0;
+}
+
+static bool sqlite_stage_bytes(struct jb_scope *scope, struct jb_db *db, const char *path, int64_t *ret_bytes)
+{
+    struct measuring measuring = { path, 0 };
+
+    (void)scope, (void)db;
+    jb_offload(measure_blocking, &measuring);
+    *ret_bytes = measuring.bytes;
+    return true;
+}
+
 static bool sqlite_stage_remove(struct jb_scope *scope, struct jb_db *db, const char *path)
 {
     (void)scope, (void)db;
@@ -364,6 +395,10 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .show = jb__sqlite_stage_show,
     .shown = jb__sqlite_stage_shown,
     .differ = jb__sqlite_stage_differ,
+    .undo_compare = jb__sqlite_stage_undo_compare,
+    .undo = jb__sqlite_stage_undo,
+    .undo_left = jb__sqlite_stage_undo_left,
+    .bytes = sqlite_stage_bytes,
     .remove = sqlite_stage_remove,
     .sweep = no_sweep,
 };

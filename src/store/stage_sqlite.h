@@ -1,7 +1,8 @@
 /* stage_sqlite.h — what the files of the SQLite staging share: rows in a SQLite file of their own (decisions.md G).
  *
  * Tables of a staging file: the target's own one (rows that were not refused while loading, without those that repeat others), whose row ids are sheet row numbers plus a constant;
- * jb_key: the primary key a sheet gave, when that is the import key; jb_match: rows of the file that are in the table or may not go in; jb_refused: sentences; jb_meta: one row. */
+ * jb_key: the primary key a sheet gave, when that is the import key; jb_match: rows of the file that are in the table or may not go in; jb_refused: sentences; jb_meta: one row. Of one that is kept, so that it can be undone, also
+ * jb_before: what stood in the table for rows that change, by the staged row's id; jb_number: ids of new rows that no key tells from others; jb_undo: what an undo found out. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STAGE_SQLITE_H
 #define JB_STORE_STAGE_SQLITE_H
@@ -38,7 +39,15 @@ void jb__pairs_close(struct jb__pairs *pairs);
 /* The next pair; before is NULL for a new row. Both live in the scope's memory. */
 bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *ret_row, void **ret_after, void **ret_before);
 
-/* stage_sqlite_compare.c, stage_sqlite_merge.c: members of jb__sqlite_stage. */
+/* The row that the statement gives for the id, in the scope's memory; NULL: there is none, or a failure. */
+void *jb__stage_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement, int64_t id);
+/* stage_sqlite_keep.c: what an undo will want to know of the rows (from, to], noted by the comparison that found them; and forgotten, when it is repeated. */
+bool jb__stage_keep(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
+bool jb__stage_keep_forget(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
+/* One statement on the writer; its numbers are bound in order. */
+bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes);
+
+/* stage_sqlite_compare.c, stage_sqlite_merge.c, stage_sqlite_undo.c: members of jb__sqlite_stage. */
 bool jb__sqlite_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
 bool jb__sqlite_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
 bool jb__sqlite_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
@@ -56,5 +65,8 @@ bool jb__sqlite_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope
 bool jb__sqlite_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
 bool jb__sqlite_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
 bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+bool jb__sqlite_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+bool jb__sqlite_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__sqlite_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
 
 #endif

@@ -355,8 +355,8 @@ static bool forget(struct compare *compare)
     struct jb_stage *stage = compare->stage;
     long long from = compare->from, to = compare->to, first = from == INT64_MIN ? from : from - stage->sqlite.id_base, last = to == INT64_MAX ? to : to - stage->sqlite.id_base;
 
-    return jb__stage_exec(stage, compare->scope,
-        jb_format(compare->scope, "delete from main.jb_match where id > %lld and id <= %lld; delete from main.jb_refused where compared and row > %lld and row <= %lld", from, to, first, last).data);
+    return jb__stage_keep_forget(stage, compare->scope, from, to) && jb__stage_exec(stage, compare->scope,
+                                                                         jb_format(compare->scope, "delete from main.jb_match where id > %lld and id <= %lld; delete from main.jb_refused where compared and row > %lld and row <= %lld", from, to, first, last).data);
 }
 
 static bool count_rows(struct compare *compare, struct jb_stage_counts *ret_counts)
@@ -399,7 +399,7 @@ static bool compare_all(struct compare *compare, struct jb_stage_counts *ret_cou
     if (!mode_rules(compare) || !reference_rules(compare) || (!empty && !unique_rules(compare)))
         return false;
     jb__stage_part(stage, ruled, 1, stage->model->check && !compare->how->no_checks ? MATCH_STEPS : COUNT_STEPS);
-    return check_rules(compare) && count_rows(compare, ret_counts);
+    return check_rules(compare) && count_rows(compare, ret_counts) && jb__stage_keep(stage, scope, compare->from, compare->to);
 }
 
 bool jb__sqlite_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts)

@@ -53,7 +53,7 @@ void jb__pairs_close(struct jb__pairs *pairs)
     sqlite3_finalize(pairs->before);
 }
 
-static void *read_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement, int64_t id)
+void *jb__stage_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_stmt *statement, int64_t id)
 {
     struct jb__sink sink;
     struct jb__columns columns;
@@ -75,8 +75,8 @@ bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *re
     if (!jb__stage_step(stage, scope, pairs->ids))
         return false;
     int64_t id = sqlite3_column_int64(pairs->ids, 0), target = sqlite3_column_int64(pairs->ids, 1);
-    void *staged = read_record(stage, scope, pairs->after, id);
-    void *before = staged && target ? read_record(stage, scope, pairs->before, target) : NULL;
+    void *staged = jb__stage_record(stage, scope, pairs->after, id);
+    void *before = staged && target ? jb__stage_record(stage, scope, pairs->before, target) : NULL;
     if (!staged || jb_failure(scope))
         return false;
     *ret_row = id - stage->sqlite.id_base;
@@ -277,24 +277,29 @@ bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, b
     return true;
 }
 
+bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
+
+    if (code != SQLITE_OK)
+        return jb__sqlite_fail(scope, writer, code, sql);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++)
+        ok = jb__bind(statement, i + 1, args[i]);
+    code = ok ? sqlite3_step(statement) : sqlite3_errcode(writer);
+    ok = code == SQLITE_DONE || jb__statement_fail(scope, writer, code, &(struct jb__statement){ .sql = jb_str_of(sql), .model = stage->model });
+    if (ok)
+        *ret_changes += sqlite3_changes64(writer);
+    sqlite3_finalize(statement);
+    return ok;
+}
+
 /* One statement over a range of ids. */
 static bool run_range(struct merge *merge, sqlite3 *writer, const char *sql)
 {
-    sqlite3_stmt *statement;
-
-    if (!sql)
-        return true;
-    int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
-    if (code != SQLITE_OK)
-        return jb__sqlite_fail(merge->scope, writer, code, sql);
-    sqlite3_bind_int64(statement, 1, merge->from);
-    sqlite3_bind_int64(statement, 2, merge->to);
-    code = sqlite3_step(statement);
-    bool ok = code == SQLITE_DONE || jb__statement_fail(merge->scope, writer, code, &(struct jb__statement){ .sql = jb_str_of(sql), .model = merge->stage->model });
-    if (ok)
-        merge->changes += sqlite3_changes64(writer);
-    sqlite3_finalize(statement);
-    return ok;
+    struct jb_value range[] = { jb_v_int(merge->from), jb_v_int(merge->to) };
+    return !sql || jb__stage_on_writer(writer, merge->stage, merge->scope, sql, range, 2, &merge->changes);
 }
 
 static bool on_writer_chunk(sqlite3 *writer, void *arg)
@@ -313,7 +318,8 @@ static const char *insert_sql(struct jb_scope *scope, const struct jb_stage *sta
     struct jb_str table = jb__stage_table(scope, stage), primary = jb__quoted(scope, jb_model_primary(stage->model)->name);
     size_t count = jb__stage_stored(stage->model, false, fields);
     struct jb_str names = jb__stage_list(scope, fields, count, "@", ", "), values = jb__stage_list(scope, fields, count, "s.@", ", ");
-    const char *key = stage->by_id ? "(select k.key from " SCHEMA ".jb_key k where k.id = s.rowid)" : "null";
+    const char *given = stage->by_id ? "(select k.key from " SCHEMA ".jb_key k where k.id = s.rowid)" : "null";
+    const char *key = stage->sqlite.numbered ? jb_format(scope, "coalesce(%s, (select n.key from " SCHEMA ".jb_number n where n.id = s.rowid))", given).data : given;
     return jb_format(scope,
         "insert into main.%.*s (%.*s, %.*s) select %s, %.*s from " SCHEMA ".%.*s s where s.rowid > ? and s.rowid <= ?"
         " and not exists (select 1 from " SCHEMA ".jb_match m where m.id = s.rowid)",
