@@ -3,7 +3,7 @@
  * Nothing of an attempt is in the main file before the merge, so an attempt that dies leaves only files, which the next one replaces and the sweep removes. Bad input ends the job;
  * a lost service, a full disk or a stop of the program leaves it running for another attempt. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/transfer_private.h"
+#include "transfer/keep.h"
 #include "base/log.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,10 +130,12 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
             .match = plan->match,
             .match_count = by_id && !plan->match_given ? 0 : plan->match_count,
             .by_id = by_id && plan->match_given,
+            .keeps = jb__keeps(attempt),
             .head_row = plan->head_row,
         },
     };
 
+    jb__keep_columns(attempt);
     jb_thread_call(attempt->thread, stage_open_blocking, &staging);
     if (!staging.ok)
         jb_failure_pass(staging.scope, attempt->scope);

@@ -1,6 +1,6 @@
 /* finish.c — the end of a job: figures and errors into its row, the mail, and the files that go. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/transfer_private.h"
+#include "transfer/keep.h"
 #include "base/random.h"
 #include <string.h>
 
@@ -30,7 +30,7 @@ static void set_presence(struct import_job *job)
         int64_t value = 1;
         if (field->type == JB_WORD)
             continue;
-        bool optional = field->type == JB_TIME || strcmp(field->name, "user_id") == 0 || strcmp(field->name, "task_id") == 0;
+        bool optional = field->type == JB_TIME || strcmp(field->name, "user_id") == 0 || strcmp(field->name, "task_id") == 0 || strcmp(field->name, "undoes") == 0 || strcmp(field->name, "undone_by") == 0;
         if (optional)
             memcpy(&value, (const char *)job + field->offset, sizeof value);
         if (value)
@@ -215,9 +215,11 @@ void jb__ending_sweep(struct jb__attempt *attempt)
     const struct jb_transfer *transfer = attempt->transfer;
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "sweep");
 
-    jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)attempt->job.id, attempt->job.attempt));
+    jb__stage_let_go(scope, jb_format(scope, "%lld.%d.stage", (long long)attempt->job.id, attempt->job.attempt));
     if (attempt->status && ends(attempt->status))
         jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
+    if (attempt->status && jb__keeps(attempt) && !jb__keep_sweep(scope))
+        jb_failure_clear(scope); /* the nightly one will */
     if (attempt->status)
         remove_files(scope, &(struct import_job){ .spool = attempt->spool, .corrections = attempt->corrections, .result = attempt->result }, &attempt->job);
     jb_scope_end(scope);
@@ -266,6 +268,6 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
         return false;
     remove_files(scope, &before, job);
     jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)job->id));
-    jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", transfer->spool_dir, (long long)job->id, job->attempt));
+    jb__stage_let_go(scope, jb_format(scope, "%lld.%d.stage", (long long)job->id, job->attempt));
     return true;
 }

@@ -25,7 +25,7 @@ static const struct jb_choice statuses[] = {
     { "cancelled", "취소", "Cancelled", 0 },
     { 0 },
 };
-static const struct jb_choice kinds[] = { { "import", "가져오기", "Import", 0 }, { "export", "내보내기", "Export", 0 }, { 0 } };
+static const struct jb_choice kinds[] = { { "import", "가져오기", "Import", 0 }, { "export", "내보내기", "Export", 0 }, { "undo", "되돌리기", "Undo", 0 }, { 0 } };
 
 const struct jb_model jb_import_job = {
     .app = "cash",
@@ -71,6 +71,10 @@ const struct jb_model jb_import_job = {
         JB_FIELD(import_job, micros, .label = "걸린 시간", .unit = "µs"),
         JB_FIELD(import_job, peak_rss_bytes, .label = "메모리", .unit = "bytes"),
         JB_FIELD(import_job, dry_run, .label = "연습"),
+        JB_FIELD(import_job, undoes, .label = "되돌리는 작업"),
+        JB_FIELD(import_job, undone_by, .label = "되돌린 작업"),
+        JB_FIELD(import_job, removed, .label = "지움"),
+        JB_FIELD(import_job, undo_until, .label = "되돌릴 수 있는 기한"),
         JB_FIELD(import_job, created_at, .label = "만든 때", .auto_now_add = true),
         JB_FIELD(import_job, started_at, .label = "시작"),
         JB_FIELD(import_job, finished_at, .label = "끝"),
@@ -187,7 +191,8 @@ bool jb_job_cancel(struct jb_scope *scope, int64_t id)
 
 static const struct jb_task *task_of(const struct import_job *job)
 {
-    return jb_str_is(job->kind, "export") ? &jb_export_task : &jb_import_task;
+    return jb_str_is(job->kind, "export") ? &jb_export_task : jb_str_is(job->kind, "undo") ? &jb_undo_task
+                                                                                           : &jb_import_task;
 }
 
 bool jb__job_enqueue(struct jb_scope *scope, struct import_job *job)
@@ -240,7 +245,7 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
 {
     double seconds = (double)job->micros / 1e6;
     double share = jb_str_is(job->status, "running") ? job->progress / 100.0 : 1; /* of the rows, so far */
-    bool import = jb_str_is(job->kind, "import");
+    bool export = jb_str_is(job->kind, "export");
 
     jb_json_object(writer);
     jb_json_put(writer, "job", jb_v(job->id));
@@ -266,8 +271,17 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
     put_raw(writer, "notes", job->notes);
     jb_json_put(writer, "reason", jb_v(job->reason));
     jb_json_put(writer, "error", jb_v(job->error));
-    jb_json_put(writer, "refused_file", jb_v(import && job->result.data ? jb_format(scope, "/admin/jobs/%lld/refused.xlsx", (long long)job->id) : JB_STR_NULL));
-    if (!import)
+    jb_json_put(writer, "refused_file", jb_v(!export && job->result.data ? jb_format(scope, "/admin/jobs/%lld/refused.xlsx", (long long)job->id) : JB_STR_NULL));
+    if (jb_str_is(job->kind, "undo")) {
+        jb_json_put(writer, "undoes", jb_v(job->undoes));
+        jb_json_put(writer, "removed", jb_v(job->removed));
+        jb_json_put(writer, "restored", jb_v(job->changed));
+        jb_json_put(writer, "left", jb_v(job->refused));
+    } else if (!export) {
+        jb_json_put(writer, "undone_by", job->undone_by ? jb_v(job->undone_by) : jb_v_null());
+        jb_json_put(writer, "undo_until", job->undo_until.us ? jb_v(job->undo_until) : jb_v_null());
+    }
+    if (export)
         jb_json_put(writer, "download", jb_v(job->result.data ? jb_format(scope, "/admin/jobs/%lld/download", (long long)job->id) : JB_STR_NULL));
     jb_json_object_end(writer);
 }
@@ -284,6 +298,8 @@ static struct jb_str download_name(struct jb_scope *scope, const struct import_j
         dot--;
     if (dot > 1)
         base = jb_str_slice(base, 0, dot - 1);
+    if (jb_str_is(job->kind, "undo"))
+        return jb_format(scope, JB_L(scope, "%.*s - 되돌리지 않은 행.xlsx", "%.*s - rows not undone.xlsx"), JB_FMT(base));
     return jb_format(scope, JB_L(scope, "%.*s - 거절된 행.xlsx", "%.*s - refused rows.xlsx"), JB_FMT(base));
 }
 

@@ -25,10 +25,19 @@ static struct jb_str owner_address(struct jb_scope *scope, const struct import_j
     return address.size > 0 ? address : JB_STR_NULL;
 }
 
+static struct jb_str undo_subject(struct jb_scope *scope, const struct import_job *job)
+{
+    if (jb_str_is(job->status, "done"))
+        return jb_format(scope, JB_L(scope, "되돌리기 완료: 지움 %lld, 되돌림 %lld, 그대로 둠 %lld", "Undo done: %lld removed, %lld restored, %lld left"), (long long)job->removed, (long long)job->changed, (long long)job->refused);
+    return jb_str_of(jb_str_is(job->status, "cancelled") ? JB_L(scope, "되돌리기 취소", "Undo cancelled") : JB_L(scope, "되돌리기 실패", "Undo failed"));
+}
+
 static struct jb_str subject_of(struct jb_scope *scope, const struct import_job *job)
 {
     bool import = jb_str_is(job->kind, "import");
 
+    if (jb_str_is(job->kind, "undo"))
+        return undo_subject(scope, job);
     if (jb_str_is(job->status, "done") && import)
         return jb_format(scope, JB_L(scope, "가져오기 완료: 추가 %lld, 변경 %lld, 그대로 %lld, 오류 %lld", "Import done: %lld new, %lld changed, %lld unchanged, %lld errors"), (long long)job->new_rows,
             (long long)job->changed, (long long)job->unchanged, (long long)job->refused);
@@ -42,16 +51,21 @@ static struct jb_str subject_of(struct jb_scope *scope, const struct import_job 
 static struct jb_str text_of(struct jb_scope *scope, const struct import_job *job)
 {
     const struct jb_transfer *transfer = jb__transfer_of(scope);
+    bool export = jb_str_is(job->kind, "export");
     struct jb_str text = jb_format(scope, JB_L(scope, "파일: %.*s\n행: %lld\n추가: %lld\n변경: %lld\n그대로: %lld\n건너뜀: %lld\n거절: %lld\n걸린 시간: %.1f초\n", "File: %.*s\nRows: %lld\nNew: %lld\nChanged: %lld\nUnchanged: %lld\nSkipped: %lld\nRefused: %lld\nTime: %.1f s\n"),
         JB_FMT(job->file_name), (long long)job->rows, (long long)job->new_rows, (long long)job->changed, (long long)job->unchanged, (long long)job->skipped, (long long)job->refused, (double)job->micros / 1e6);
 
+    if (jb_str_is(job->kind, "undo"))
+        text = jb_format(scope, JB_L(scope, "되돌린 작업: %lld (%.*s)\n행: %lld\n지움: %lld\n되돌림: %lld\n그대로 둠: %lld\n걸린 시간: %.1f초\n", "Undone job: %lld (%.*s)\nRows: %lld\nRemoved: %lld\nRestored: %lld\nLeft: %lld\nTime: %.1f s\n"), (long long)job->undoes, JB_FMT(job->file_name), (long long)job->rows, (long long)job->removed,
+            (long long)job->changed, (long long)job->refused, (double)job->micros / 1e6);
     if (job->reason.size > 0)
         text = jb_format(scope, "%.*s\n%.*s\n", JB_FMT(job->reason), JB_FMT(text));
     text = jb_format(scope, "%.*s\n%.*s/admin/jobs/%lld/\n", JB_FMT(text), JB_FMT(transfer->site_url), (long long)job->id);
     if (!job->result.data)
         return text;
-    bool import = jb_str_is(job->kind, "import");
-    return jb_format(scope, "%.*s%s: %.*s/admin/jobs/%lld/%s\n", JB_FMT(text), import ? JB_L(scope, "거절된 행", "Refused rows") : JB_L(scope, "파일", "File"), JB_FMT(transfer->site_url), (long long)job->id, import ? "refused.xlsx" : "download");
+    return jb_format(scope, "%.*s%s: %.*s/admin/jobs/%lld/%s\n", JB_FMT(text), export ? JB_L(scope, "파일", "File") : jb_str_is(job->kind, "undo") ? JB_L(scope, "되돌리지 않은 행", "Rows that were left")
+                                                                                                                                                   : JB_L(scope, "거절된 행", "Refused rows"),
+        JB_FMT(transfer->site_url), (long long)job->id, export ? "download" : "refused.xlsx");
 }
 
 /* The task's is the same at every attempt and another's when the job ends again; the time tells books apart that stood under the same address. */

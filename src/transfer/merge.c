@@ -4,7 +4,7 @@
  * Either way the mark decides when two attempts meet: whoever changes it in the commit was first. When the table changed since the comparison, it is compared again: twice while others may go on
  * writing, then with the table held. That it changed is known before the merge (SQLite) or when the merge has counted what it did (PostgreSQL). */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/transfer_private.h"
+#include "transfer/keep.h"
 
 #define TRIES_OUTSIDE 2
 #define HOLD_US (100 * 1000)
@@ -110,7 +110,7 @@ static bool compare_again(struct jb__attempt *attempt)
 
 static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
 {
-    return take_mark(attempt) && merge_rows(attempt) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
+    return take_mark(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
 }
 
 static bool merge_abort(struct jb__attempt *attempt)
@@ -156,7 +156,8 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
-    return move_mark(attempt, from, to, counts) && (counts->new_rows + counts->changed == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb_commit(tx);
+    int64_t rows = counts->new_rows + counts->changed;
+    return move_mark(attempt, from, to, counts) && (rows == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
 }
 
 /* Compares and commits (from, to]. *ret_hold_us: how long the transaction took. */

@@ -1,6 +1,6 @@
 /* service.c — the service: folders, exchanges, sweeping. */
 // SPDX-License-Identifier: Apache-2.0
-#include "transfer/transfer_private.h"
+#include "transfer/keep.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define BATCH_ROWS 1000
+#define UNDO_DAYS 30
 #define EXPORT_KEPT_DAYS 7
 #define FILES_MAX 100000
 
@@ -50,6 +51,19 @@ static bool folder_make(struct jb_scope *owner, struct jb_scope *scope, struct j
     return true;
 }
 
+/* A staging that was merged is moved there by a rename. */
+static bool undo_folder_make(struct jb_scope *owner, struct jb_scope *scope, struct jb_str folder, struct jb_transfer *transfer)
+{
+    struct jb_str path = folder.data ? folder : jb_format(owner, "%s.undo", transfer->spool_dir);
+    struct stat undo, spool;
+
+    if (!folder_make(owner, scope, path, &transfer->undo_dir))
+        return false;
+    if (stat(transfer->undo_dir, &undo) == 0 && stat(transfer->spool_dir, &spool) == 0 && undo.st_dev == spool.st_dev)
+        return true;
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "UNDO_DIR %s은(는) SPOOL_DIR %s와 같은 파일 시스템에 두세요.", "UNDO_DIR %s: put it on the file system of SPOOL_DIR, %s."), transfer->undo_dir, transfer->spool_dir);
+}
+
 static bool exchanges_check(struct jb_scope *scope, const struct jb_transfer *transfer)
 {
     for (size_t i = 0; transfer->exchanges && transfer->exchanges[i]; i++) {
@@ -77,9 +91,12 @@ struct jb_transfer *jb_transfer_new(struct jb_scope *scope, const struct jb_tran
         .upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : (int64_t)4 << 30,
         .batch_rows = options->batch_rows ? options->batch_rows : BATCH_ROWS,
         .zone = options->zone,
+        .undo_days = options->undo_days ? options->undo_days : UNDO_DAYS,
+        .undo_bytes_max = options->undo_bytes_max ? options->undo_bytes_max : (int64_t)10 << 30,
     };
     if (folder_make(owner, scope, options->spool_dir.data ? options->spool_dir : JB_STR("./spool"), &transfer->spool_dir) &&
-        folder_make(owner, scope, options->media_dir.data ? options->media_dir : JB_STR("./media"), &transfer->media_dir) && exchanges_check(scope, transfer)) {
+        folder_make(owner, scope, options->media_dir.data ? options->media_dir : JB_STR("./media"), &transfer->media_dir) &&
+        undo_folder_make(owner, scope, options->undo_dir, transfer) && exchanges_check(scope, transfer)) {
         transfer->merging = jb_lock_new();
         return transfer;
     }
@@ -204,13 +221,21 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
 static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *ret_needed)
 {
     struct import_job job;
+    bool kept;
 
     *ret_needed = false;
+    if (!jb__is_kept(scope, name, &kept))
+        return false;
     if (!jb_get(scope, &jb_import_job, job_of_file(name), &job)) {
         bool gone = jb_error(scope) == JB_NOT_FOUND;
         if (gone)
             jb_failure_clear(scope);
         return gone;
+    }
+    if (kept) {
+        *ret_needed = true;
+        bool used = !jb__job_ended(&job) && job.spool.data && is_locked(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data);
+        return used || jb__keep_away(scope, name);
     }
     if (jb__job_ended(&job))
         return true;
@@ -220,7 +245,7 @@ static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *re
     return true;
 }
 
-/* What a job staged without a file that stands for it is of no use once it has ended; before that it may be another node's. */
+/* What a job staged without a file that stands for it is of no use once it has ended, unless it is kept; before that it may be another node's. */
 static bool job_goes_on(void *arg, struct jb_scope *scope, int64_t id, bool *ret_goes_on)
 {
     struct import_job job;
@@ -229,7 +254,30 @@ static bool job_goes_on(void *arg, struct jb_scope *scope, int64_t id, bool *ret
     *ret_goes_on = jb_get(scope, &jb_import_job, id, &job) && !jb__job_ended(&job);
     if (jb_error(scope) == JB_NOT_FOUND)
         jb_failure_clear(scope);
-    return !jb_failure(scope);
+    int64_t kept = 0;
+    bool ok = !jb_failure(scope) && jb_query_int(scope, JB_SQL("select count(*) from import_kept where job_id = ?", id), &kept);
+    *ret_goes_on |= kept > 0;
+    return ok;
+}
+
+/* Stagings in UNDO_DIR that no note names: the program died between forgetting and removing. */
+static bool sweep_kept(struct jb_scope *scope, const struct jb_transfer *transfer)
+{
+    struct listing listing = { .folder = transfer->undo_dir, .scope = scope };
+    bool kept;
+
+    if (!jb__keep_sweep(scope))
+        return false;
+    jb_offload(list_blocking, &listing);
+    for (size_t i = 0; i < listing.count; i++) {
+        if (!jb_str_ends(listing.names[i], JB_STR(".stage")))
+            continue;
+        if (!jb__is_kept(scope, listing.names[i], &kept))
+            return false;
+        if (!kept)
+            jb__stage_remove(scope, jb_format(scope, "%s/%.*s", transfer->undo_dir, JB_FMT(listing.names[i])));
+    }
+    return true;
 }
 
 static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transfer)
@@ -292,7 +340,7 @@ bool jb_transfer_sweep(struct jb_scope *scope)
     const struct jb_transfer *transfer = jb__transfer_of(scope);
     struct jb_scope *sweep = jb_scope_child(scope, "sweep");
 
-    bool ok = sweep_spool(sweep, transfer) && sweep_media(sweep, transfer) && sweep_progress(sweep);
+    bool ok = sweep_spool(sweep, transfer) && sweep_kept(sweep, transfer) && sweep_media(sweep, transfer) && sweep_progress(sweep);
     if (!ok)
         jb_failure_pass(sweep, scope);
     jb_scope_end(sweep);

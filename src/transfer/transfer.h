@@ -31,7 +31,7 @@ struct jb_exchange {
 /* Table import_jobs (`cash.importjob`). Live figures (progress, phase, rows so far) stand in the live file while it runs and here when it ends. */
 struct import_job {
     int64_t id;
-    struct jb_str kind;                                                                  /* import, export */
+    struct jb_str kind;                                                                  /* import, export, undo */
     struct jb_str model;                                                                 /* cash.cashbook */
     struct jb_str status;                                                                /* queued running waiting done failed cancelled */
     int progress;                                                                        /* 0-100 */
@@ -55,15 +55,20 @@ struct import_job {
     int64_t micros;         /* run time of the last attempt; jb_job_get: so far, while it runs */
     int64_t peak_rss_bytes; /* of the process while the last attempt ran */
     bool dry_run;
+    int64_t undoes;            /* an undo: the import that it takes back */
+    int64_t undone_by;         /* an import: its last undo */
+    int64_t removed;           /* an undo: rows that it deleted; `changed` ones got back what they held, `refused` ones were left */
+    struct jb_time undo_until; /* an import: what an undo needs is kept until then */
     struct jb_time created_at, started_at, finished_at, expires_at;
     uint64_t present;
 };
 extern const struct jb_model jb_import_job;
 extern const struct jb_model jb_import_mark;     /* main: guards the merge */
 extern const struct jb_model jb_import_progress; /* live */
-#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress
-extern const struct jb_task jb_import_task, jb_export_task, jb_job_mail_task;
-#define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_job_mail_task
+extern const struct jb_model jb_import_kept;     /* main: what an undo needs */
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress, &jb_import_kept
+extern const struct jb_task jb_import_task, jb_export_task, jb_undo_task, jb_job_mail_task;
+#define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_undo_task, &jb_job_mail_task
 
 /* The field by which people write the row that `field` refers to, when an exchange does not say: its title if unique, otherwise its first unique field. NULL: no reference, or by its number. */
 const struct jb_field *jb_reference_field(const struct jb_field *field);
@@ -109,7 +114,10 @@ struct jb_import_options {
 struct jb_transfer_options {
     const struct jb_exchange *const *exchanges; /* ends with NULL; models without one get a default */
     struct jb_str spool_dir, media_dir;
-    int64_t async_bytes; /* IMPORT_ASYNC_BYTES */
+    struct jb_str undo_dir; /* on the same file system as spool_dir; NULL: beside it, with ".undo" behind its name */
+    int undo_days;          /* UNDO_DAYS; 0: 30, below: nothing is kept */
+    int64_t undo_bytes_max; /* UNDO_BYTES_MAX; 0: 10 GiB */
+    int64_t async_bytes;    /* IMPORT_ASYNC_BYTES */
     int64_t upload_bytes_max;
     int batch_rows; /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
     const struct jb_zone *zone;
@@ -169,6 +177,15 @@ struct import_difference {
 };
 extern const struct jb_record jb_import_difference_record;
 struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_preview what, int64_t offset, int64_t limit);
+
+/* ---- undoing -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* A job of its own that takes a whole import back: new rows go, changed ones get back what they held, where a row still is as the import left it. The others are left, and told as refused ones are.
+ * CONFLICT when there is nothing (left) to undo, or another undo of it runs. The same `once` gives the undo that is there. */
+bool jb_undo_start(struct jb_scope *scope, int64_t import, struct jb_str once, int64_t *ret_job);
+bool jb_undo_submit(struct jb_scope *scope, int64_t import, struct jb_str once, int64_t *ret_job, bool *ret_ended); /* as jb_import_submit */
+/* Whether it can be undone; a failure says why not. */
+bool jb_undo_possible(struct jb_scope *scope, const struct import_job *import);
 
 /* ---- exports ------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -20,7 +20,9 @@
 struct jb_transfer {
     struct jb_scope *scope; /* owns everything here */
     const struct jb_exchange *const *exchanges;
-    const char *spool_dir, *media_dir;
+    const char *spool_dir, *media_dir, *undo_dir;
+    int undo_days;
+    int64_t undo_bytes_max;
     struct jb_lock *merging; /* one staging file at a time is attached to this process's writer */
     struct jb_str site_url;
     int64_t async_bytes, upload_bytes_max;
@@ -232,6 +234,7 @@ struct jb__attempt {
     bool compared, was_empty, was_sealed;
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
     struct jb_str stage_path;
+    struct jb_str brought;                    /* names of the columns that the sheet brings */
     struct jb_str spool, corrections, result; /* files of the job as it began: those that it ends without are removed */
     struct jb__row_set dropped;               /* rows that a corrected file left empty */
     struct jb_str undecided;                  /* skip that went on and was cut off: why rows stay refused that nothing was wrong with */
