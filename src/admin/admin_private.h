@@ -136,12 +136,17 @@ jb_view jb__index_view, jb__login_view, jb__login_post, jb__logout_post;
 jb_view jb__list_view, jb__list_post;
 jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_view, jb__delete_post;
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
-jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue;
+jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue, jb__undo_view, jb__undo_post;
 
 /* One job's page; `problem` NULL: none. */
 struct jb_response *jb__job_page(struct jb_request *req, const struct import_job *job, struct jb_str problem, int status);
 /* Whoever may no longer import or export the model may not set an old job of theirs going either. */
 bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job);
+/* undo.c: importing, and deleting or changing as the import's rows need. */
+bool jb__undo_allowed(struct jb_scope *scope, const struct import_job *import);
+struct jb_str jb__undo_summary(struct jb_scope *scope, const struct import_job *job);
+void jb__undo_outcome(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars);
+void jb__undo_vars(struct jb_request *req, const struct import_job *job, struct jb_vars *vars);
 /* transfer.c: the one file of a multipart form into the spool (for jb_form_parts; arg is a struct jb_spool **). */
 bool jb__take_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part);
 struct jb_str jb__too_large(struct jb_scope *scope, int64_t bytes_max);

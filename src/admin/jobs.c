@@ -40,6 +40,8 @@ static struct jb_str job_title(struct jb_scope *scope, const struct import_job *
 {
     struct jb_str label = model ? jb_model_label(model, scope) : job->model;
     bool import = jb_str_is(job->kind, "import");
+    if (jb_str_is(job->kind, "undo"))
+        return jb_format(scope, JB_L(scope, "%.*s 되돌리기", "Undo %.*s"), JB_FMT(label));
     return jb_format(scope, import ? JB_L(scope, "%.*s 가져오기", "Import %.*s") : JB_L(scope, "%.*s 내보내기", "Export %.*s"), JB_FMT(label));
 }
 
@@ -54,6 +56,8 @@ static struct jb_str job_summary(struct jb_scope *scope, const struct import_job
         return jb_str_of(JB_L(scope, "작업자를 기다림", "Waits for a worker"));
     if (jb_str_is(job->status, "waiting"))
         return jb_format(scope, JB_L(scope, "확인해 주세요: 새로 %.*s, 고침 %.*s", "Please confirm: new %.*s, changed %.*s"), JB_FMT(fresh), JB_FMT(changed));
+    if (jb_str_is(job->status, "done") && jb_str_is(job->kind, "undo"))
+        return jb__undo_summary(scope, job);
     if (jb_str_is(job->status, "done") && jb_str_is(job->kind, "import"))
         return jb_format(scope, JB_L(scope, "새로 %.*s, 고침 %.*s", "New %.*s, changed %.*s"), JB_FMT(fresh), JB_FMT(changed));
     return jb_format(scope, JB_L(scope, "%.*s행", "%.*s rows"), JB_FMT(rows));
@@ -162,6 +166,10 @@ static void tiles(struct jb_scope *scope, const struct import_job *job, struct j
         tile(vars, JB_L(scope, "고침", "Changed"), jb__number(scope, job->changed), NULL, job->changed ? "" : "muted", "changed");
         tile(vars, JB_L(scope, "그대로", "Unchanged"), jb__number(scope, job->unchanged), NULL, "muted", "unchanged");
         tile(vars, JB_L(scope, "거절", "Refused"), jb__number(scope, job->refused), NULL, job->refused ? "neg" : "muted", "refused");
+    } else if (jb_str_is(job->kind, "undo")) {
+        tile(vars, JB_L(scope, "지움", "Removed"), jb__number(scope, is_open(job) ? job->new_rows : job->removed), NULL, "", "new");
+        tile(vars, JB_L(scope, "되돌림", "Restored"), jb__number(scope, job->changed), NULL, job->changed ? "" : "muted", "changed");
+        tile(vars, JB_L(scope, "남김", "Left"), jb__number(scope, job->refused), NULL, job->refused ? "neg" : "muted", "refused");
     } else
         tile(vars, JB_L(scope, "행", "Rows"), jb__number(scope, job->rows), NULL, "", "rows");
     tile(vars, JB_L(scope, "속도", "Rate"), rate || !is_open(job) ? jb__number(scope, rate) : JB_STR("–"), JB_L(scope, "행/초", "rows/s"), "", "rate");
@@ -178,11 +186,15 @@ static void outcome(struct jb_scope *scope, const struct import_job *job, struct
     struct jb_str head, rest = JB_STR("");
 
     if (jb_str_is(job->status, "failed")) {
-        head = jb_str_of(jb_str_is(job->kind, "import") ? JB_L(scope, "아무것도 반영하지 않았습니다.", "Nothing was applied.") : JB_L(scope, "내보내지 못했습니다.", "Nothing was exported."));
+        head = jb_str_of(jb_str_is(job->kind, "import") ? JB_L(scope, "아무것도 반영하지 않았습니다.", "Nothing was applied.") : jb_str_is(job->kind, "undo") ? JB_L(scope, "되돌리지 못했습니다.", "Nothing was undone.")
+                                                                                                                                                              : JB_L(scope, "내보내지 못했습니다.", "Nothing was exported."));
         rest = jb__without_head(job->reason, jb_str_slice(head, 0, head.size - 1));
     } else if (jb_str_is(job->status, "cancelled")) {
         head = jb_str_of(JB_L(scope, "취소했습니다.", "Cancelled."));
         rest = applied > 0 ? jb_format(scope, JB_L(scope, "이미 반영된 %.*s행은 남아 있습니다.", "The %.*s rows already applied stay."), JB_FMT(count)) : jb_str_of(JB_L(scope, "바뀐 것은 없습니다.", "Nothing was changed."));
+    } else if (jb_str_is(job->kind, "undo")) {
+        jb__undo_outcome(scope, job, vars);
+        return;
     } else if (jb_str_is(job->kind, "export")) {
         head = jb_format(scope, JB_L(scope, "%.*s행을 내보냈습니다.", "%.*s rows exported."), JB_FMT(rows));
         rest = jb_str_of(JB_L(scope, "아래에서 내려받으세요.", "Download the file below."));
@@ -215,9 +227,10 @@ static struct jb_response *ended_page(struct jb_request *req, const struct impor
     tiles(req->scope, job, vars);
     if (!jb__refused_vars(req, job, model, vars, REFUSED_SHOWN) || !jb__job_facts(req, job, model, vars))
         return jb_problem(req);
-    bool file = job->result.size > 0, import = jb_str_is(job->kind, "import");
-    jb__set(vars, "download", (bool)(file && !import));
-    jb__set(vars, "refused_file", (bool)(file && import));
+    bool file = job->result.size > 0, export = jb_str_is(job->kind, "export");
+    jb__set(vars, "download", (bool)(file && export));
+    jb__set(vars, "refused_file", (bool)(file && !export));
+    jb__undo_vars(req, job, vars);
     jb_vars_text(vars, "list_path", book ? book->path : JB_STR_NULL);
     jb__set(vars, "retry", (bool)((jb_str_is(job->status, "failed") || jb_str_is(job->status, "cancelled")) && job->spool.size > 0));
     bool continues = jb_job_continues(req->scope, job);
@@ -238,8 +251,9 @@ static struct jb_response *running_page(struct jb_request *req, const struct imp
     tiles(scope, job, vars);
     bool skip = jb_str_find(job->options, JB_STR("\"skip\""), 0) != SIZE_MAX;
     jb_vars_text(vars, "cancel_words",
-        jb_str_of(jb_str_is(job->kind, "export") ? JB_L(scope, "취소하면 파일이 만들어지지 않습니다.", "Cancelling leaves no file.") : skip ? JB_L(scope, "취소하면 이미 반영된 행은 남습니다.", "Cancelling keeps the rows already applied.")
-                                                                                                                                            : JB_L(scope, "취소하면 아무것도 반영되지 않습니다.", "Cancelling leaves everything as it was.")));
+        jb_str_of(jb_str_is(job->kind, "export") ? JB_L(scope, "취소하면 파일이 만들어지지 않습니다.", "Cancelling leaves no file.") : jb_str_is(job->kind, "undo") ? JB_L(scope, "취소하면 아무것도 되돌리지 않습니다.", "Cancelling undoes nothing.")
+                                                                                                                                   : skip                           ? JB_L(scope, "취소하면 이미 반영된 행은 남습니다.", "Cancelling keeps the rows already applied.")
+                                                                                                                                                                    : JB_L(scope, "취소하면 아무것도 반영되지 않습니다.", "Cancelling leaves everything as it was.")));
     jb__set(vars, "no_worker", no_worker(scope));
     return jb_page_vars(req, 200, "admin/job_running.html", vars);
 }
@@ -295,8 +309,12 @@ struct jb_response *jb__job_view(struct jb_request *req)
 bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job)
 {
     const struct jb_model *model = model_of(scope, job->model);
+    struct import_job import;
+
     if (!model)
         return true; /* the job will say that it is gone */
+    if (jb_str_is(job->kind, "undo"))
+        return jb_job_get(scope, job->undoes, &import) && jb__undo_allowed(scope, &import);
     return jb_require(scope, jb_format(scope, "%s.%.*s_%.*s", model->app, JB_FMT(job->kind), JB_FMT(jb_model_name(model, scope))));
 }
 

@@ -115,7 +115,7 @@ bool jb__job_facts(struct jb_request *req, const struct import_job *job, const s
         return false;
     if (jb_str_is(job->kind, "import"))
         import_facts(req, model, options, vars);
-    else {
+    else if (jb_str_is(job->kind, "export")) {
         fact(vars, JB_L(scope, "형식", "Format"), member(options, "format"));
         fact(vars, JB_L(scope, "열", "Columns"), names_words(req, model, member(options, "columns"), ',', ", "));
     }

@@ -43,6 +43,8 @@ static const struct jb_route site_routes[] = {
     { JB_POST, "/admin/jobs/{id}/retry/", jb__job_retry, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/confirm/", jb__job_confirm, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/discard/", jb__job_discard, NULL, .permission = "staff" },
+    { JB_GET, "/admin/jobs/{id}/undo/", jb__undo_view, NULL, .permission = "staff" },
+    { JB_POST, "/admin/jobs/{id}/undo/", jb__undo_post, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/continue/", jb__job_continue, NULL, .permission = "staff", .upload = true },
 };
 

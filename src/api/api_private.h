@@ -6,7 +6,7 @@
 #include "api/api.h"
 #include "transfer/transfer.h"
 
-jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue;
+jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue, jb__api_job_undo;
 
 /* The file of a request: its body, named by the parameter file_name, or a multipart field. */
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);

@@ -49,10 +49,10 @@ struct jb_response *jb__api_job_cancel(struct jb_request *req)
 }
 
 /* Whoever may no longer import the model may not set an old job of theirs going either. */
-static bool may_import(struct jb_scope *scope, const struct import_job *job)
+static bool may(struct jb_scope *scope, const struct import_job *job, const char *verb)
 {
     const struct jb_model *model = jb_model_find(scope, job->model);
-    return model && jb_require(scope, jb_format(scope, "%s.import_%.*s", model->app, JB_FMT(jb_model_name(model, scope))));
+    return model && jb_require(scope, jb_format(scope, "%s.%s_%.*s", model->app, verb, JB_FMT(jb_model_name(model, scope))));
 }
 
 struct jb_response *jb__api_job_continue(struct jb_request *req)
@@ -63,10 +63,24 @@ struct jb_response *jb__api_job_continue(struct jb_request *req)
     int64_t id;
     bool ended;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may_import(req->scope, &job) || !jb__api_once(req, &once) || !jb__api_take_upload(req, &spool) ||
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may(req->scope, &job, "import") || !jb__api_once(req, &once) || !jb__api_take_upload(req, &spool) ||
         !jb_import_continue_submit(req->scope, id, spool, once, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, id, 0);
+}
+
+struct jb_response *jb__api_job_undo(struct jb_request *req)
+{
+    struct jb_scope *scope = req->scope;
+    struct import_job job;
+    struct jb_str once;
+    int64_t id, undo;
+    bool ended;
+
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may(scope, &job, "import") || (job.new_rows > 0 && !may(scope, &job, "delete")) || (job.changed > 0 && !may(scope, &job, "change")) ||
+        !jb__api_once(req, &once) || !jb_undo_submit(scope, id, once, &undo, &ended))
+        return jb_problem(req);
+    return jb__api_job_answer(req, undo, 0);
 }
 
 struct jb_response *jb__api_job_file(struct jb_request *req)

@@ -1,4 +1,4 @@
-/* command_jobs.c — jobs list|show|wait|cancel|retry|continue|discard. */
+/* command_jobs.c — jobs list|show|wait|cancel|retry|continue|discard|undo. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 #include "app/job_report.h"
@@ -67,9 +67,26 @@ static int show_job(struct jb_program *program, int64_t id)
     return 0;
 }
 
+/* Here and now, with progress; should this program die, a worker goes on. */
+static int undo_job(struct jb_program *program, int64_t import)
+{
+    struct jb_scope *scope = program->scope;
+    struct import_job job;
+    int64_t id;
+
+    if (!jb_undo_start(scope, import, JB_STR_NULL, &id) || !jb_get(scope, &jb_import_job, id, &job))
+        return jb__command_failed(program);
+    program->stops_itself = true;
+    struct jb__watching *watching = jb__job_watch(program, id);
+    (void)jb_task_run_here(scope, job.task_id); /* false: a worker was quicker */
+    jb__job_watch_end(watching);
+    jb_failure_clear(scope);
+    return wait_for(program, id);
+}
+
 static bool is_verb(struct jb_str verb)
 {
-    static const char *const verbs[] = { "show", "wait", "cancel", "retry", "continue", "discard" };
+    static const char *const verbs[] = { "show", "wait", "cancel", "retry", "continue", "discard", "undo" };
 
     for (size_t i = 0; i < JB_COUNT(verbs); i++)
         if (jb_str_is(verb, verbs[i]))
@@ -87,12 +104,8 @@ int jb__command_jobs(struct jb_program *program)
         return jb__command_failed(program);
     if (jb_str_is(verb, "list"))
         return list_jobs(program);
-    if (jb_str_is(verb, "undo")) {
-        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "undo는 이 판에 아직 없습니다. 가져오기 앞의 백업에서 되돌리세요.", "this version has no undo yet. Restore the backup from before the import."));
-        return jb__command_misused(program);
-    }
     if (!is_verb(verb)) {
-        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry, continue, discard 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry, continue, discard."), JB_FMT(verb));
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry, continue, discard, undo 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry, continue, discard, undo."), JB_FMT(verb));
         return jb__command_misused(program);
     }
     if (program->argument_count < 2 || !jb_str_to_int64(program->arguments[1], &id)) {
@@ -105,6 +118,8 @@ int jb__command_jobs(struct jb_program *program)
         return wait_for(program, id);
     if (jb_str_is(verb, "continue"))
         return jb__command_continue(program, id);
+    if (jb_str_is(verb, "undo"))
+        return undo_job(program, id);
     if (jb_str_is(verb, "discard"))
         return jb_import_discard(scope, id) ? show_job(program, id) : jb__command_failed(program);
     if (jb_str_is(verb, "cancel"))

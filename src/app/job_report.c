@@ -79,6 +79,14 @@ static void print_counts(struct jb_program *program, const struct import_job *jo
         JB_FMT(people(scope, job->refused)), JB_FMT(people(scope, job->skipped)), seconds);
 }
 
+static void print_undone(struct jb_program *program, const struct import_job *job)
+{
+    struct jb_scope *scope = program->scope;
+
+    printf(JB_L(scope, "가져오기 %lld을(를) 되돌렸습니다: 지움 %.*s행, 되돌림 %.*s행, 남김 %.*s행 (%.2f초)\n", "Import %lld was undone: %.*s rows removed, %.*s restored, %.*s left (%.2f s)\n"), (long long)job->undoes,
+        JB_FMT(people(scope, job->removed)), JB_FMT(people(scope, job->changed)), JB_FMT(people(scope, job->refused)), (double)job->micros / 1e6);
+}
+
 void jb__job_say_if_nobody_works(struct jb_program *program, const struct import_job *job)
 {
     struct jb_scope *scope = program->scope;
@@ -96,6 +104,8 @@ void jb__job_print(struct jb_program *program, const struct import_job *job)
         print_json(program, job);
     } else {
         jb__job_line(program, job);
+        if (jb_str_is(job->kind, "undo") && jb_str_is(job->status, "done"))
+            print_undone(program, job);
         if (jb_str_is(job->kind, "import") && !jb_str_is(job->status, "queued"))
             print_counts(program, job);
     }

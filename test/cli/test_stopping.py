@@ -71,8 +71,8 @@ def test_a_queued_job_says_when_nobody_works_and_how_to_start_somebody(site):
 def test_wrong_words_after_jobs_are_named(site):
     _, err = site.run("jobs", "bogus", status=2)
     assert "bogus" in err and "cancel" in err
-    _, err = site.run("jobs", "undo", "17", status=2)
-    assert len(err.splitlines()) == 1 and "undo" in err
+    _, err = site.run("jobs", "undo", status=2)
+    assert len(err.splitlines()) == 1 and "undo 17" in err
 
 
 def test_a_worker_goes_to_the_background_with_a_pidfile_that_nobody_shares(site):

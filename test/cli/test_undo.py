@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole import taken back: at a terminal, by the API, and on the pages without scripts."""
+import re
+
+import pytest
+import requests
+
+from conftest import wait_until
+from test_api import form_token, person, rows, sign_in, wait_job
+from test_commands import HEAD, line
+
+IMPORTER = ["cash." + verb + "_cashbook" for verb in ("view", "add", "change", "import")]
+EVERYTHING = IMPORTER + ["cash.delete_cashbook"]
+TABLE = "select external_ref, date, description, income, expense, memo from cashbook order by external_ref"
+
+
+def changed(number, **cells):
+    return line(number, description="changed", **cells)
+
+
+def imported(site):
+    """Ten rows, and an import that adds two and changes two. What stood before it, and its job."""
+    site.csv("a.csv", HEAD, *[line(number) for number in range(1, 11)])
+    site.run("import", "cash.cashbook", "a.csv")
+    before = site.rows(TABLE)
+    site.csv("b.csv", HEAD, changed(1), changed(2), line(3), line(11), line(12))
+    job = site.json("import", "cash.cashbook", "b.csv")
+    assert (job["new"], job["changed"], job["unchanged"], job["undone_by"]) == (2, 2, 1, None) and job["undo_until"]
+    return before, job["job"]
+
+
+def test_at_a_terminal_an_import_is_undone(site):
+    before, job = imported(site)
+    undo = site.json("jobs", "undo", str(job))
+    assert (undo["kind"], undo["status"], undo["undoes"], undo["rows"], undo["removed"], undo["restored"], undo["left"]) == ("undo", "done", job, 4, 2, 2, 0)
+    assert site.rows(TABLE) == before
+    assert site.json("jobs", "show", str(job))["undone_by"] == undo["job"]
+    _, err = site.run("jobs", "undo", str(job), status=6)
+    assert f"already, by job {undo['job']}" in err
+    _, err = site.run("jobs", "undo", str(undo["job"]), status=6)
+    assert "is no import" in err
+    assert site.left_in("spool") == [] and site.left_in("media") == []
+
+
+def test_rows_touched_since_are_left_told_and_exit_3(site):
+    _, job = imported(site)
+    reference = "CB-11"
+    site.sql(f"update cashbook set memo = 'by hand' where external_ref = '{reference}'")
+    out, err = site.run("jobs", "undo", str(job), status=3)
+    assert "1 rows removed, 2 restored, 1 left" in out and "changed after the import" in err and "by hand" in err
+    undo = site.json("jobs", "list", "--limit", "1", status=0)
+    assert undo["errors"][0]["key"] == reference and undo["refused_file"]
+    assert len(site.left_in("media")) == 1
+    site.sql(f"update cashbook set memo = null where external_ref = '{reference}'")
+    assert site.json("jobs", "undo", str(job))["removed"] == 1
+
+
+def test_a_closed_month_stays_and_says_so(site):
+    _, job = imported(site)
+    month = str(site.rows("select date from cashbook where description = 'changed'")[0][0])[:7]
+    site.csv("m.csv", "month", month)
+    site.run("import", "cash.closedmonth", "m.csv")
+    undo = site.json("jobs", "undo", str(job), status=3)
+    assert undo["left"] > 0 and month in undo["errors"][0]["reason"]
+    assert site.number("select count(*) from cashbook where description = 'changed'") == 2
+
+
+def test_with_undo_days_0_nothing_is_kept(site):
+    site.csv("a.csv", HEAD, line(1))
+    job = site.json("import", "cash.cashbook", "a.csv", UNDO_DAYS="0")
+    assert job["undo_until"] is None
+    _, err = site.run("jobs", "undo", str(job["job"]), status=6)
+    assert "UNDO_DAYS" in err
+
+
+def test_the_api_undoes_once_however_often_it_is_asked(site):
+    boss = person(site, "boss", *EVERYTHING)
+    address = site.serve()
+    job = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers=boss, timeout=60).json()["job"]
+    wait_job(address, f"/api/jobs/{job}", boss)
+    answers = [requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "once"}, timeout=60) for _ in range(3)]
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    assert len({answer.json()["job"] for answer in answers}) == 1
+    undo = wait_job(address, f"/api/jobs/{answers[0].json()['job']}", boss)
+    assert (undo["undoes"], undo["removed"], undo["left"]) == (job, 2, 0)
+    assert site.number("select count(*) from cashbook") == 0
+    again = requests.post(f"{address}/api/jobs/{job}/undo", headers=boss, timeout=60)
+    assert again.status_code == 409 and again.headers["Content-Type"].startswith("application/problem+json")
+
+
+def test_an_undo_takes_the_rights_that_its_rows_need(site):
+    clerk, other, boss = person(site, "clerk", *IMPORTER), person(site, "other", *EVERYTHING), person(site, "boss", *EVERYTHING)
+    address = site.serve()
+    job = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1)), headers=clerk, timeout=60).json()["job"]
+    wait_job(address, f"/api/jobs/{job}", clerk)
+    denied = requests.post(f"{address}/api/jobs/{job}/undo", headers=clerk, timeout=60)
+    assert denied.status_code == 403 and "delete" in denied.text
+    assert requests.post(f"{address}/api/jobs/{job}/undo", headers=other, timeout=60).status_code == 403
+    assert requests.post(f"{address}/api/jobs/{job}/undo", timeout=60).status_code == 401
+    assert site.number("select count(*) from cashbook") == 1
+    update = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(changed(1)), headers=clerk, timeout=60).json()["job"]
+    wait_job(address, f"/api/jobs/{update}", clerk)
+    answer = requests.post(f"{address}/api/jobs/{update}/undo", headers=clerk, timeout=60)
+    assert answer.status_code in (200, 202) and wait_job(address, f"/api/jobs/{answer.json()['job']}", clerk)["restored"] == 1
+    assert boss
+
+
+def test_the_pages_ask_and_then_undo(site):
+    person(site, "boss", *EVERYTHING)
+    address = site.serve()
+    browser = sign_in(address, "boss")
+    page = browser.get(address + "/admin/cash/cashbook/import/", timeout=60)
+    page = browser.post(address + "/admin/cash/cashbook/import/", files={"file": ("a.csv", rows(line(1), line(2)), "text/csv")}, data={"csrfmiddlewaretoken": form_token(page), "direct": "1"}, timeout=60)
+    job = int(re.search(r"/admin/jobs/(\d+)/", page.url).group(1))
+    wait_until(lambda: site.number(f"select count(*) from import_jobs where id = {job} and status = 'done'"))
+    page = browser.get(f"{address}/admin/jobs/{job}/", timeout=60)
+    assert f'href="/admin/jobs/{job}/undo/"' in page.text
+    page = browser.get(f"{address}/admin/jobs/{job}/undo/", timeout=60)
+    assert page.status_code == 200 and "2 rows that it added are deleted" in page.text and site.number("select count(*) from cashbook") == 2
+    once = re.search(r'name="once" value="([^"]+)"', page.text).group(1)
+    data = {"csrfmiddlewaretoken": form_token(page), "once": once}
+    first = browser.post(f"{address}/admin/jobs/{job}/undo/", data=data, timeout=60)
+    second = browser.post(f"{address}/admin/jobs/{job}/undo/", data=data, timeout=60)
+    assert first.status_code == 200 and first.url == second.url != f"{address}/admin/jobs/{job}/"
+    wait_until(lambda: site.number("select count(*) from cashbook") == 0)
+    undo = int(re.search(r"/admin/jobs/(\d+)/", first.url).group(1))
+    wait_until(lambda: site.number(f"select count(*) from import_jobs where id = {undo} and status = 'done'"))
+    page = browser.get(first.url, timeout=60)
+    assert f"Import {job} was undone" in page.text and "Rows deleted: 2" in page.text
+    page = browser.get(f"{address}/admin/jobs/{job}/", timeout=60)
+    assert f"Undone by job {undo}" in page.text and f'href="/admin/jobs/{job}/undo/"' not in page.text
+
+
+@pytest.mark.parametrize("point", ["compared", "chunk", "committed"])
+def test_killed_at_any_point_a_worker_finishes_the_undo(site, point):
+    before, job = imported(site)
+    site.run("jobs", "undo", str(job), status=None, JANGBU_FAULTS=f"transfer/undo/{point}=crash")
+    assert site.status not in (0, 3)
+    site.start("worker", LEASE_SECONDS="2")
+    undo = site.number("select max(id) from import_jobs")
+    assert site.json("jobs", "wait", str(undo))["removed"] == 2
+    assert site.rows(TABLE) == before
