@@ -135,14 +135,15 @@ void jb__pager(struct jb_request *req, struct jb_vars *vars, int64_t page, int64
 jb_view jb__index_view, jb__login_view, jb__login_post, jb__logout_post;
 jb_view jb__list_view, jb__list_post;
 jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_view, jb__delete_post;
+jb_view jb__history_view;
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
 jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue, jb__undo_view, jb__undo_post;
 
 /* One job's page; `problem` NULL: none. */
 struct jb_response *jb__job_page(struct jb_request *req, const struct import_job *job, struct jb_str problem, int status);
-/* Whoever may no longer import or export the model may not set an old job of theirs going either. */
+/* rights.c. Whoever may no longer import or export the model may not set an old job of theirs going either. */
+bool jb__import_allowed(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode);
 bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job);
-/* undo.c: importing, and deleting or changing as the import's rows need. */
 bool jb__undo_allowed(struct jb_scope *scope, const struct import_job *import);
 struct jb_str jb__undo_summary(struct jb_scope *scope, const struct import_job *job);
 void jb__undo_outcome(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars);

@@ -365,7 +365,7 @@ static bool write_row(struct form *form)
         return false;
     if (!(form->id ? jb_save(scope, model, form->row) : jb_insert(scope, model, form->row)))
         return false;
-    return jb__links_save(form->req, model, jb_row_id(model, form->row));
+    return jb__links_save(form->req, model, jb_row_id(model, form->row)) && jb_log_row(scope, form->id ? "change" : "add", model, before, form->row);
 }
 
 static bool save(struct form *form)

@@ -306,18 +306,6 @@ struct jb_response *jb__job_view(struct jb_request *req)
 
 /* ---- what can be done ------------------------------------------------------------------------------------------------------------------ */
 
-bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job)
-{
-    const struct jb_model *model = model_of(scope, job->model);
-    struct import_job import;
-
-    if (!model)
-        return true; /* the job will say that it is gone */
-    if (jb_str_is(job->kind, "undo"))
-        return jb_job_get(scope, job->undoes, &import) && jb__undo_allowed(scope, &import);
-    return jb_require(scope, jb_format(scope, "%s.%.*s_%.*s", model->app, JB_FMT(job->kind), JB_FMT(jb_model_name(model, scope))));
-}
-
 static struct jb_response *act(struct jb_request *req, bool (*deed)(struct jb_scope *scope, int64_t job))
 {
     struct import_job job;

@@ -393,7 +393,7 @@ static struct jb_response *run_action(struct jb_request *req, const struct jb__b
     if (!jb_require(scope, permission))
         return jb_problem(req);
     struct jb_tx *tx = jb_begin(scope);
-    if (!tx || !action->run(scope, chosen) || !jb_commit(tx))
+    if (!tx || !action->run(scope, chosen) || !jb_log_action(scope, action->name, book->model, chosen) || !jb_commit(tx))
         return jb_problem(req);
     const char *label = jb_language(scope) == JB_KO || !action->label_en ? action->label : action->label_en;
     if (!jb_flash(req, "ok", jb_format(scope, JB_L(scope, "%s: %zu건을 처리했습니다.", "%s: %zu rows done."), label, chosen.count)))

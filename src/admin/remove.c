@@ -54,7 +54,7 @@ static bool remove_rows(struct jb_scope *scope, const struct jb_model *model, st
         const void *row = jb_rows_at(rows, i);
         if (model->check && !model->check(scope, state, row, NULL))
             return false;
-        if (!jb_delete(scope, model, jb_row_id(model, row)))
+        if (!jb_delete(scope, model, jb_row_id(model, row)) || !jb_log_row(scope, "delete", model, row, NULL))
             return false;
     }
     *ret_count = (int64_t)rows->count;

@@ -25,6 +25,7 @@ static const struct pattern book_patterns[] = {
     { JB_POST, "export/", jb__export_post, "export", NULL, false },
     { JB_GET, "{id}/", jb__edit_view, "view", "edit", false },
     { JB_POST, "{id}/", jb__edit_post, "change", NULL, false },
+    { JB_GET, "{id}/history/", jb__history_view, "view", "history", false },
     { JB_GET, "{id}/delete/", jb__delete_view, "delete", "delete", false },
     { JB_POST, "{id}/delete/", jb__delete_post, "delete", NULL, false },
 };

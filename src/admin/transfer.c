@@ -259,7 +259,7 @@ struct jb_response *jb__import_post(struct jb_request *req)
     }
     if (!spool)
         jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "파일이 없습니다. 올릴 파일을 고르세요.", "There is no file. Choose one to upload."));
-    else if (read_options(req, &options) && (jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended))))
+    else if (read_options(req, &options) && jb__import_allowed(scope, book->model, options.mode) && (jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended))))
         return jb__to_job(req, job);
     enum jb_error error = jb_error(scope);
     bool shown = error == JB_INVALID || error == JB_CONFLICT; /* CONFLICT: refused rows of a job that does not go on */

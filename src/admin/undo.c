@@ -3,20 +3,6 @@
 #include "admin_private.h"
 #include "job_fields.h"
 
-/* ---- who may -------------------------------------------------------------------------------------------------------------------- */
-
-static bool require(struct jb_scope *scope, const struct jb_model *model, const char *verb)
-{
-    struct jb_str name = jb_model_name(model, scope);
-    return jb_require(scope, jb_format(scope, "%s.%s_%.*s", model->app, verb, JB_FMT(name)));
-}
-
-bool jb__undo_allowed(struct jb_scope *scope, const struct import_job *import)
-{
-    const struct jb_model *model = jb_model_find(scope, import->model);
-    return model && require(scope, model, "import") && (import->new_rows == 0 || require(scope, model, "delete")) && (import->changed == 0 || require(scope, model, "change"));
-}
-
 /* ---- what pages say --------------------------------------------------------------------------------------------------------------- */
 
 struct jb_str jb__undo_summary(struct jb_scope *scope, const struct import_job *job)

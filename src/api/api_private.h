@@ -8,6 +8,8 @@
 
 jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue, jb__api_job_undo;
 
+/* Importing is adding and changing too, as the mode says. DENIED. */
+bool jb__api_may_import(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode);
 /* The file of a request: its body, named by the parameter file_name, or a multipart field. */
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);
 /* The header Idempotency-Key; NULL when absent. INVALID over 200 characters. */

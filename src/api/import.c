@@ -135,7 +135,7 @@ struct jb_response *jb__api_import(struct jb_request *req)
     int64_t job;
     bool ended;
 
-    if (!read_options(req, &options) || !jb__api_take_upload(req, &spool) || !jb_import_submit(req->scope, model, spool, &options, &job, &ended))
+    if (!read_options(req, &options) || !jb__api_may_import(req->scope, model, options.mode) || !jb__api_take_upload(req, &spool) || !jb_import_submit(req->scope, model, spool, &options, &job, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, job, 0);
 }

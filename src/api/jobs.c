@@ -48,11 +48,28 @@ struct jb_response *jb__api_job_cancel(struct jb_request *req)
     return jb__api_job_answer(req, id, 200);
 }
 
+static bool may(struct jb_scope *scope, const struct jb_model *model, const char *verb)
+{
+    struct jb_str name = jb_model_name(model, scope);
+    return jb_require(scope, jb_format(scope, "%s.%s_%.*s", model->app, verb, JB_FMT(name)));
+}
+
+bool jb__api_may_import(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode)
+{
+    return may(scope, model, "import") && (mode == JB_UPDATE_ONLY || may(scope, model, "add")) && (mode == JB_INSERT || may(scope, model, "change"));
+}
+
 /* Whoever may no longer import the model may not set an old job of theirs going either. */
-static bool may(struct jb_scope *scope, const struct import_job *job, const char *verb)
+static bool may_go_on(struct jb_scope *scope, const struct import_job *job)
 {
     const struct jb_model *model = jb_model_find(scope, job->model);
-    return model && jb_require(scope, jb_format(scope, "%s.%s_%.*s", model->app, verb, JB_FMT(jb_model_name(model, scope))));
+    return model && jb__api_may_import(scope, model, jb_job_mode(scope, job));
+}
+
+static bool may_undo(struct jb_scope *scope, const struct import_job *job)
+{
+    const struct jb_model *model = jb_model_find(scope, job->model);
+    return model && may(scope, model, "import") && (job->new_rows == 0 || may(scope, model, "delete")) && (job->changed == 0 || may(scope, model, "change"));
 }
 
 struct jb_response *jb__api_job_continue(struct jb_request *req)
@@ -63,7 +80,7 @@ struct jb_response *jb__api_job_continue(struct jb_request *req)
     int64_t id;
     bool ended;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may(req->scope, &job, "import") || !jb__api_once(req, &once) || !jb__api_take_upload(req, &spool) ||
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may_go_on(req->scope, &job) || !jb__api_once(req, &once) || !jb__api_take_upload(req, &spool) ||
         !jb_import_continue_submit(req->scope, id, spool, once, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, id, 0);
@@ -77,8 +94,7 @@ struct jb_response *jb__api_job_undo(struct jb_request *req)
     int64_t id, undo;
     bool ended;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may(scope, &job, "import") || (job.new_rows > 0 && !may(scope, &job, "delete")) || (job.changed > 0 && !may(scope, &job, "change")) ||
-        !jb__api_once(req, &once) || !jb_undo_submit(scope, id, once, &undo, &ended))
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may_undo(scope, &job) || !jb__api_once(req, &once) || !jb_undo_submit(scope, id, once, &undo, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, undo, 0);
 }

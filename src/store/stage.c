@@ -212,6 +212,11 @@ bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage
     return stage->driver->undo_left(stage, scope, each, arg);
 }
 
+bool jb_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written)
+{
+    return stage->driver->row(stage, scope, id, range, ret_before, ret_written);
+}
+
 /* ---- removing, looking ---------------------------------------------------------------------------------------------------------- */
 
 bool jb_stage_remove(struct jb_scope *scope, const char *path)

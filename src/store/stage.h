@@ -143,6 +143,9 @@ bool jb_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
 typedef bool jb_stage_left_fn(void *arg, struct jb_scope *scope, int64_t row, enum jb_stage_undone why, struct jb_str note, const void *written, const void *now);
 bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
 
+/* What the merge did to the row of that id: *ret_written is the row as it was written (NULL: nothing), *ret_before what stood there (NULL: it was new). */
+bool jb_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
+
 /* ---- removing ------------------------------------------------------------------------------------------------------------------- */
 
 /* The staging at that path, which nobody has open; on a fiber, outside a transaction. Absence is fine. */

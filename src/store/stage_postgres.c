@@ -467,6 +467,7 @@ const struct jb__stage_driver jb__postgres_stage = {
     .undo_compare = jb__pg_stage_undo_compare,
     .undo = jb__pg_stage_undo,
     .undo_left = jb__pg_stage_undo_left,
+    .row = jb__pg_stage_row,
     .bytes = pg_bytes,
     .remove = pg_remove,
     .sweep = pg_sweep,

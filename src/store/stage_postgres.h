@@ -59,6 +59,7 @@ bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t 
 
 /* stage_postgres_undo.c */
 bool jb__pg_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+bool jb__pg_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
 bool jb__pg_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__pg_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
 

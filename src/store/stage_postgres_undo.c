@@ -368,6 +368,50 @@ bool jb__pg_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_s
            walk(&undo, true, jb_format(scope, "u.state >= %d", JB_STAGE_TOUCHED), left_line, &leaving) && jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL);
 }
 
+/* ---- one row --------------------------------------------------------------------------------------------------------------------------- */
+
+/* The sheet's row that the merge changed or added under that id; 0: none. */
+static bool find_row(struct undo *undo, int64_t id, int64_t *ret_row)
+{
+    struct jb_scope *scope = undo->scope;
+    struct jb_str same = jb__stage_list(scope, undo->stage->match, undo->stage->match_count, "s.@ = t.@", " and "), range = range_of(undo, "m.row"), staged_range = range_of(undo, "s.jb_row");
+    struct jb_str fresh = jb_format(scope, "not exists (select from %.*s m where m.row = s.jb_row)%.*s", JB_FMT(undo->match), JB_FMT(staged_range)), keyed = JB_STR("");
+
+    if (!undo->stage->by_id && undo->stage->match_count > 0)
+        keyed = jb_format(scope, " union all select s.jb_row from %.*s t join %.*s s on %.*s where t.%.*s = %lld and s.jb_key is null and %.*s", JB_FMT(undo->table), JB_FMT(undo->rows), JB_FMT(same), JB_FMT(undo->primary), (long long)id, JB_FMT(fresh));
+    return jb__pg_stage_int(undo->stage, scope,
+        jb_format(scope, "select coalesce(min(row), 0)::bigint from (select m.row from %.*s m where m.target = %lld and m.state = %d%.*s union all select s.jb_row from %.*s s where s.jb_key = %lld and %.*s%.*s) f",
+            JB_FMT(undo->match), (long long)id, JB_MATCH_CHANGED, JB_FMT(range), JB_FMT(undo->rows), (long long)id, JB_FMT(fresh), JB_FMT(keyed)),
+        ret_row);
+}
+
+static bool read_row(struct undo *undo, bool written, int64_t id, int64_t row, const char *from, const void **ret_row)
+{
+    struct jb_scope *scope = undo->scope;
+    struct jb_str list = columns(undo, written);
+    struct jb__sink sink;
+
+    jb__sink_init(&sink, scope, &undo->stage->model->record, 1);
+    if (!jb__pg_stage_read(undo->stage, scope, jb_format(scope, "select %.*s from (select %lld::bigint as row, %lld::bigint as target) u %s", JB_FMT(list), (long long)row, (long long)id, from), &sink))
+        return false;
+    *ret_row = sink.count ? sink.data : NULL;
+    return true;
+}
+
+bool jb__pg_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written)
+{
+    struct undo undo = undo_of(stage, scope, range);
+    int64_t row;
+
+    if (!find_row(&undo, id, &row))
+        return false;
+    if (!row)
+        return true;
+    struct jb_str before = jb_format(scope, "join %.*s b on b.jb_row = u.row", JB_FMT(undo.before));
+    struct jb_str written = jb_format(scope, "join %.*s s on s.jb_row = u.row left join %.*s b on b.jb_row = u.row", JB_FMT(undo.rows), JB_FMT(undo.before));
+    return read_row(&undo, false, id, row, before.data, ret_before) && read_row(&undo, true, id, row, written.data, ret_written);
+}
+
 /* ---- in the caller's transaction ---------------------------------------------------------------------------------------------------------- */
 
 struct undoing {

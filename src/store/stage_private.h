@@ -58,6 +58,7 @@ struct jb__stage_driver {
     bool (*undo_compare)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
     bool (*undo)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*undo_left)(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
+    bool (*row)(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
     bool (*bytes)(struct jb_scope *scope, struct jb_db *db, const char *path, int64_t *ret_bytes);
     bool (*remove)(struct jb_scope *scope, struct jb_db *db, const char *path);
     bool (*sweep)(struct jb_scope *scope, struct jb_db *db, jb_stage_needed_fn *is_needed, void *arg);

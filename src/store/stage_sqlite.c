@@ -398,6 +398,7 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .undo_compare = jb__sqlite_stage_undo_compare,
     .undo = jb__sqlite_stage_undo,
     .undo_left = jb__sqlite_stage_undo_left,
+    .row = jb__sqlite_stage_row,
     .bytes = sqlite_stage_bytes,
     .remove = sqlite_stage_remove,
     .sweep = no_sweep,

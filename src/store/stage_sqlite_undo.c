@@ -301,6 +301,46 @@ bool jb__sqlite_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, 
     return ok && !jb_failure(scope);
 }
 
+/* ---- one row --------------------------------------------------------------------------------------------------------------------------- */
+
+/* The staged id of the row that the merge changed or added under that id; 0: none. */
+static bool find_row(struct undo *undo, int64_t id, int64_t *ret_staged)
+{
+    struct jb_scope *scope = undo->scope;
+    struct jb_str table = undo->table, primary = undo->primary, same = jb__stage_list(scope, undo->stage->match, undo->stage->match_count, "s.@ = t.@", " and ");
+    struct jb_str keyed = JB_STR("");
+    long long from = undo->from, to = undo->to;
+
+    if (!undo->stage->by_id && undo->stage->match_count > 0)
+        keyed = jb_format(scope, " union all select s.rowid from target.%.*s t cross join main.%.*s s on %.*s where t.%.*s = %lld and s.rowid > %lld and s.rowid <= %lld and not exists (select 1 from main.jb_match m where m.id = s.rowid)", JB_FMT(table), JB_FMT(table), JB_FMT(same), JB_FMT(primary), (long long)id, from, to);
+    return jb__stage_int(undo->stage, scope,
+        jb_format(scope,
+            "select coalesce(min(id), 0) from (select m.id from main.jb_match m where m.target = %lld and m.state = %d and m.id > %lld and m.id <= %lld"
+            " union all select n.id from (select id, key from main.jb_number union all select id, key from main.jb_key) n where n.key = %lld and n.id > %lld and n.id <= %lld and not exists (select 1 from main.jb_match m where m.id = n.id)%.*s)",
+            (long long)id, JB_MATCH_CHANGED, from, to, (long long)id, from, to, JB_FMT(keyed))
+            .data,
+        ret_staged);
+}
+
+bool jb__sqlite_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written)
+{
+    struct undo undo = undo_of(stage, scope, range);
+    struct rows rows;
+    int64_t staged;
+
+    if (!find_row(&undo, id, &staged))
+        return false;
+    if (!staged)
+        return true;
+    bool ok = rows_open(&rows, &undo, JB_STR("select 1"));
+    if (ok) {
+        *ret_before = jb__stage_record(stage, scope, rows.held, staged);
+        *ret_written = written_row(&undo, scope, &rows, staged);
+    }
+    rows_close(&rows);
+    return ok && !jb_failure(scope);
+}
+
 /* ---- on the writer --------------------------------------------------------------------------------------------------------------------- */
 
 struct undoing {

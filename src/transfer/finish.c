@@ -152,7 +152,8 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
         keep_files(attempt, ending);
     }
     attempt->status = ending->status;
-    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
+    bool logged = ends(ending->status) && !job->dry_run && !ending->stands && (complete || attempt->batch_position > 0);
+    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!logged || jb__log_job(scope, job)) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
 }
 
 bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)

@@ -91,6 +91,17 @@ static bool may_see(struct jb_scope *scope, const struct import_job *job)
            jb_fail(scope, JB_DENIED, JB_L(scope, "작업 %lld은(는) 다른 사람의 것입니다.", "Job %lld is somebody else's."), (long long)job->id);
 }
 
+enum jb_import_mode jb_job_mode(struct jb_scope *outer, const struct import_job *job)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "mode");
+    struct jb__job_options options = { .import = { .mode = JB_UPSERT } };
+
+    (void)jb__import_options_read(scope, job->options, &options);
+    enum jb_import_mode mode = options.import.mode;
+    jb_scope_end(scope);
+    return mode;
+}
+
 static bool lay_live_over(struct jb_scope *scope, struct import_job *job)
 {
     struct import_progress live;

@@ -65,8 +65,9 @@ struct import_job {
 extern const struct jb_model jb_import_job;
 extern const struct jb_model jb_import_mark;     /* main: guards the merge */
 extern const struct jb_model jb_import_progress; /* live */
+extern const struct jb_model jb_admin_log;       /* main: who did what */
 extern const struct jb_model jb_import_kept;     /* main: what an undo needs */
-#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress, &jb_import_kept
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress, &jb_import_kept, &jb_admin_log
 extern const struct jb_task jb_import_task, jb_export_task, jb_undo_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_undo_task, &jb_job_mail_task
 
@@ -187,6 +188,38 @@ bool jb_undo_submit(struct jb_scope *scope, int64_t import, struct jb_str once, 
 /* Whether it can be undone; a failure says why not. */
 bool jb_undo_possible(struct jb_scope *scope, const struct import_job *import);
 
+/* ---- who did what --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Table admin_log (`admin.log`): a line for each import and undo, and for each row that somebody changed by hand. */
+struct admin_log {
+    int64_t id;
+    struct jb_time at;
+    int64_t user_id; /* 0: command line */
+    struct jb_str user, what, model;
+    int64_t row_id; /* 0: a job's line */
+    struct jb_str title;
+    int64_t job_id; /* 0: by hand */
+    struct jb_str file_name, file_hash;
+    int64_t added, changed, removed, refused;
+    struct jb_str changes; /* JSON list of {field, before, after} */
+};
+/* In the transaction that writes the row: `what` is add (before NULL), change or delete (after NULL); the actor is the scope's. */
+bool jb_log_row(struct jb_scope *scope, const char *what, const struct jb_model *model, const void *before, const void *after);
+bool jb_log_action(struct jb_scope *scope, const char *action, const struct jb_model *model, struct jb_ids rows);
+/* What differs, as in the log; before or after may be NULL. */
+struct jb_str jb_row_changes(struct jb_scope *scope, const struct jb_model *model, const void *before, const void *after);
+
+struct row_event {
+    struct jb_time at;
+    struct jb_str user;
+    struct jb_str what; /* as in the log; import_add, import_change */
+    int64_t job_id, undone_by;
+    struct jb_str file_name, title, changes;
+};
+extern const struct jb_record jb_row_event_record;
+/* What happened to a row, the newest first: lines of the log, and imports for as long as they can be undone. */
+struct jb_rows *jb_row_history(struct jb_scope *scope, const struct jb_model *model, int64_t row);
+
 /* ---- exports ------------------------------------------------------------------------------------------------------------------------------- */
 
 struct jb_export_options {
@@ -206,6 +239,7 @@ bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const
 
 /* ---- jobs ------------------------------------------------------------------------------------------------------------------------------------ */
 
+enum jb_import_mode jb_job_mode(struct jb_scope *scope, const struct import_job *job); /* an import's */
 /* The job row with its live figures laid over; NOT_FOUND; DENIED when the actor may not see it (its owner, superusers, the command line may). */
 bool jb_job_get(struct jb_scope *scope, int64_t job, struct import_job *ret_job);
 

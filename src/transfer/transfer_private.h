@@ -312,6 +312,7 @@ struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failu
 void jb__peak_begin(void);
 void jb__peak_end(void);
 int64_t jb__peak_bytes(void);
+bool jb__log_job(struct jb_scope *scope, const struct import_job *job); /* in the transaction that ends it */
 bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
 /* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
 struct import_mark {

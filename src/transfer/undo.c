@@ -321,7 +321,7 @@ static bool end_in(struct undoing *undoing)
     job->micros = jb_monotonic_us() - undoing->started_us;
     job->peak_rss_bytes = jb__peak_bytes();
     job->finished_at = jb_now();
-    return jb__job_leave(scope, job, JB_STR("running")) && jb__job_save(scope, job) && jb__mail_enqueue(scope, job->id);
+    return jb__job_leave(scope, job, JB_STR("running")) && jb__job_save(scope, job) && jb__log_job(scope, job) && jb__mail_enqueue(scope, job->id);
 }
 
 static bool end(struct undoing *undoing)

@@ -155,7 +155,7 @@ JB_TEST("every route of a book asks for its own permission")
         CHECK_TEXT(jb_str_of(routes->permission), verb);
         CHECK_INT(routes->upload, jb_str_ends(path, JB_STR("import/")) && routes->method == JB_POST);
     }
-    CHECK_INT(found, 12);
+    CHECK_INT(found, 13);
 }
 
 JB_TEST("numbers, sizes, times and particles read as people write them")

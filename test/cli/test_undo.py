@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from conftest import wait_until
+from conftest import ON_POSTGRESQL, wait_until
 from test_api import form_token, person, rows, sign_in, wait_job
 from test_commands import HEAD, line
 
@@ -140,3 +140,68 @@ def test_killed_at_any_point_a_worker_finishes_the_undo(site, point):
     undo = site.number("select max(id) from import_jobs")
     assert site.json("jobs", "wait", str(undo))["removed"] == 2
     assert site.rows(TABLE) == before
+
+
+def test_the_history_of_a_row_shows_who_did_what_by_hand_and_by_imports(site):
+    person(site, "boss", *EVERYTHING)
+    _, job = imported(site)
+    first = site.number("select id from cashbook where external_ref = 'CB-1'")
+    address = site.serve()
+    browser = sign_in(address, "boss")
+    form = browser.get(f"{address}/admin/cash/cashbook/{first}/", timeout=60)
+    assert f"/admin/cash/cashbook/{first}/history/" in form.text
+    fields = dict(re.findall(r'<(?:input|textarea)[^>]*name="([^"]+)"[^>]*?(?:value="([^"]*)")?[^>]*>', form.text))
+    fields.update(external_ref="CB-1", date="2026-11-21", description="by hand", category="소모품비", account="보통예금", income="0", expense="1000", csrfmiddlewaretoken=form_token(form))
+    saved = browser.post(f"{address}/admin/cash/cashbook/{first}/", data=fields, timeout=60, allow_redirects=False)
+    assert saved.status_code == 303, saved.text
+    page = browser.get(f"{address}/admin/cash/cashbook/{first}/history/", timeout=60).text
+    assert "boss" in page and "<del>changed</del> → by hand" in page
+    assert "Changed by an import" in page and "Added by an import" in page and f"Job {job}" in page and "b.csv" in page
+    gone = site.number("select id from cashbook where external_ref = 'CB-4'")
+    question = browser.get(f"{address}/admin/cash/cashbook/{gone}/delete/", timeout=60)
+    assert browser.post(f"{address}/admin/cash/cashbook/{gone}/delete/", data={"csrfmiddlewaretoken": form_token(question)}, timeout=60).status_code == 200
+    assert site.rows("select what, model, title, user, job_id from admin_log order by id desc limit 2" if not ON_POSTGRESQL else 'select what, model, title, "user", coalesce(job_id, 0) from admin_log order by id desc limit 2') \
+        == [("delete", "cash.cashbook", "CB-4", "boss", 0), ("change", "cash.cashbook", "CB-1", "boss", 0)]
+    page = browser.get(f"{address}/admin/cash/cashbook/{gone}/history/", timeout=60)
+    assert page.status_code == 200 and "Deleted" in page.text
+    assert browser.get(f"{address}/admin/cash/cashbook/999999/history/", timeout=60).status_code == 404
+    assert site.number("select count(*) from admin_log where job_id > 0") == 2
+    person(site, "nobody")
+    assert sign_in(address, "nobody").get(f"{address}/admin/cash/cashbook/{first}/history/", timeout=60).status_code == 403
+
+
+@pytest.mark.parametrize("mode,needs", [("upsert", {"add", "change"}), ("insert", {"add"}), ("update", {"change"})])
+def test_who_may_import_but_not_add_or_change_is_refused(site, mode, needs):
+    site.csv("a.csv", HEAD, line(1))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve()
+    for verbs in ((), ("add",), ("change",), ("add", "change")):
+        name = "clerk" + "".join(verbs)
+        headers = person(site, name, *["cash." + verb + "_cashbook" for verb in ("view", "import", *verbs)])
+        body = rows(line(1, memo=name) if mode == "update" else line(len(name) + 10))
+        answer = requests.post(f"{address}/api/cash/cashbook/import?mode={mode}", data=body, headers=headers, timeout=60)
+        allowed = needs <= set(verbs)
+        assert (answer.status_code in (200, 202)) == allowed and (answer.status_code == 403) != allowed, (verbs, answer.text)
+        browser = sign_in(address, name)
+        token = form_token(browser.get(address + "/admin/cash/cashbook/import/", timeout=60))
+        answer = browser.post(address + "/admin/cash/cashbook/import/", files={"csrfmiddlewaretoken": (None, token), "file": ("a.csv", body), "mode": (None, mode)}, timeout=60)
+        assert (answer.status_code == 403) != allowed, verbs
+    assert site.number("select count(*) from import_jobs where kind = 'import'") == {"upsert": 3, "insert": 5, "update": 5}[mode]
+
+
+def test_other_peoples_jobs_are_out_of_reach(site):
+    clerk, other = person(site, "clerk", *EVERYTHING), person(site, "other", *EVERYTHING)
+    address = site.serve()
+    job = requests.post(address + "/api/cash/cashbook/import?file_name=secret.csv", data=rows(line(1)), headers=clerk, timeout=60).json()["job"]
+    wait_job(address, f"/api/jobs/{job}", clerk)
+    for method, path in (("GET", ""), ("GET", "/download"), ("POST", "/cancel"), ("POST", "/undo"), ("POST", "/continue")):
+        answer = requests.request(method, f"{address}/api/jobs/{job}{path}", headers=other, data=b"x" if path == "/continue" else None, timeout=60)
+        assert answer.status_code == 403 and "secret.csv" not in answer.text, (method, path, answer.text)
+    browser = sign_in(address, "other")
+    listed = browser.get(address + "/admin/jobs/", timeout=60)
+    assert listed.status_code == 200 and "secret.csv" not in listed.text
+    token = form_token(listed)
+    for method, path in (("GET", ""), ("GET", "events"), ("GET", "refused.xlsx"), ("GET", "download"), ("GET", "undo/"), ("POST", "undo/"), ("POST", "cancel/"), ("POST", "retry/"), ("POST", "confirm/"), ("POST", "discard/")):
+        answer = browser.request(method, f"{address}/admin/jobs/{job}/{path}", data={"csrfmiddlewaretoken": token} if method == "POST" else None, timeout=60)
+        assert answer.status_code in (403, 404) and "secret.csv" not in answer.text, (method, path, answer.status_code)
+    assert site.number("select count(*) from cashbook") == 1
