@@ -85,11 +85,17 @@ def test_an_unknown_format_is_refused_with_those_there_are(site):
         assert "xlsx, ods, csv, tsv, json, jsonl" in err, err
 
 
+def of_import(address, answer, headers):
+    """The result that came at once, or that of the job."""
+    assert answer.status_code in (200, 202), answer.text
+    return answer.json() if answer.status_code == 200 else wait_job(address, answer.headers["Location"], headers)
+
+
 def test_the_api_takes_and_gives_every_format(site):
     clerk = person(site, "clerk", "cash.view_cashbook", "cash.add_cashbook", "cash.change_cashbook", "cash.import_cashbook", "cash.export_cashbook")
     address = site.serve("up")
     answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers=clerk, timeout=60)
-    assert answer.status_code in (200, 202), answer.text
+    assert of_import(address, answer, clerk)["new"] == 2
     for name in FORMATS:
         answer = requests.post(address + f"/api/cash/cashbook/export?format={name}", headers=clerk, timeout=30)
         assert answer.status_code == 202, answer.text
@@ -99,7 +105,7 @@ def test_the_api_takes_and_gives_every_format(site):
         assert file.headers["Content-Type"].split(";")[0] == TYPES[name] and f".{name}" in file.headers["Content-Disposition"], file.headers
         # without a name, the body's type says what it is
         answer = requests.post(address + "/api/cash/cashbook/import", data=file.content, headers={**clerk, "Content-Type": TYPES[name]}, timeout=60)
-        result = answer.json() if answer.status_code == 200 else wait_job(address, answer.headers["Location"], clerk)
+        result = of_import(address, answer, clerk)
         assert (name, result["unchanged"]) == (name, 2), result
     for accept, name in (("text/csv", "csv"), (f"text/html, {TYPES['ods']};q=0.9", "ods"), ("application/json", "xlsx"), ("*/*", "xlsx")):
         location = requests.post(address + "/api/cash/cashbook/export", headers={**clerk, "Accept": accept}, timeout=30).headers["Location"]
