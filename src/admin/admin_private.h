@@ -137,7 +137,7 @@ jb_view jb__list_view, jb__list_post;
 jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_view, jb__delete_post;
 jb_view jb__history_view;
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
-jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue, jb__undo_view, jb__undo_post;
+jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue, jb__job_columns, jb__undo_view, jb__undo_post;
 
 /* One job's page; `problem` NULL: none. */
 struct jb_response *jb__job_page(struct jb_request *req, const struct import_job *job, struct jb_str problem, int status);
@@ -164,6 +164,9 @@ struct jb_str jb__link_label(struct jb_scope *scope, const struct jb_model *mode
 bool jb__links_save(struct jb_request *req, const struct jb_model *model, int64_t id);
 /* The chosen rows' delete page and its confirmation (edit.c), called by the list's actions. */
 struct jb_response *jb__delete_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen);
+bool jb__head_row_read(struct jb_request *req, int64_t *ret_row); /* of the form; 0: not said */
+/* columns.c: what the columns of a waiting upload mean. `vars` has the job. */
+struct jb_response *jb__columns_page(struct jb_request *req, const struct import_job *job, struct jb_vars *vars, struct jb_str problem, int status);
 /* The preview part of a waiting job's page (preview.c), and the refused rows of any job. */
 bool jb__preview_vars(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars);
 bool jb__refused_vars(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars, size_t limit);

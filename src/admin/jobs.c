@@ -288,8 +288,12 @@ struct jb_response *jb__job_page(struct jb_request *req, const struct import_job
         return running_page(req, job, model, vars);
     if (!jb_str_is(job->status, "waiting"))
         return ended_page(req, job, model, vars, status);
+    bool asks = jb_str_find(job->options, JB_STR("\"asks\":true"), 0) != SIZE_MAX;
+    if (asks || problem.data || jb_str_is(jb_query_text(req, "columns"), "1"))
+        return jb__columns_page(req, job, vars, problem, status);
     if (!jb__preview_vars(req, job, model, vars))
         return jb_problem(req);
+    jb__set(vars, "asked", (bool)(jb_str_find(job->options, JB_STR("\"columns\":"), 0) != SIZE_MAX));
     tiles(scope, job, vars);
     jb_vars_text(vars, "import_path", book ? jb_format(scope, "%.*simport/", JB_FMT(book->path)) : JB_STR_NULL);
     return jb_page_vars(req, 200, "admin/preview.html", vars);

@@ -42,6 +42,7 @@ static const struct jb_route site_routes[] = {
     { JB_GET, "/admin/jobs/{id}/download", jb__job_file_view, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/cancel/", jb__job_cancel, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/retry/", jb__job_retry, NULL, .permission = "staff" },
+    { JB_POST, "/admin/jobs/{id}/columns/", jb__job_columns, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/confirm/", jb__job_confirm, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/discard/", jb__job_discard, NULL, .permission = "staff" },
     { JB_GET, "/admin/jobs/{id}/undo/", jb__undo_view, NULL, .permission = "staff" },

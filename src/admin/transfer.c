@@ -164,6 +164,8 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     choose(req, vars, "on_error", "abort");
     choose(req, vars, "encoding", "");
     choose(req, vars, "sheet", "");
+    choose(req, vars, "head_row", "");
+    jb__set(vars, "ask", (bool)jb_str_is(jb_form_text(req, "ask"), "1"));
     int batch = exchange->batch_rows ? exchange->batch_rows : options->batch_rows ? options->batch_rows
                                                                                   : 1000;
     choose(req, vars, "batch_rows", jb_cstr(scope, jb__number(scope, batch)));
@@ -220,7 +222,7 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const on_errors[] = { "abort", "skip", NULL };
     struct jb_scope *scope = req->scope;
-    struct jb_import_options options = { .confirm = !jb_str_is(jb_form_text(req, "direct"), "1"), .ignore_existing = jb_str_is(jb_form_text(req, "ignore_existing"), "1") };
+    struct jb_import_options options = { .confirm = !jb_str_is(jb_form_text(req, "direct"), "1"), .ask = jb_str_is(jb_form_text(req, "ask"), "1"), .ignore_existing = jb_str_is(jb_form_text(req, "ignore_existing"), "1") };
     struct jb_str rows = text_or_null(req, "batch_rows");
     struct jb_decimal batch;
     int mode, on_error;
@@ -237,6 +239,8 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     options.match_on = text_or_null(req, "match_on");
     options.sheet = text_or_null(req, "sheet");
     options.encoding = text_or_null(req, "encoding");
+    if (!jb__head_row_read(req, &options.head_row))
+        return false;
     options.once = text_or_null(req, "once");
     *ret_options = options;
     return true;

@@ -313,6 +313,13 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     bool ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
     if (ok)
         note_unknown_columns(attempt);
+    if (ok && attempt->recalled)
+        add_note(attempt, jb_str_of(JB_L(attempt->scope, "지난번에 맞춘 대로 열을 읽었습니다.", "The columns were read as you mapped them last time.")));
+    if (ok && attempt->asks.data) {
+        jb__sources_close(opening.sources);
+        jb_scope_end(opening.scope);
+        return true;
+    }
     if (ok && take_sealed(attempt)) {
         attempt->was_sealed = true;
         attempt->counts.rows = attempt->job.rows;
@@ -422,9 +429,23 @@ static bool is_as_shown(struct jb__attempt *attempt)
     return false;
 }
 
+/* Waits to be told what its columns mean; the upload stays. */
+static bool ask(struct jb__attempt *attempt)
+{
+    struct jb__ending ending = { .status = "waiting", .reason = attempt->asks.size > 0 ? attempt->asks : JB_STR_NULL };
+
+    attempt->options.asks = true;
+    attempt->job.expires_at = (struct jb_time){ jb_now().us + JB_PREVIEW_DAYS * JB_DAY_US };
+    attempt->job.options = jb__import_options_json(attempt->scope, &attempt->options);
+    return jb__ending_commit(attempt, attempt->scope, &ending);
+}
+
 static bool decide(struct jb__attempt *attempt)
 {
     const struct jb_import_options *options = &attempt->options.import;
+
+    if (attempt->asks.data)
+        return ask(attempt);
 
     if (options->on_error == JB_ABORT && attempt->counts.refused > 0)
         return jb__fail_refused(attempt);
@@ -512,7 +533,7 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
         return false;
     if (attempt->options.import.batch_rows > 0)
         attempt->plan->batch_rows = attempt->options.import.batch_rows;
-    return true;
+    return jb__remembered_load(attempt);
 }
 
 /* For another attempt: the list shall not say that it runs. */

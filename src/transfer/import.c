@@ -218,6 +218,8 @@ static bool confirm_in(struct jb_scope *scope, struct import_job *job)
 
     if (!jb__import_options_read(scope, job->options, &options))
         return false;
+    if (options.asks)
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 열을 먼저 맞추어야 합니다.", "The columns of job %lld must be mapped first."), (long long)job->id);
     options.confirmed = true;
     if (!jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'waiting'", job->id), &changes))
         return false;

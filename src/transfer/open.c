@@ -29,6 +29,7 @@ static void add_upload(const struct jb__attempt *attempt, struct jb_scope *scope
         .title = attempt->job.file_name,
         .options = { .format = jb_sheet_format_named(options->format), .sheet = options->sheet, .encoding = options->encoding },
         .head_row = options->head_row,
+        .looks_ahead = jb__asks(attempt),
     };
 }
 
@@ -81,6 +82,8 @@ static bool map_sources(struct jb__attempt *attempt, struct jb_scope *scope, str
 
     if (!base->numbered && jb__sources_foreign(base, scope, &other))
         return fail_foreign(scope, other);
+    if (jb__asks(attempt))
+        return jb__ask_map(attempt, scope, base);
     return jb__plan_map(attempt->plan, scope, base->sheet, &base->head, attempt->options.import.mode) && jb__sources_check(sources, scope, attempt->plan) &&
            (sources->count == 1 || jb__sources_verify(sources, scope, refused_path(attempt, scope)));
 }
@@ -91,6 +94,8 @@ bool jb__attempt_open(struct jb__attempt *attempt, struct jb_scope *scope, struc
 
     if (jb__sources_open(sources, scope)) {
         ok = map_sources(attempt, scope, sources);
+    } else if (jb__asks(attempt) && jb__ask_head(attempt, scope, jb__sources_base(sources))) {
+        ok = true;
     } else if (jb_error(scope) == JB_NOT_FOUND) {
         struct jb_str text = jb_failure_text(scope); /* a sheet of a file that is there: bad input */
         jb_failure_clear(scope);

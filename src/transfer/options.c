@@ -56,11 +56,8 @@ static int64_t number_read(const struct jb_json *object, const char *name)
 /* ---- imports ------------------------------------------------------------------------------------------------------------- */
 
 /* [["금액", "income"], …] */
-static void put_pairs(struct jb_json_writer *writer, const char *name, const struct jb_import_pairs *pairs)
+static void put_list(struct jb_json_writer *writer, const struct jb_import_pairs *pairs)
 {
-    if (pairs->count == 0)
-        return;
-    jb_json_name(writer, name);
     jb_json_array(writer);
     for (size_t i = 0; i < pairs->count; i++) {
         jb_json_array(writer);
@@ -71,9 +68,16 @@ static void put_pairs(struct jb_json_writer *writer, const char *name, const str
     jb_json_array_end(writer);
 }
 
-static struct jb_import_pairs pairs_read(struct jb_scope *scope, const struct jb_json *object, const char *name)
+static void put_pairs(struct jb_json_writer *writer, const char *name, const struct jb_import_pairs *pairs)
 {
-    const struct jb_json *list = jb_json_member(object, name);
+    if (pairs->count == 0)
+        return;
+    jb_json_name(writer, name);
+    put_list(writer, pairs);
+}
+
+static struct jb_import_pairs list_read(struct jb_scope *scope, const struct jb_json *list)
+{
     struct jb_import_pair *at = list && list->type == JB_JSON_ARRAY ? JB_NEW_ARRAY(scope, struct jb_import_pair, list->count + 1) : NULL;
     size_t count = 0;
 
@@ -81,6 +85,29 @@ static struct jb_import_pairs pairs_read(struct jb_scope *scope, const struct jb
         if (pair->type == JB_JSON_ARRAY && pair->count == 2)
             at[count++] = (struct jb_import_pair){ jb_copy(scope, pair->first->text), jb_copy(scope, pair->first->next->text) };
     return (struct jb_import_pairs){ at, count };
+}
+
+static struct jb_import_pairs pairs_read(struct jb_scope *scope, const struct jb_json *object, const char *name)
+{
+    return list_read(scope, jb_json_member(object, name));
+}
+
+struct jb_import_pairs jb__pairs_of(struct jb_scope *scope, struct jb_str json)
+{
+    const struct jb_json *list = jb_json_parse(scope, json);
+
+    jb_failure_clear(scope);
+    return list_read(scope, list);
+}
+
+struct jb_str jb__pairs_json(struct jb_scope *scope, const struct jb_import_pairs *pairs)
+{
+    struct jb_buf buf = JB_BUF_INIT(OPTIONS_BYTES_MAX);
+    struct jb_json_writer writer;
+
+    jb_json_start(&writer, &buf);
+    put_list(&writer, pairs);
+    return finish(scope, &buf);
 }
 
 static void put_continued(struct jb_json_writer *writer, const struct jb__job_options *options)
@@ -139,6 +166,12 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
     jb_json_put(&writer, "limit_refused", jb_v(import->limit_refused));
     jb_json_put(&writer, "language", jb_v(options->language == JB_EN ? JB_STR("en") : JB_STR("ko")));
     jb_json_put(&writer, "present", jb_v(options->present));
+    if (import->ask)
+        jb_json_put(&writer, "ask", jb_v_bool(true));
+    if (options->asks)
+        jb_json_put(&writer, "asks", jb_v_bool(true));
+    if (options->columns.data)
+        jb_json_put(&writer, "columns", jb_v(options->columns));
     if (options->continued > 0)
         put_continued(&writer, options);
     jb_json_object_end(&writer);
@@ -159,6 +192,7 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
             .ignore_existing = truth_read(object, "ignore_existing"),
             .dry_run = truth_read(object, "dry_run"),
             .confirm = truth_read(object, "confirm"),
+            .ask = truth_read(object, "ask"),
             .match_on = text_read(scope, object, "match_on"),
             .sheet = text_read(scope, object, "sheet"),
             .encoding = text_read(scope, object, "encoding"),
@@ -171,6 +205,8 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
         },
         .confirmed = truth_read(object, "confirmed"),
         .present = text_read(scope, object, "present"),
+        .asks = truth_read(object, "asks"),
+        .columns = text_read(scope, object, "columns"),
         .language = jb_str_is(text_read(scope, object, "language"), "en") ? JB_EN : JB_KO,
     };
     read_continued(scope, object, ret_options);

@@ -112,6 +112,27 @@ static struct jb_cell cell_copy(struct jb_scope *scope, const struct jb_cell *ce
     return copy;
 }
 
+/* A few rows for people who are asked what the columns mean. */
+static void look_ahead(struct jb_scope *scope, struct jb__source *source)
+{
+    struct jb_sheet_row row;
+
+    while (source->ahead_count < JB_ROWS_AHEAD && jb_sheet_next(source->sheet, scope, &row)) {
+        struct jb_cell *cells = JB_NEW_ARRAY(scope, struct jb_cell, row.count + 1);
+        for (size_t i = 0; i < row.count; i++)
+            cells[i] = cell_copy(scope, &row.cells[i]);
+        source->ahead[source->ahead_count++] = (struct jb_sheet_row){ row.number, cells, row.count };
+    }
+}
+
+static bool next_row(struct jb__source *source, struct jb_scope *scope, struct jb_sheet_row *ret_row)
+{
+    if (source->ahead_at == source->ahead_count)
+        return jb_sheet_next(source->sheet, scope, ret_row);
+    *ret_row = source->ahead[source->ahead_at++];
+    return true;
+}
+
 static bool fail_no_head(struct jb_scope *scope, const struct jb__source *source)
 {
     return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: %lld행이 비어 있습니다. 머리글이 있는 행의 번호를 고르세요.", "%.*s: row %lld is empty. Choose the row that holds the headings."), JB_FMT(source->title), (long long)source->head_row);
@@ -221,6 +242,10 @@ bool jb__sources_open(struct jb__sources *sources, struct jb_scope *scope)
     sources->current = 0;
     if (!open_one(sources, scope, base))
         return false;
+    if (base->looks_ahead)
+        look_ahead(scope, base);
+    if (jb_failure(scope))
+        return false;
     for (size_t i = 0; i + 1 < sources->count; i++) {
         if (!open_one(sources, scope, &sources->at[i]))
             return jb_failure(scope) ? false : fail_empty(scope, &sources->at[i]);
@@ -312,11 +337,11 @@ static void remap(struct jb__sources *sources, const struct jb__source *source, 
 }
 
 /* The next row of this file that no newer one stands for. */
-static bool next_of(struct jb__sources *sources, struct jb_scope *scope, const struct jb__source *source, struct jb_sheet_row *ret_row)
+static bool next_of(struct jb__sources *sources, struct jb_scope *scope, struct jb__source *source, struct jb_sheet_row *ret_row)
 {
     bool base = source == jb__sources_base(sources);
 
-    while (jb_sheet_next(source->sheet, scope, ret_row)) {
+    while (next_row(source, scope, ret_row)) {
         if (source->numbered && !number_of(source, scope, ret_row, &ret_row->number))
             return false;
         if (ret_row->number == 0 || jb__row_set_has(&sources->taken, ret_row->number))
@@ -333,7 +358,7 @@ static bool next_of(struct jb__sources *sources, struct jb_scope *scope, const s
 bool jb__sources_next(struct jb__sources *sources, struct jb_scope *scope, struct jb_sheet_row *ret_row, const struct jb__source **ret_source)
 {
     while (sources->current < sources->count) {
-        const struct jb__source *source = &sources->at[sources->current];
+        struct jb__source *source = &sources->at[sources->current];
         if (next_of(sources, scope, source, ret_row)) {
             *ret_source = source;
             return true;

@@ -26,6 +26,8 @@ void jb__row_set_done(struct jb__row_set *set);
 bool jb__row_set_has(const struct jb__row_set *set, int64_t row);
 bool jb__row_set_add(struct jb__row_set *set, int64_t row); /* false: it was in */
 
+#define JB_ROWS_AHEAD 3
+
 struct jb__source {
     const char *path;
     struct jb_str title; /* what people call it */
@@ -34,12 +36,15 @@ struct jb__source {
     bool numbered;    /* a workbook of refused rows */
     bool carried;     /* our own: its rows stay refused, for the reasons that it says */
     bool verified;    /* by an attempt before */
+    bool looks_ahead;
     /* once open: */
     struct jb_sheet *sheet;
     struct jb_sheet_row head;                           /* without the three */
     uint32_t number_column, what_column, reason_column; /* 0: none */
     uint32_t *columns;                                  /* of the base, by its own; 0: none */
     uint32_t column_max;
+    struct jb_sheet_row ahead[JB_ROWS_AHEAD]; /* read with the head already; they come first */
+    size_t ahead_count, ahead_at;
 };
 
 struct jb__sources {

@@ -65,9 +65,10 @@ struct import_job {
 extern const struct jb_model jb_import_job;
 extern const struct jb_model jb_import_mark;     /* main: guards the merge */
 extern const struct jb_model jb_import_progress; /* live */
+extern const struct jb_model jb_import_mapping;  /* main: what people said that columns mean */
 extern const struct jb_model jb_admin_log;       /* main: who did what */
 extern const struct jb_model jb_import_kept;     /* main: what an undo needs */
-#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_progress, &jb_import_kept, &jb_admin_log
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_mapping, &jb_import_progress, &jb_import_kept, &jb_admin_log
 extern const struct jb_task jb_import_task, jb_export_task, jb_undo_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_undo_task, &jb_job_mail_task
 
@@ -99,6 +100,7 @@ struct jb_import_options {
     enum jb_import_mode mode;
     enum jb_on_error on_error;
     bool ignore_existing, dry_run;
+    bool ask;               /* with `confirm`: ask what the columns mean, though their headings may be known */
     bool confirm;           /* stage and compare, then wait for jb_import_confirm */
     struct jb_str match_on; /* NULL: the exchange's */
     struct jb_str sheet, encoding, format;
@@ -162,6 +164,30 @@ bool jb_import_continue_submit(struct jb_scope *scope, int64_t job, struct jb_sp
 bool jb_job_continues(struct jb_scope *scope, const struct import_job *job);                                                      /* whether it can */
 /* The job whose refused rows a small upload holds, by its headings; 0: none that it says. */
 int64_t jb_spool_job(struct jb_scope *scope, struct jb_spool *spool);
+
+/* What a job that waits asks about its columns: because their headings do not fit, or once its preview stands. */
+struct jb_import_target {
+    struct jb_str name, label; /* "project_id.code"; for people */
+    bool own, required;        /* own: no other way to give the column before it */
+};
+struct jb_import_question {
+    bool waits;            /* nothing is read before the answer; otherwise there is a preview too */
+    struct jb_str problem; /* one sentence; NULL: none */
+    struct jb_str sheet;
+    int64_t head_row;
+    const struct jb_json *sheets, *columns; /* names; objects: at (1-based), head, target (a name or ""), guessed, samples */
+    struct jb_import_target *targets;
+    size_t target_count;
+    struct jb_import_pairs defaults;
+};
+bool jb_import_question(struct jb_scope *scope, int64_t job, struct jb_import_question *ret_question); /* CONFLICT when it does not wait */
+struct jb_import_answer {
+    struct jb_str sheet; /* NULL: the same */
+    int64_t head_row;    /* 0: the first that has cells. Another sheet or row has other headings: it asks again */
+    struct jb_import_pairs map, defaults;
+};
+/* It reads its file again with this mapping, which is remembered for the person, the model and these headings. INVALID when the mapping is wrong. */
+bool jb_import_answer(struct jb_scope *scope, int64_t job, const struct jb_import_answer *answer);
 
 /* Rows of a waiting or ended job's staging, for the preview. */
 enum jb_preview {

@@ -108,7 +108,8 @@ struct jb__counts {
 /* What a job remembers besides jb_import_options. */
 struct jb__job_options {
     struct jb_import_options import;
-    bool confirmed;
+    bool confirmed, asks;  /* asks: it waits to be told what its columns mean */
+    struct jb_str columns; /* what it asks, as JSON */
     enum jb_language language;
     struct jb_str present;                    /* once it waits: names of the columns that the sheet brings, one per line */
     int continued;                            /* how often it went on with corrected rows */
@@ -116,6 +117,8 @@ struct jb__job_options {
     struct jb_str continued_once, correction; /* the last one's token, and what people call its file */
     struct jb__counts base;                   /* skip: of what was decided before it went on */
 };
+struct jb_import_pairs jb__pairs_of(struct jb_scope *scope, struct jb_str json); /* none when it is no list of pairs */
+struct jb_str jb__pairs_json(struct jb_scope *scope, const struct jb_import_pairs *pairs);
 struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options);
 bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct jb__job_options *ret_options);
 struct jb_str jb__export_options_json(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options);
@@ -238,6 +241,9 @@ struct jb__attempt {
     struct jb_str spool, corrections, result; /* files of the job as it began: those that it ends without are removed */
     struct jb__row_set dropped;               /* rows that a corrected file left empty */
     struct jb_str undecided;                  /* skip that went on and was cut off: why rows stay refused that nothing was wrong with */
+    struct jb_rows *remembered;               /* mappings of its owner for this model */
+    bool recalled;                            /* one of them was used */
+    struct jb_str asks;                       /* not NULL: it waits to be told what its columns mean; a sentence or "" */
     struct jb_str shows_again;                /* confirmed, but something else would happen than was shown: why it waits once more */
     bool refused_all;                         /* it ended because rows were refused, and says so of each */
     const char *status;                       /* once it has ended or waits */
@@ -255,6 +261,17 @@ bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
+/* asking.c: on the page, headings that do not fit are asked about; what the owner said about these before counts. */
+struct import_mapping {
+    int64_t id, user_id;
+    struct jb_str model, headings; /* a hash of them */
+    struct jb_str map;             /* pairs as JSON */
+    struct jb_time updated_at;
+};
+bool jb__remembered_load(struct jb__attempt *attempt);
+bool jb__asks(const struct jb__attempt *attempt);                                                      /* whether it may ask */
+bool jb__ask_map(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__source *base);  /* maps the head row, or sets attempt->asks */
+bool jb__ask_head(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__source *base); /* of a row that was chosen and holds no headings */
 /* shown.c: after a comparison of a confirmed import. CONFLICT when it found something else than was shown; `shows_again` says what. */
 bool jb__shown_check(struct jb__attempt *attempt, const struct jb_stage_counts *now);
 /* Merges what was staged and ends the job: in the same commit (abort) or after the last batch (skip). */

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sheets whose headings are not ours: the command line and the API say what their columns mean."""
+import re
+
 import pytest
 import requests
 
-from test_api import clerk, wait_job  # noqa: F401: a fixture
+from conftest import wait_until
+from test_api import clerk, sign_in, wait_job  # noqa: F401: a fixture
 from test_commands import HEAD, line
 
 FOREIGN = ("우리 회사 출납,,,,,,", "번호,언제,무엇,종류,계좌,받은 돈,낸 돈", "CB-1,2026-11-02,의자,비품,현금,0,1000", "CB-2,2026-11-03,책상,비품,현금,0,x")
@@ -69,3 +72,76 @@ def test_a_mapped_import_by_a_worker_reads_the_columns_the_same_way(site):
     site.run("worker", "--drain")
     result = site.json("jobs", "wait", "1")
     assert (result["status"], result["new"]) == ("done", 1), result
+
+
+def upload(session, address, site, name, **fields):
+    """Uploads on the page of imports; the page it leads to, once the job has come to something."""
+    page = session.get(address + "/admin/cash/cashbook/import/", timeout=30)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text).group(1)
+    once = re.search(r'name="once" value="([^"]+)"', page.text).group(1)
+    with open(site.path(name), "rb") as file:
+        answer = session.post(address + "/admin/cash/cashbook/import/", data={"csrfmiddlewaretoken": token, "once": once, **fields}, files={"file": (name, file)}, headers={"Referer": address}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return settled(session, answer.url)
+
+
+def settled(session, url):
+    wait_until(lambda: session.get(url, headers={"Accept": "application/json"}, timeout=30).json()["status"] not in ("queued", "running"))
+    return session.get(url, timeout=30)
+
+
+def send(session, page, action, **fields):
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text).group(1)
+    answer = session.post(page.url.split("?")[0] + action, data={"csrfmiddlewaretoken": token, **fields}, headers={"Referer": page.url}, timeout=60)
+    return settled(session, answer.url) if answer.status_code == 200 else answer
+
+
+def chosen(page):
+    """What each column is mapped to, by its heading."""
+    rows = re.findall(r'<tr><td class="mono">.*?</tr>', page.text, re.S)
+    return {re.search(r'</td><td>(.*?)</td>', row).group(1): (re.search(r'<option value="([^"]*)" selected', row) or [None, ""])[1] for row in rows}
+
+
+COLUMNS = {"column_1": "external_ref", "column_2": "date", "column_3": "description", "column_4": "category", "column_5": "account", "column_6": "income", "column_7": "expense"}
+
+
+def test_headings_that_do_not_fit_are_asked_about_and_remembered(site, clerk):
+    site.csv("a.csv", *FOREIGN[:3])
+    site.csv("b.csv", FOREIGN[1], FOREIGN[2].replace("1000", "2000"))
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    page = upload(session, address, site, "a.csv")
+    assert "holds no known heading" in page.text and "columns/" in page.text
+    page = send(session, page, "columns/", head_row="9")
+    assert "row 9 is empty" in page.text, page.text
+    page = send(session, page, "columns/", head_row="2")
+    assert list(chosen(page)) == FOREIGN[1].split(",") and "의자" in page.text
+    twice = send(session, page, "columns/", head_row="2", **{**COLUMNS, "column_1": "memo", "column_2": "memo"})
+    assert twice.status_code == 422 and "both mapped" in twice.text
+    assert chosen(twice)["번호"] == "memo"
+    missing = send(session, page, "columns/", head_row="2", **{**COLUMNS, "column_2": ""})
+    assert "The required column" in missing.text
+    page = send(session, page, "columns/", head_row="2", default_memo="옛 장부", **COLUMNS)
+    assert "confirm/" in page.text, page.text
+    done = send(session, page, "confirm/")
+    assert "1 rows applied" in done.text, done.text
+    assert site.rows("select external_ref, memo from cashbook") == [("CB-1", "옛 장부")]
+
+    page = upload(session, address, site, "b.csv")
+    assert "as you mapped them last time" in page.text and "<del>1,000</del>" in page.text, page.text
+    again = session.get(page.url + "?columns=1", timeout=30)
+    assert chosen(again)["낸 돈"] == "expense"
+    page = send(session, again, "columns/", head_row="1", **{**COLUMNS, "column_7": ""})
+    assert "<del>1,000</del>" not in page.text and "confirm/" in page.text
+    assert site.rows("select count(*) from import_mappings") == [(1,)]
+    page = send(session, page, "discard/")
+
+
+def test_a_sheet_that_fits_is_asked_about_when_somebody_wants_it(site, clerk):
+    site.csv("a.csv", HEAD + ",금액 메모", line(1) + ",x")
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    page = upload(session, address, site, "a.csv", ask="1")
+    assert chosen(page)["external_ref"] == "external_ref" and 'class="note err"' not in page.text
+    assert upload(session, address, site, "a.csv").text.count("confirm/") == 1
+    assert session.post(page.url + "confirm/", data={"csrfmiddlewaretoken": re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text).group(1)}, headers={"Referer": page.url}, timeout=30).status_code == 409
