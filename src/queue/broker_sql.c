@@ -33,12 +33,13 @@ static bool take_lease(struct jb_scope *scope, const struct jb__claim *claim, in
 {
     struct jb_time now = jb_now(), until = { now.us + claim->lease_s * JB_SECOND_US };
     int64_t changes = 0;
+    int starts_max = claim->no_suspects ? JB__SUSPECT_STARTS - 1 : INT32_MAX;
 
     if (!jb_live_exec(scope,
             JB_SQL("insert into queue_leases (id, worker, pid, starts, cancel, until) values (?, ?, ?, 1, false, ?)"
                    " on conflict (id) do update set worker = excluded.worker, pid = excluded.pid, until = excluded.until, starts = queue_leases.starts + 1"
-                   " where queue_leases.until < ?",
-                id, claim->worker, (int)getpid(), until, now),
+                   " where queue_leases.until < ? and queue_leases.starts < ?",
+                id, claim->worker, (int)getpid(), until, now, starts_max),
             &changes))
         return false;
     *ret_mine = changes == 1;

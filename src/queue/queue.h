@@ -24,7 +24,7 @@ struct jb_task {
     /* After the last failed attempt, in a fresh scope. NULL: nothing. */
     void (*failed)(struct jb_scope *scope, const void *payload, const struct jb_failure *failure);
     int priority;     /* 1-9, 9 first; 0 means JB_NORMAL */
-    int attempts_max; /* counts the first run; 0 means 3 */
+    int attempts_max; /* counts the first run; 0 means 3. As many starts in a row whose worker died end it, too (jb_task_moved) */
     int backoff_s;    /* wait before attempt n+1: backoff_s · 2^(n-1), at most 3,600; 0 means 1 */
     int timeout_s;    /* of one run; 0 means 1,800; -1 none */
     bool bulk;        /* long work that many wait behind: at most half of a worker's fibers run such tasks, and one fiber is always left for others */
@@ -68,6 +68,9 @@ struct jb_work {
 };
 /* Runs tasks on this loop until a stop is asked for (running ones are let finish, up to the supervisor's drain time; then they are cancelled and requeued, uncounted). */
 bool jb_queue_work(struct jb_scope *scope, const struct jb_work *how);
+
+/* The running task got further for good (it committed a part, where the next run goes on): workers that died before are not held against it. Free, but after a death. */
+void jb_task_moved(struct jb_scope *scope);
 
 /* Claims that one entry and runs it on this process (a small upload answered at once, the command line). false when it was not free to be claimed: somebody else runs or ran it.
  * Should this process die, a worker takes it over. */

@@ -51,6 +51,7 @@ struct jb__queue_slot {
     struct jb_queue *queue;
     int64_t task_id;
     int attempt;
+    int starts; /* in a row that no end followed; 1: nobody died */
 };
 
 /* enqueue.c */
@@ -67,7 +68,10 @@ struct jb__claim {
     const char *without;  /* ",transfer.import,": tasks that it does not take now; NULL: none */
     int64_t only_id;      /* 0: any */
     int lease_s;
+    bool no_suspects; /* takes none whose workers have died: one of them runs here already */
 };
+/* Of two tasks that ran when their worker died, nobody knows which it was. From this many starts on they no longer run beside each other, so that only the guilty one goes on dying. */
+#define JB__SUSPECT_STARTS 3
 /* Takes the next entry that may run now. false without a failure when there is none. *ret_starts counts this one. */
 bool jb__broker_claim(struct jb_scope *scope, const struct jb__claim *claim, struct queue_entry *ret_entry, struct queue_lease *ret_lease);
 /* false without a failure when the lease was lost; otherwise the cancel wish. */

@@ -13,7 +13,6 @@
 #define TIMEOUT_S 1800
 #define ATTEMPTS_MAX 3
 #define BACKOFF_S_MAX 3600
-#define CRASHES_MAX 50 /* a task that keeps killing its worker is failed in the end */
 
 enum outcome {
     DONE,
@@ -34,7 +33,7 @@ static enum outcome outcome_of(const struct jb__task_run *run, bool ok, enum jb_
         return DONE;
     if (error == JB_CANCELLED)
         return run->wished ? CANCELLED : PUT_BACK;
-    if (!worth_another(error) || run->entry.attempts + 1 >= attempts_max)
+    if (!worth_another(error) || run->entry.attempts + 1 >= attempts_max || run->starts > attempts_max)
         return FAILED;
     return AGAIN;
 }
@@ -98,12 +97,12 @@ static bool run_task(struct jb_scope *scope, struct jb__task_run *run, int attem
 {
     if (!run->task)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "작업 ‘%.*s’을(를) 아는 프로그램이 아닙니다.", "This program knows no task \"%.*s\"."), JB_FMT(run->entry.name));
-    if (run->starts > attempts_max + CRASHES_MAX)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "작업자가 %d번 죽어서 더 해 보지 않습니다.", "Its workers died %d times; it is not tried again."), run->starts - 1);
-    if (run->task->timeout_s >= 0)
-        jb_deadline_set(scope, jb_monotonic_us() + (run->task->timeout_s ? run->task->timeout_s : TIMEOUT_S) * JB_SECOND_US);
     if (!payload_read(scope, run, ret_payload))
         return false;
+    if (run->starts > attempts_max)
+        return jb_fail(scope, JB_BROKEN, JB_L(scope, "이것을 하던 작업자가 %d번 죽어 그만두었습니다. 작업자의 로그와 메모리를 보고, 고친 뒤 다시 시도하세요.", "Its worker died %d times; it is not tried again. Look at the worker's log and memory, and retry when the cause is mended."), run->starts - 1);
+    if (run->task->timeout_s >= 0)
+        jb_deadline_set(scope, jb_monotonic_us() + (run->task->timeout_s ? run->task->timeout_s : TIMEOUT_S) * JB_SECOND_US);
     return !JB_FAULT("queue/work/claimed", scope) && jb_continue(scope) && run->task->run(scope, *ret_payload);
 }
 
@@ -130,7 +129,7 @@ void jb__task_run(struct jb_scope *worker_scope, struct jb_scope *steady, struct
 
     snprintf(tag, sizeof tag, "task %lld", (long long)run->entry.id);
     jb_log_tag_set(tag);
-    *slot = (struct jb__queue_slot){ .queue = jb__queue_of(worker_scope), .task_id = run->entry.id, .attempt = run->entry.attempts + 1 };
+    *slot = (struct jb__queue_slot){ .queue = jb__queue_of(worker_scope), .task_id = run->entry.id, .attempt = run->entry.attempts + 1, .starts = run->starts };
     jb_service_set(scope, JB_SERVICE_QUEUE, slot);
     run->scope = scope;
 
@@ -150,4 +149,16 @@ void jb__task_run(struct jb_scope *worker_scope, struct jb_scope *steady, struct
     jb_log_tag_set(NULL);
     jb_scope_end(after);
     jb_scope_end(scope);
+}
+
+void jb_task_moved(struct jb_scope *scope)
+{
+    struct jb__queue_slot *slot = jb__queue_slot_of(scope);
+
+    if (!slot || slot->starts <= 1)
+        return;
+    struct jb_scope *note = jb_scope_detached(scope, "moved");
+    if (jb_live_exec(note, JB_SQL("update queue_leases set starts = 1 where id = ?", slot->task_id), NULL))
+        slot->starts = 1;
+    jb_scope_end(note);
 }

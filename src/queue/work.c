@@ -28,7 +28,7 @@ struct work {
     struct queue_worker registry;
     struct jb_list runs;    /* struct jb__task_run */
     const char *bulk_tasks; /* their names, as jb__claim wants them; NULL: there are none */
-    int concurrency, bulk_active, bulk_max, tasks_max, started;
+    int concurrency, bulk_active, bulk_max, suspects_active, tasks_max, started;
     bool beating, drain;
     int64_t forgot_us;
 };
@@ -157,6 +157,11 @@ static bool is_bulk(const struct jb__task_run *run)
     return run->task && run->task->bulk;
 }
 
+static bool is_suspect(const struct jb__task_run *run)
+{
+    return run->starts >= JB__SUSPECT_STARTS;
+}
+
 /* A worker of one fiber gets a second one while the first is busy for long. */
 static bool has_room(const struct work *work)
 {
@@ -172,6 +177,7 @@ static void run_job(void *arg)
     jb_list_remove(&job->run.link);
     work->registry.active--;
     work->bulk_active -= is_bulk(&job->run);
+    work->suspects_active -= is_suspect(&job->run);
     work->registry.done++;
     jb_scope_end(job->scope);
     jb_channel_try_send(work->pokes, work);
@@ -186,6 +192,7 @@ static bool start_one(struct work *work, bool *ret_failed)
     struct queue_lease lease = { 0 };
 
     work->claim.without = work->bulk_active >= work->bulk_max ? work->bulk_tasks : NULL;
+    work->claim.no_suspects = work->suspects_active > 0;
     bool found = jb__broker_claim(scope, &work->claim, &job->run.entry, &lease);
     *ret_failed = !found && jb_failure(scope);
     if (!found) {
@@ -203,6 +210,7 @@ static bool start_one(struct work *work, bool *ret_failed)
     jb_list_append(&work->runs, &job->run.link);
     work->registry.active++;
     work->bulk_active += is_bulk(&job->run);
+    work->suspects_active += is_suspect(&job->run);
     work->started++;
     jb_fiber_start_big("task", run_job, job);
     return true;

@@ -200,3 +200,85 @@ JB_FIBER_TEST("a worker with a limit of tasks returns when it has run them")
     CHECK_INT(ran_count, 3);
     jb_queue_free(queue);
 }
+
+/* Starts that no end followed, as of workers that died. */
+static void die(struct jb_scope *scope, int64_t id, int times)
+{
+    for (int i = 0; i < times; i++) {
+        struct jb__claim claim = claim_as("dead");
+        struct queue_entry entry;
+        struct queue_lease lease;
+        claim.only_id = id;
+        CHECK(jb__broker_claim(scope, &claim, &entry, &lease));
+        CHECK_OK(jb_live_exec(scope, JB_SQL("update queue_leases set until = ?", (struct jb_time){ 0 }), NULL));
+    }
+}
+
+JB_FIBER_TEST("a task whose worker dies each time is failed after as many starts as attempts, and its hook hears why")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x"), .fail = JB_BROKEN });
+
+    die(scope, id, 3);
+    test_drain(scope);
+    struct queue_entry entry = test_entry(scope, id);
+    CHECK_TEXT(entry.status, "failed");
+    CHECK(jb_str_find(entry.error, JB_STR("3"), 0) != SIZE_MAX);
+    CHECK_INT(ran_count, 0);
+    CHECK_INT(failed_hooks, 1);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a task that got through after deaths is done, and one that was retried in order counts no deaths")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") });
+
+    die(scope, id, 2);
+    test_drain(scope);
+    CHECK_TEXT(test_entry(scope, id).status, "done");
+    CHECK_INT(ran_count, 1);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("what got further forgets the deaths before")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t id = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") }), starts;
+    struct jb_scope *run = jb_scope_child(scope, "run");
+
+    die(scope, id, 2);
+    jb_service_set(run, JB_SERVICE_QUEUE, &(struct jb__queue_slot){ .queue = queue, .task_id = id, .attempt = 1, .starts = 2 });
+    jb_task_moved(run);
+    jb_scope_end(run);
+    CHECK_OK(jb_live_query_int(scope, JB_SQL("select starts from queue_leases where id = ?", id), &starts));
+    CHECK_INT(starts, 1);
+    die(scope, id, 1); /* without that, the next start would be one too many */
+    test_drain(scope);
+    CHECK_TEXT(test_entry(scope, id).status, "done");
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("two tasks whose worker died twice no longer run beside each other; others do")
+{
+    struct jb_queue *queue = test_queue(scope);
+    int64_t first = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("a") }), second = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("b") });
+    struct jb__claim one = claim_as("one"), two = claim_as("two");
+    struct queue_entry entry;
+    struct queue_lease lease;
+
+    die(scope, first, 2);
+    die(scope, second, 2);
+    CHECK(jb__broker_claim(scope, &one, &entry, &lease));
+    CHECK_INT(entry.id, first);
+    two.no_suspects = true;
+    CHECK(!jb__broker_claim(scope, &two, &entry, &lease));
+    CHECK_INT(jb_error(scope), JB_OK);
+    int64_t third = test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("c") });
+    CHECK(jb__broker_claim(scope, &two, &entry, &lease));
+    CHECK_INT(entry.id, third);
+    two.no_suspects = false;
+    CHECK(jb__broker_claim(scope, &two, &entry, &lease));
+    CHECK_INT(entry.id, second);
+    jb_queue_free(queue);
+}
