@@ -106,6 +106,7 @@ static const struct jb_option jobs_options[] = {
     { "refused", 0, "FILE.xlsx", { "continue: 아직 거절된 행을 쓸 파일", "continue: file for the rows that are still refused" } },
     { "background", 0, NULL, { "continue: 작업자에게 맡기고 바로 돌아옴", "continue: leave it to a worker" } },
     { "format", 0, "NAME", { "continue: 표준 입력의 형식", "continue: format of stdin" } },
+    { "tables", 0, "all|NAME,…", { "있는 표의 작업을 이어 감", "goes on with jobs on existing tables" } },
     { 0 },
 };
 

@@ -330,7 +330,7 @@ bool jb_commit(struct jb_tx *tx)
         jb_rollback(tx);
         return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "앞선 오류로 이 작업 묶음이 취소되어 저장하지 못했습니다. 다시 하세요.", "An earlier error has ended this transaction; nothing was saved. Try again."));
     }
-    bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth, tx->handle);
+    bool ok = db->driver->commit(db, tx->scope, tx->live, tx->depth, tx->handle) && !(tx->depth == 0 && !tx->live && JB_FAULT("store/commit/answer", tx->scope)); /* it is saved, and nobody hears of it */
     tx_leave(tx);
     if (!ok && tx->outer)
         db->driver->rollback(db, tx->live, tx->depth, tx->handle);

@@ -40,6 +40,7 @@ struct jb__statement {
     /* For sentences about broken rules; both may be NULL. */
     const struct jb_model *model;
     const void *row;
+    struct jb_str *ret_rule; /* NULL, or where the database's own name of the broken rule goes; "" for none */
     /* Results of a write. */
     int64_t changes, id;
 };

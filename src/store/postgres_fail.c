@@ -168,6 +168,10 @@ static bool fail_data(struct jb_scope *scope, const struct jb__pg_diagnosis *dia
         return fail_value(scope, what, JB_L(scope, "그 열의 종류가 아닌 값입니다. 수, 날짜, 참거짓을 제 열에 적으세요.", "A value is not of its column's kind. Write numbers, dates and truths where they belong."));
     if (jb_str_is(state, "22003"))
         return !jb__broken_row(scope, what) && (is_total(what) && diagnosis->detail.size == 0 ? jb__fail_total(scope) : fail_number(scope, diagnosis, what));
+    if (what && what->write && what->model) { /* a function of the table's own met a value that it cannot take */
+        struct jb_str message = trimmed(diagnosis->message);
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "표의 규칙이 이 값을 다룰 수 없습니다: %.*s", "A rule of the table cannot take the value: %.*s"), JB_FMT(message));
+    }
     struct jb_str sql = what ? what->sql : JB_STR_NULL;
     return jb_fail(scope, JB_BROKEN, "PostgreSQL: %.*s (%.*s) in: %.*s", JB_FMT(diagnosis->message), JB_FMT(state), JB_FMT(sql));
 }
@@ -238,7 +242,9 @@ bool jb__pg_fail_as(struct jb_scope *scope, const struct jb__pg_diagnosis *diagn
 {
     struct jb_str state = diagnosis->state, message = trimmed(diagnosis->message), sql = what ? what->sql : JB_STR_NULL;
 
-    if (is_one_of(state, "23"))
+    if (what && what->ret_rule)
+        *what->ret_rule = diagnosis->constraint.size ? diagnosis->constraint : diagnosis->column;
+    if (is_one_of(state, "23 P0001")) /* P0001: a trigger's own words */
         return fail_rule(scope, diagnosis, what);
     if (is_one_of(state, "22"))
         return fail_data(scope, diagnosis, what);

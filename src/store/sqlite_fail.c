@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/broken_rule.h"
 #include "store/sqlite_private.h"
+#include <string.h>
 
 /* ---- references ----------------------------------------------------------------------------------------------------------------- */
 
@@ -78,8 +79,17 @@ static struct jb_str after(struct jb_str message, const char *prefix)
     return jb_str_starts(message, start) ? jb_str_slice(message, start.size, message.size) : message;
 }
 
+static bool fail_words(struct jb_scope *scope, struct jb_str message)
+{
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "표의 규칙에 맞지 않습니다: %.*s", "A rule of the table is broken: %.*s"), JB_FMT(message));
+}
+
 static bool fail_constraint(struct jb_scope *scope, sqlite3 *handle, int code, struct jb_str message, const struct jb__statement *what)
 {
+    size_t words = jb_str_find(message, JB_STR(" constraint failed: "), 0);
+
+    if (what && what->ret_rule && words != SIZE_MAX)
+        *what->ret_rule = jb_str_slice(message, words + strlen(" constraint failed: "), message.size);
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
@@ -90,10 +100,13 @@ static bool fail_constraint(struct jb_scope *scope, sqlite3 *handle, int code, s
     case SQLITE_CONSTRAINT_CHECK:
         return jb__broken_check(scope, after(message, "CHECK constraint failed: "), what);
     case SQLITE_CONSTRAINT_FOREIGNKEY:
-    case SQLITE_CONSTRAINT_TRIGGER: /* ON DELETE RESTRICT */
         return fail_reference(scope, handle, what);
+    case SQLITE_CONSTRAINT_TRIGGER: /* ON DELETE RESTRICT, or a trigger's own words */
+        if (jb_str_is(message, "FOREIGN KEY constraint failed"))
+            return fail_reference(scope, handle, what);
+        return fail_words(scope, message);
     default:
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "표의 규칙에 맞지 않습니다: %.*s", "A rule of the table is broken: %.*s"), JB_FMT(message));
+        return fail_words(scope, message);
     }
 }
 

@@ -52,6 +52,7 @@ void jb_stage_close(struct jb_stage *stage)
     if (!stage)
         return;
     stage->driver->close(stage);
+    jb__stage_sift_done(stage);
     free(stage->path);
     free(stage);
 }

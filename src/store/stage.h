@@ -112,6 +112,18 @@ bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t afte
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 bool jb_stage_copies(const struct jb_stage *stage); /* whether that ever happens on this database */
 
+/* ---- rows that only the table refuses: on the caller's fiber, in the transaction ------------------------------------------------ */
+
+/* After a merge that failed INVALID or CONFLICT though nobody was in between: constraints, triggers and rules of the table's own, of which no model knows. With the table held (jb_stage_is_fresh) and
+ * compared: merges the range again, by halves where a part fails, each within a savepoint, until every row that the table refuses stands alone. The others are in. *counts: of the comparison; then new
+ * and changed are those that went in and refused counts these, too. Above `limit` (0: none) it stops and fails LIMIT. The refused rows are remembered until jb_stage_sifted_keep. */
+bool jb_stage_sift(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t limit, struct jb_stage_counts *counts);
+size_t jb_stage_sifted_count(const struct jb_stage *stage);
+/* Each of them, of conflict CHECKED; on the import's thread, and within the transaction, too. */
+bool jb_stage_sifted(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *each, void *arg);
+/* The same after the transaction: `refuse` writes sentences, as of the comparison, the rows are noted as refused, and forgotten here. */
+bool jb_stage_sifted_keep(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg);
+
 /* ---- undoing: of a staging that was opened with `keeps`, merged, closed, and opened again as a sealed one ---------------------------- */
 
 enum jb_stage_undone {

@@ -43,6 +43,8 @@ bool jb__pg_stage_lookup(struct jb_stage *stage, struct jb_scope *scope, const s
 
 /* stage_postgres_compare.c */
 bool jb__pg_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
+bool jb__pg_stage_mark_refused(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count);
+bool jb__pg_stage_value_of(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value);
 bool jb__pg_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, struct jb_stage_counts *ret_counts);
 
 /* stage_postgres_look.c: pairs of a staged row and the row of the table that it meets (NULL: a new one). `where` chooses among rows s and notes m; `rest` may hold limit and offset. */
@@ -56,6 +58,10 @@ bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scop
 bool jb__pg_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved);
 bool jb__pg_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
 bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+bool jb__pg_stage_sift_begin(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t *ret_first, int64_t *ret_last);
+bool jb__pg_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part);
+bool jb__pg_stage_sift_end(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__pg_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field);
 
 /* stage_postgres_undo.c */
 bool jb__pg_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);

@@ -276,6 +276,34 @@ static bool check_rules(struct compare *compare)
     return jb__pg_stage_pairs(compare->stage, compare->scope, where, "", check_pair, &checking) && (checking.refused == 0 || mark_refused(compare));
 }
 
+/* ---- rows that the table refused (stage_sift.c) ----------------------------------------------------------------------------------------- */
+
+bool jb__pg_stage_mark_refused(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count)
+{
+    struct compare compare = compare_of(stage, scope, &(struct jb_stage_compare){ 0 });
+
+    if (count == 0)
+        return true;
+    compare.from = rows[0].row - 1; /* in order */
+    compare.to = rows[count - 1].row;
+    return mark_refused(&compare);
+}
+
+bool jb__pg_stage_value_of(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value)
+{
+    struct jb_str rows = jb__pg_stage_rows(scope, stage), value = shown(scope, field);
+    struct jb__sink sink;
+
+    if (field->primary) /* no column of the staging's */
+        return true;
+    jb__sink_init(&sink, scope, &broken_record, 1);
+    if (!jb__pg_stage_read(stage, scope, jb_format(scope, "select s.jb_row, 0::bigint, %.*s from %.*s s where s.jb_row = %lld", JB_FMT(value), JB_FMT(rows), (long long)row), &sink))
+        return false;
+    if (sink.count > 0)
+        *ret_value = ((const struct broken *)(const void *)sink.data)->value;
+    return true;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------ */
 
 /* What stands in the table for the rows that change, in the very version that was met. */

@@ -20,8 +20,9 @@
 static bool run(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sql, const int64_t bounds[2], int64_t *ret_changes)
 {
     struct jb_value args[] = { jb_v_int(bounds ? bounds[0] : 0), jb_v_int(bounds ? bounds[1] : 0) };
-    struct jb__statement statement = { .sql = sql, .args = args, .arg_count = bounds ? 2 : 0, .write = true, .model = stage->model };
+    struct jb__statement statement = { .sql = sql, .args = args, .arg_count = bounds ? 2 : 0, .write = true, .model = stage->model, .ret_rule = &stage->pg.rule };
 
+    stage->pg.rule = JB_STR_NULL;
     if (!jb__run(scope, &statement))
         return false;
     if (ret_changes)
@@ -261,14 +262,19 @@ static bool merge_range(struct merge *merge, const struct range *range)
     return true;
 }
 
+/* the rows of a chunk are looked up by their ids: what they stand on is in memory, and must not be taken for far away */
+static bool plan_for_memory(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return run(stage, scope, JB_STR("set local random_page_cost = 1.1"), NULL, NULL);
+}
+
 static bool merge_all(struct merge *merge, int64_t after_row, int64_t last_row)
 {
     struct jb_stage *stage = merge->stage;
     const struct jb_stage_counts *expected = &stage->pg.expected;
     struct range range;
 
-    /* the rows of a chunk are looked up by their ids: what they stand on is in memory, and must not be taken for far away */
-    if (!run(stage, merge->scope, JB_STR("set local random_page_cost = 1.1"), NULL, NULL) || !survey(stage, merge->scope, after_row, last_row, &range))
+    if (!plan_for_memory(stage, merge->scope) || !survey(stage, merge->scope, after_row, last_row, &range))
         return false;
     if (range.standing != expected->unchanged + expected->skipped)
         return fail_moved(stage, merge->scope);
@@ -288,4 +294,75 @@ bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t 
     /* a unique value that was taken or a row that was referred to and is gone: the next comparison finds who it was; a deadlock with others (UNAVAILABLE) is over by then */
     stage->moved |= jb_error(scope) == JB_CONFLICT || jb_error(scope) == JB_INVALID || jb_error(scope) == JB_UNAVAILABLE;
     return false;
+}
+
+/* ---- by parts (stage_sift.c) ----------------------------------------------------------------------------------------------------------- */
+
+/* What a constraint puts off to the commit is asked for with each part. */
+bool jb__pg_stage_sift_begin(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t *ret_first, int64_t *ret_last)
+{
+    struct range range;
+
+    if (!plan_for_memory(stage, scope) || !run(stage, scope, JB_STR("set constraints all immediate"), NULL, NULL) || !survey(stage, scope, after_row, last_row, &range))
+        return false;
+    *ret_first = range.first;
+    *ret_last = range.last;
+    return !stage->by_id || stage->pg.expected.new_rows == 0 || pass_ids(stage, scope);
+}
+
+struct part_row {
+    int64_t new_rows, changed;
+};
+static const struct jb_record part_record = JB_RECORD(part_row, JB_FIELD(part_row, new_rows), JB_FIELD(part_row, changed));
+
+static bool expect(struct jb_stage *stage, struct jb_scope *scope, const int64_t bounds[2], struct part_row *ret_part)
+{
+    struct jb_str rows = jb__pg_stage_rows(scope, stage), match = jb__pg_stage_match(scope, stage);
+    struct jb_str in_rows = jb__pg_stage_range(scope, "s.jb_row", bounds[0], bounds[1]), in_match = jb__pg_stage_range(scope, "m.row", bounds[0], bounds[1]);
+
+    return read_one(scope,
+        jb_format(scope, "select (select count(*) from %.*s s where not exists (select from %.*s m where m.row = s.jb_row)%.*s), (select count(*) from %.*s m where m.state = %d%.*s)", JB_FMT(rows), JB_FMT(match), JB_FMT(in_rows), JB_FMT(match), JB_MATCH_CHANGED, JB_FMT(in_match)),
+        &part_record, ret_part);
+}
+
+bool jb__pg_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part)
+{
+    struct jb_str update = update_sql(scope, stage);
+    const int64_t bounds[2] = { after_row, last_row };
+    struct part_row expected;
+
+    if (!expect(stage, scope, bounds, &expected))
+        return false;
+    part->expected_new = expected.new_rows;
+    part->expected_changed = update.data ? expected.changed : 0;
+    bool ok = (part->expected_changed == 0 || run(stage, scope, update, bounds, &part->changed)) && (part->expected_new == 0 || run(stage, scope, insert_sql(scope, stage), bounds, &part->new_rows));
+    part->rule = stage->pg.rule;
+    return ok;
+}
+
+bool jb__pg_stage_sift_end(struct jb_stage *stage, struct jb_scope *scope)
+{
+    return deciders_stand(stage, scope);
+}
+
+/* The last column of the constraint or unique index of that name; of a column, itself. */
+bool jb__pg_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field)
+{
+    struct jb_str name = jb__literal(scope, rule), table = jb__literal(scope, jb__stage_table(scope, stage));
+    struct jb__sink sink;
+
+    *ret_field = jb_record_field(&stage->model->record, rule);
+    if (*ret_field)
+        return true;
+    jb__sink_init(&sink, scope, &text_record, 1);
+    if (!jb__pg_stage_read(stage, scope,
+            jb_format(scope,
+                "select a.attname::text from (select conrelid as relation, conkey[array_upper(conkey, 1)] as number from pg_constraint where conrelid = %.*s::regclass and conname = %.*s"
+                " union all select indrelid, indkey[indnatts - 1] from pg_index where indexrelid = to_regclass(quote_ident(%.*s))) r join pg_attribute a on a.attrelid = r.relation and a.attnum = r.number limit 1",
+                JB_FMT(table), JB_FMT(name), JB_FMT(name)),
+            &sink))
+        return false;
+    if (sink.count > 0)
+        *ret_field = jb_record_field(&stage->model->record, ((const struct text_row *)(const void *)sink.data)->text);
+    return true;
 }

@@ -6,6 +6,7 @@
 #ifndef JB_STORE_STAGE_PRIVATE_H
 #define JB_STORE_STAGE_PRIVATE_H
 
+#include "base/map.h"
 #include "store/ddl.h"
 #include "store/stage.h"
 #include "store/store_private.h"
@@ -22,6 +23,18 @@ enum jb__match {
 
 typedef bool jb__each_refused(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason);
 typedef bool jb__each_pair(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before);
+
+struct jb__sift_part {
+    int64_t new_rows, changed;              /* written */
+    int64_t expected_new, expected_changed; /* by the comparison */
+    struct jb_str rule;                     /* of a failure: the database's name of what was broken, in the scope */
+};
+/* A row that the table refused. Names and sentences are mostly the same from row to row, and kept once. */
+struct jb__sifted {
+    int64_t row;
+    const char *field; /* NULL: `rule` may tell */
+    const char *rule, *reason;
+};
 
 /* As stage.h says of the function of that name. */
 struct jb__stage_driver {
@@ -45,6 +58,14 @@ struct jb__stage_driver {
     bool (*detach)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*is_fresh)(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
     bool (*merge)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+    /* stage_sift.c: the first and last row of a range that is to be merged by parts; a part in an open savepoint, what it did and what it should have; what must hold when all are in. */
+    bool (*sift_begin)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t *ret_first, int64_t *ret_last);
+    bool (*sift_part)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part);
+    bool (*sift_end)(struct jb_stage *stage, struct jb_scope *scope);
+    /* On the import's thread: the field that the database's name of a rule is about, or NULL; a staged value as text; rows to be taken for refused. */
+    bool (*rule_field)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field);
+    bool (*value_of)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value);
+    bool (*mark_refused)(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count);
     bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible); /* NULL: an insert from the staged rows is as quick as a copy would be */
     bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
     bool (*refused_of)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg); /* rows: "1, 2, 3" */
@@ -73,13 +94,14 @@ struct jb__stage_sqlite {
     bool indexed;  /* as the target is */
     bool key_indexed;
     int key_group;
-    int64_t numbered;        /* new rows that the last comparison gave an id */
-    int64_t id_base;         /* id of a staged row = id_base + row of the sheet */
-    int64_t generation;      /* of the target when it was compared */
-    struct jb_scope *scope;  /* of the call that runs: its cancellation interrupts */
-    int64_t rows;            /* added; of a sealed file, those that are in it */
-    double from, to;         /* the part of the call that the running statement is */
-    int64_t steps, expected; /* of SQLite's virtual machine, for it */
+    int64_t numbered;           /* new rows that the last comparison gave an id */
+    int64_t id_base;            /* id of a staged row = id_base + row of the sheet */
+    int64_t generation;         /* of the target when it was compared */
+    struct jb_stage_counts due; /* what the last comparison says that a merge will do */
+    struct jb_scope *scope;     /* of the call that runs: its cancellation interrupts */
+    int64_t rows;               /* added; of a sealed file, those that are in it */
+    double from, to;            /* the part of the call that the running statement is */
+    int64_t steps, expected;    /* of SQLite's virtual machine, for it */
     struct sqlite3_stmt *add, *add_key, *refuse;
 };
 
@@ -94,6 +116,7 @@ struct jb__stage_postgres {
     struct jb_stage_counts expected; /* what the last comparison says that a merge will do */
     char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */
     char fingerprint[64];            /* that number when it read */
+    struct jb_str rule;              /* of the statement that failed last, in its scope */
     int64_t rows_added;
     double from, to, told;        /* the part of the call that the running statements are; what was told last */
     int64_t part_us, expected_us; /* when it began, how long it may take */
@@ -110,7 +133,11 @@ struct jb_stage {
     int comparisons;
     bool comparing; /* refusals are of the comparison, forgotten when it is repeated */
     bool refused_indexed;
-    bool moved; /* the last merge met another table than the comparison */
+    bool moved;                   /* the last merge met another table than the comparison */
+    struct jb_scope *sift_memory; /* stage_sift.c; NULL: nothing was sifted */
+    struct jb__sifted *sifted;
+    size_t sifted_count, sifted_capacity;
+    struct jb_map sift_words;
     struct jb__watch {
         jb_stage_watch_fn *tell;
         void *arg;
@@ -162,6 +189,14 @@ struct jb_str jb__stage_keys(struct jb_scope *scope, const struct jb_str *keys, 
 void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged);
 /* Asks the model's check; a refusal goes to `refuse`. *ret_good: the row may go in. */
 bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *before, const void *after, bool *ret_good);
+
+/* ---- stage_sift.c ----------------------------------------------------------------------------------------------------------- */
+
+void jb__stage_sift_done(struct jb_stage *stage);
+/* The first stored field that stands as a word in a text that has names in it. */
+const struct jb_field *jb__stage_field_in(const struct jb_stage *stage, struct jb_str text);
+/* The table took fewer rows than it was given and said nothing: INVALID. */
+bool jb__stage_fail_left_out(struct jb_scope *scope, int64_t count);
 
 /* ---- stage_files.c: a staging's file in the spool -------------------------------------------------------------------------- */
 

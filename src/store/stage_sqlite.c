@@ -130,12 +130,32 @@ static bool connect(struct jb_stage *stage, struct jb_scope *scope, int more_fla
     return attach_target(stage, scope) && jb__stage_exec(stage, scope, SETTINGS);
 }
 
-/* The target's own definition, whatever migrations have made of it. */
+static bool fail_no_table(struct jb_scope *scope, struct jb_str table)
+{
+    return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "표 %.*s이(가) 없습니다. `jangbu migrate`를 먼저 실행하세요.", "There is no table %.*s. Run `jangbu migrate` first."), JB_FMT(table));
+}
+
+/* Columns only: rules of a table that was made elsewhere are about whole rows of it, and a staged one may hold less. The merge meets them (stage_sift.c). */
+static bool create_plain(struct jb_stage *stage, struct jb_scope *scope)
+{
+    struct jb_str table = jb__stage_table(scope, stage), name = jb__literal(scope, jb_model_table(stage->model)), primary = jb__literal(scope, jb_str_of(jb_model_primary(stage->model)->name));
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, jb_format(scope, "select group_concat('\"' || replace(name, '\"', '\"\"') || '\" ' || case when name = %.*s then 'integer primary key' else type end, ', ') from pragma_table_info(%.*s, 'target')", JB_FMT(primary), JB_FMT(name)).data);
+    struct jb_str columns = statement && jb__stage_step(stage, scope, statement) ? jb_copy(scope, jb_str_of((const char *)sqlite3_column_text(statement, 0))) : JB_STR("");
+
+    sqlite3_finalize(statement);
+    if (columns.size == 0)
+        return jb_failure(scope) ? false : fail_no_table(scope, jb_model_table(stage->model));
+    return jb__stage_exec(stage, scope, jb_format(scope, "create table %.*s (%.*s)", JB_FMT(table), JB_FMT(columns)).data);
+}
+
+/* The target's own definition, whatever migrations have made of it: then a copy of the b-tree can fill an empty one. */
 static bool create_table(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model);
-    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master where type = 'table' and name = ?");
 
+    if (stage->model->external)
+        return create_plain(stage, scope);
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master where type = 'table' and name = ?");
     if (!statement)
         return false;
     sqlite3_bind_text(statement, 1, table.data, (int)table.size, SQLITE_STATIC);
@@ -144,7 +164,7 @@ static bool create_table(struct jb_stage *stage, struct jb_scope *scope)
         sql = jb_copy(scope, jb_str_of((const char *)sqlite3_column_text(statement, 0)));
     sqlite3_finalize(statement);
     if (!sql.data)
-        return jb_failure(scope) ? false : jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "표 %.*s이(가) 없습니다. `jangbu migrate`를 먼저 실행하세요.", "There is no table %.*s. Run `jangbu migrate` first."), JB_FMT(table));
+        return jb_failure(scope) ? false : fail_no_table(scope, table);
     return jb__stage_exec(stage, scope, sql.data);
 }
 
@@ -385,6 +405,12 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .detach = jb__sqlite_stage_detach,
     .is_fresh = jb__sqlite_stage_is_fresh,
     .merge = jb__sqlite_stage_merge,
+    .sift_begin = jb__sqlite_stage_sift_begin,
+    .sift_part = jb__sqlite_stage_sift_part,
+    .sift_end = jb__sqlite_stage_sift_end,
+    .rule_field = jb__sqlite_stage_rule_field,
+    .value_of = jb__sqlite_stage_value_of,
+    .mark_refused = jb__sqlite_stage_mark_refused,
     .merge_empty = jb__sqlite_stage_merge_empty,
     .refused = jb__sqlite_stage_refused,
     .refused_of = jb__sqlite_stage_refused_of,

@@ -45,7 +45,7 @@ void *jb__stage_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_s
 bool jb__stage_keep(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
 bool jb__stage_keep_forget(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
 /* One statement on the writer; its numbers are bound in order. */
-bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes);
+bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes, struct jb_str *ret_rule);
 
 /* stage_sqlite_compare.c, stage_sqlite_merge.c, stage_sqlite_undo.c: members of jb__sqlite_stage. */
 bool jb__sqlite_stage_duplicates(struct jb_stage *stage, struct jb_scope *scope, jb_stage_refuse_fn *refuse, void *arg, int64_t *ret_refused);
@@ -58,6 +58,12 @@ bool jb__sqlite_stage_attach(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__sqlite_stage_detach(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh);
 bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
+bool jb__sqlite_stage_sift_begin(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t *ret_first, int64_t *ret_last);
+bool jb__sqlite_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part);
+bool jb__sqlite_stage_sift_end(struct jb_stage *stage, struct jb_scope *scope);
+bool jb__sqlite_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field);
+bool jb__sqlite_stage_value_of(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value);
+bool jb__sqlite_stage_mark_refused(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count);
 bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 bool jb__sqlite_stage_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
 bool jb__sqlite_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg);

@@ -318,6 +318,53 @@ static bool check_rules(struct compare *compare)
     return ok;
 }
 
+/* ---- rows that the table refused (stage_sift.c) -------------------------------------------------------------------------------------------- */
+
+/* SQLite tells "table.a, table.b" of a unique index, the text of a CHECK without a name, and the name of one that has it: then the text stands behind the name in the table's definition. */
+bool jb__sqlite_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field)
+{
+    struct jb_str table = jb__literal(scope, jb_model_table(stage->model)), prefix = jb_format(scope, "%.*s.", JB_FMT(jb_model_table(stage->model)));
+    size_t last = rule.size;
+
+    while (last > 0 && rule.data[last - 1] != ',')
+        last--;
+    struct jb_str column = jb_str_trim(jb_str_slice(rule, last, rule.size));
+    *ret_field = jb_str_starts(column, prefix) ? jb_record_field(&stage->model->record, jb_str_slice(column, prefix.size, column.size)) : jb__stage_field_in(stage, rule);
+    if (*ret_field)
+        return true;
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, jb_format(scope, "select sql from target.sqlite_master where type = 'table' and name = %.*s", JB_FMT(table)).data);
+    struct jb_str sql = statement && jb__stage_step(stage, scope, statement) ? column_text(scope, statement, 0) : JB_STR("");
+    sqlite3_finalize(statement);
+    size_t at = jb_str_find(sql, rule, 0);
+    if (at != SIZE_MAX)
+        *ret_field = jb__stage_field_in(stage, jb_str_slice(sql, at + rule.size, sql.size));
+    return !jb_failure(scope);
+}
+
+bool jb__sqlite_stage_value_of(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value)
+{
+    struct jb_str table = jb__stage_table(scope, stage), name = jb__quoted(scope, field->name);
+    sqlite3_stmt *statement = jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from main.%.*s where rowid = %lld", JB_FMT(name), JB_FMT(table), (long long)(stage->sqlite.id_base + row)).data);
+
+    if (!statement)
+        return false;
+    if (!field->primary && jb__stage_step(stage, scope, statement) && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+        *ret_value = shown(scope, statement, 0, field);
+    sqlite3_finalize(statement);
+    return !jb_failure(scope);
+}
+
+bool jb__sqlite_stage_mark_refused(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count)
+{
+    struct found found = { 0 };
+
+    for (size_t i = 0; i < count; i++)
+        found_add(&found, stage->sqlite.id_base + rows[i].row);
+    bool ok = mark_refused(stage, scope, &found);
+    free(found.ids);
+    return ok;
+}
+
 /* ---- the whole --------------------------------------------------------------------------------------------------------------------------------- */
 
 static struct jb_str list_literal(struct jb_scope *scope, struct jb_str list, struct jb_str text)
@@ -379,7 +426,7 @@ static bool count_rows(struct compare *compare, struct jb_stage_counts *ret_coun
     if (jb_failure(scope) || !jb__stage_int(compare->stage, scope, jb_format(scope, "select count(*) from main.%.*s where rowid > %lld and rowid <= %lld", JB_FMT(compare->table), from, to).data, &rows))
         return false;
     counts.new_rows = rows - matched;
-    *ret_counts = counts;
+    *ret_counts = compare->stage->sqlite.due = counts;
     return true;
 }
 

@@ -181,6 +181,9 @@ bool jb__sqlite_stage_index(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct jb_str table = jb_model_table(stage->model), sql = JB_STR("");
     int64_t count = 0;
+
+    if (stage->model->external)
+        return true; /* its rows are staged without its constraints: they go in one by one */
     sqlite3_stmt *statement = jb__stage_prepare(stage, scope, "select sql from target.sqlite_master t where type = 'index' and tbl_name = ? and sql is not null and not exists"
                                                               " (select 1 from main.sqlite_master m where m.type = 'index' and m.sql like 'create unique %' and t.sql like 'create unique %'"
                                                               "   and substr(m.sql, instr(m.sql, '(')) = substr(t.sql, instr(t.sql, '(')))");
@@ -209,7 +212,8 @@ struct merge {
     const char *sql[3];
     int64_t from, to;
     bool answer;
-    int64_t changes;
+    int64_t updated, inserted;
+    struct jb_str rule; /* of a failure: what was broken */
 };
 
 static bool on_writer_exec(sqlite3 *writer, void *arg)
@@ -277,7 +281,7 @@ bool jb__sqlite_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, b
     return true;
 }
 
-bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes)
+bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes, struct jb_str *ret_rule)
 {
     sqlite3_stmt *statement;
     int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
@@ -288,7 +292,7 @@ bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scop
     for (int i = 0; ok && i < count; i++)
         ok = jb__bind(statement, i + 1, args[i]);
     code = ok ? sqlite3_step(statement) : sqlite3_errcode(writer);
-    ok = code == SQLITE_DONE || jb__statement_fail(scope, writer, code, &(struct jb__statement){ .sql = jb_str_of(sql), .model = stage->model });
+    ok = code == SQLITE_DONE || jb__statement_fail(scope, writer, code, &(struct jb__statement){ .sql = jb_str_of(sql), .model = stage->model, .ret_rule = ret_rule });
     if (ok)
         *ret_changes += sqlite3_changes64(writer);
     sqlite3_finalize(statement);
@@ -296,10 +300,10 @@ bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scop
 }
 
 /* One statement over a range of ids. */
-static bool run_range(struct merge *merge, sqlite3 *writer, const char *sql)
+static bool run_range(struct merge *merge, sqlite3 *writer, const char *sql, int64_t *changes)
 {
     struct jb_value range[] = { jb_v_int(merge->from), jb_v_int(merge->to) };
-    return !sql || jb__stage_on_writer(writer, merge->stage, merge->scope, sql, range, 2, &merge->changes);
+    return !sql || jb__stage_on_writer(writer, merge->stage, merge->scope, sql, range, 2, changes, &merge->rule);
 }
 
 static bool on_writer_chunk(sqlite3 *writer, void *arg)
@@ -308,7 +312,7 @@ static bool on_writer_chunk(sqlite3 *writer, void *arg)
 
     if (JB_FAULT("transfer/import/merge_chunk", merge->scope))
         return false;
-    return run_range(merge, writer, merge->sql[0]) && run_range(merge, writer, merge->sql[1]);
+    return run_range(merge, writer, merge->sql[0], &merge->updated) && run_range(merge, writer, merge->sql[1], &merge->inserted);
 }
 
 /* insert into t (…) select … for rows that jb_match does not know. */
@@ -372,7 +376,73 @@ bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int6
             return false;
         jb__stage_tell(stage, (double)(merge.to - first) / (double)(last - first));
     }
+    int64_t left_out = stage->sqlite.due.new_rows - merge.inserted + (merge.sql[0] ? stage->sqlite.due.changed - merge.updated : 0);
+    return left_out == 0 || jb__stage_fail_left_out(scope, left_out);
+}
+
+/* ---- by parts (stage_sift.c) -------------------------------------------------------------------------------------------------------------- */
+
+bool jb__sqlite_stage_sift_begin(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, int64_t *ret_first, int64_t *ret_last)
+{
+    struct merge merge = { .stage = stage, .scope = scope };
+
+    if (!jb__writer_call(stage->db, false, on_writer_bounds, &merge, scope))
+        return false;
+    *ret_first = JB_MAX(merge.from - stage->sqlite.id_base, after_row) + 1;
+    *ret_last = last_row ? JB_MIN(merge.to - stage->sqlite.id_base, last_row) : merge.to - stage->sqlite.id_base;
     return true;
+}
+
+/* References that are asked for at the commit only: those that are missing now. */
+static bool references_stand(struct merge *merge, sqlite3 *writer)
+{
+    int missing = 0, highest;
+
+    sqlite3_db_status(writer, SQLITE_DBSTATUS_DEFERRED_FKS, &missing, &highest, 0);
+    return missing == 0 || jb_fail(merge->scope, JB_CONFLICT, "%s", JB_L(merge->scope, "가리키는 행이 없습니다. 먼저 등록하거나 고쳐 적으세요.", "It refers to a row that does not exist. Add that first, or correct the value."));
+}
+
+static bool on_writer_part(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    return run_range(merge, writer, merge->sql[0], &merge->updated) && run_range(merge, writer, merge->sql[1], &merge->inserted) && references_stand(merge, writer);
+}
+
+static bool on_writer_expect(sqlite3 *writer, void *arg)
+{
+    struct merge *merge = arg;
+    return int_on(writer, merge->scope, merge->sql[0], &merge->updated) && int_on(writer, merge->scope, merge->sql[1], &merge->inserted);
+}
+
+bool jb__sqlite_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part)
+{
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) }, .from = stage->sqlite.id_base + after_row, .to = stage->sqlite.id_base + last_row };
+    struct jb_str table = jb__stage_table(scope, stage);
+    long long from = merge.from, to = merge.to;
+    struct merge expected = {
+        .stage = stage,
+        .scope = scope,
+        .sql = {
+            jb_format(scope, "select count(*) from " SCHEMA ".jb_match where id > %lld and id <= %lld and state = 1", from, to).data,
+            jb_format(scope, "select count(*) from " SCHEMA ".%.*s s where s.rowid > %lld and s.rowid <= %lld and not exists (select 1 from " SCHEMA ".jb_match m where m.id = s.rowid)", JB_FMT(table), from, to).data,
+        },
+    };
+
+    if (!jb__writer_call(stage->db, false, on_writer_expect, &expected, scope))
+        return false;
+    part->expected_changed = merge.sql[0] ? expected.updated : 0;
+    part->expected_new = expected.inserted;
+    bool ok = jb__writer_call(stage->db, false, on_writer_part, &merge, scope);
+    part->changed = merge.updated;
+    part->new_rows = merge.inserted;
+    part->rule = merge.rule;
+    return ok;
+}
+
+bool jb__sqlite_stage_sift_end(struct jb_stage *stage, struct jb_scope *scope)
+{
+    (void)stage;
+    return jb_continue(scope); /* the transaction holds the only writer there is */
 }
 
 /* ---- an empty table, all at once ------------------------------------------------------------------------------------------------------ */

@@ -361,8 +361,8 @@ static bool on_writer_chunk(sqlite3 *writer, void *arg)
         return false;
     undoing->args[undoing->times] = range[0];
     undoing->args[undoing->times + 1] = range[1];
-    return jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->remove.data, range, 2, &undoing->changes) &&
-           (!undoing->restore.data || jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->restore.data, undoing->args, undoing->times + 2, &undoing->changes));
+    return jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->remove.data, range, 2, &undoing->changes, NULL) &&
+           (!undoing->restore.data || jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->restore.data, undoing->args, undoing->times + 2, &undoing->changes, NULL));
 }
 
 static bool on_writer_bounds(sqlite3 *writer, void *arg)

@@ -302,10 +302,12 @@ static bool stage_rows(struct checking *checking, struct jb_scope *scope, const 
         if (!own_check(checking, scope, i, rows[i]->number))
             return false;
         checker->counts.rows++;
-        if (checking->good[i]) {
-            if (!jb_stage_add(checker->stage, scope, rows[i]->number, checking->rows + i * checking->record->size))
+        if (checking->good[i] && !jb_stage_add(checker->stage, scope, rows[i]->number, checking->rows + i * checking->record->size)) {
+            checking->good[i] = false; /* a rule of the table's own definition */
+            if (!refuse_failure(checking, scope, rows[i]->number, NULL, NULL))
                 return false;
-        } else if (++checker->counts.refused >= checker->limit_refused && checker->limit_refused > 0) {
+        }
+        if (!checking->good[i] && ++checker->counts.refused >= checker->limit_refused && checker->limit_refused > 0) {
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)checker->limit_refused);
         }
     }

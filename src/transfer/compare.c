@@ -37,21 +37,28 @@ struct comparing {
     struct jb_scope *scope;
     int64_t after_row, last_row, refused, refused_row; /* a row may be refused for several reasons, one after the other */
     struct jb_stage_counts counts;
-    bool first, duplicates, note, moved, ok;
+    bool first, duplicates, note, sifted, moved, ok;
 };
 
-static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
+struct jb__refusal_words jb__refusal_words(const struct jb__attempt *attempt, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
 {
-    struct comparing *comparing = arg;
-    const struct jb__attempt *attempt = comparing->attempt;
     const struct jb__target *target = refusal->field ? target_of(attempt->plan, refusal->field) : NULL;
-    int64_t limit = attempt->options.import.limit_refused;
     struct jb_str heading = target ? target->heading : refusal->field ? jb_field_label(scope, refusal->field, jb_language(scope))
                                                                       : JB_STR("");
     struct jb_str column = target ? target->name : refusal->field ? jb_str_of(refusal->field->name)
                                                                   : JB_STR_NULL;
 
-    if (!jb_stage_refuse(attempt->stage, scope, refusal->row, column, refusal->value, sentence_of(scope, refusal, heading)))
+    return (struct jb__refusal_words){ column, sentence_of(scope, refusal, heading) };
+}
+
+static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
+{
+    struct comparing *comparing = arg;
+    const struct jb__attempt *attempt = comparing->attempt;
+    int64_t limit = attempt->options.import.limit_refused;
+    struct jb__refusal_words words = jb__refusal_words(attempt, scope, refusal);
+
+    if (!jb_stage_refuse(attempt->stage, scope, refusal->row, words.column, refusal->value, words.sentence))
         return false;
     comparing->refused += refusal->row != comparing->refused_row;
     comparing->refused_row = refusal->row;
@@ -67,6 +74,10 @@ static void compare_blocking(void *arg)
 
     if (comparing->note) {
         comparing->ok = jb_stage_note(attempt->stage, comparing->scope, &comparing->moved);
+        return;
+    }
+    if (comparing->sifted) {
+        comparing->ok = jb_stage_sifted_keep(attempt->stage, comparing->scope, on_refused, comparing);
         return;
     }
     if (comparing->duplicates) {
@@ -142,4 +153,10 @@ bool jb__compare_duplicates(struct jb__attempt *attempt)
         return false;
     attempt->counts.refused += comparing.counts.refused;
     return true;
+}
+
+bool jb__compare_keep_sifted(struct jb__attempt *attempt)
+{
+    struct comparing comparing = { .sifted = true };
+    return run_comparing(attempt, &comparing);
 }

@@ -37,8 +37,7 @@ static bool fail_overtaken(struct jb__attempt *attempt)
     return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
 }
 
-/* A transaction with the staging file attached; *ret_fresh: the table is as it was when compared, or may be taken to be. `hold`: nobody else changes it until the end. */
-static struct jb_tx *open_merge(struct jb__attempt *attempt, bool hold, bool *ret_fresh)
+struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_fresh)
 {
     struct jb_scope *scope = attempt->scope;
 
@@ -71,9 +70,17 @@ static bool look_again(struct jb__attempt *attempt, bool fresh)
     return jb_continue(attempt->scope);
 }
 
+static bool is_rule(enum jb_error error)
+{
+    return error == JB_INVALID || error == JB_CONFLICT;
+}
+
+/* The table did not move, as far as rows can tell: it was a rule of its own that failed the merge. */
+#define SAME_COUNTS(a, b) ((a).new_rows == (b).new_rows && (a).changed == (b).changed && (a).unchanged == (b).unchanged && (a).skipped == (b).skipped && (a).refused == (b).refused)
+
 /* ---- all or nothing ----------------------------------------------------------------------------------------------------------- */
 
-static bool take_mark(struct jb__attempt *attempt)
+bool jb__mark_take(struct jb__attempt *attempt)
 {
     int64_t changes;
 
@@ -95,8 +102,7 @@ static bool merge_rows(struct jb__attempt *attempt)
     return ok;
 }
 
-/* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
-static bool compare_again(struct jb__attempt *attempt)
+bool jb__merge_compare_again(struct jb__attempt *attempt)
 {
     struct jb_stage_counts counts;
 
@@ -110,7 +116,7 @@ static bool compare_again(struct jb__attempt *attempt)
 
 static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
 {
-    return take_mark(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
+    return jb__mark_take(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
 }
 
 static bool merge_abort(struct jb__attempt *attempt)
@@ -120,24 +126,30 @@ static bool merge_abort(struct jb__attempt *attempt)
 
     for (int tries = 0; ok; tries++) {
         bool hold = tries >= TRIES_OUTSIDE;
-        struct jb_tx *tx = open_merge(attempt, hold, &fresh);
+        struct jb_tx *tx = jb__merge_open(attempt, hold, &fresh);
         if (!tx)
             return false;
-        merged = (fresh || (hold && compare_again(attempt))) && merge_in(attempt, tx, &ending);
+        merged = (fresh || (hold && jb__merge_compare_again(attempt))) && merge_in(attempt, tx, &ending);
         jb_rollback(tx); /* unless committed */
         jb__merge_close(attempt);
         if (merged)
             return !JB_FAULT("transfer/import/merged", attempt->scope);
+        bool rule = is_rule(jb_error(attempt->scope)) && !attempt->refused_all, moved = jb_stage_moved(attempt->stage);
+        if ((rule && !moved && fresh) || (hold && moved)) /* nobody was in between */
+            return jb__sift_all(attempt, &ending);
         if (hold || !look_again(attempt, fresh))
             return false;
-        ok = compare_again(attempt);
+        struct jb__counts before = attempt->counts;
+        ok = jb__merge_compare_again(attempt);
+        if (ok && rule && SAME_COUNTS(before, attempt->counts))
+            return jb__sift_all(attempt, &ending);
     }
     return false;
 }
 
 /* ---- batch by batch --------------------------------------------------------------------------------------------------------------- */
 
-static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
+bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
     struct jb_str lines;
     int64_t changes;
@@ -157,7 +169,15 @@ static bool move_mark(struct jb__attempt *attempt, int64_t from, int64_t to, con
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
     int64_t rows = counts->new_rows + counts->changed;
-    return move_mark(attempt, from, to, counts) && (rows == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
+    return jb__mark_move(attempt, from, to, counts) && (rows == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
+}
+
+static bool sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts)
+{
+    if (!jb__sift_group(attempt, from, to, counts))
+        return false;
+    jb__counts_add(attempt, counts);
+    return true;
 }
 
 /* Compares and commits (from, to]. *ret_hold_us: how long the transaction took. */
@@ -168,7 +188,7 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
 
     for (int tries = 0; ok; tries++) {
         bool hold = tries >= TRIES_OUTSIDE;
-        struct jb_tx *tx = open_merge(attempt, hold, &fresh);
+        struct jb_tx *tx = jb__merge_open(attempt, hold, &fresh);
         int64_t began_us = jb_monotonic_us();
         if (!tx)
             return false;
@@ -176,11 +196,17 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
         jb_rollback(tx); /* unless committed */
         jb__merge_close(attempt);
         *ret_hold_us = jb_monotonic_us() - began_us;
+        bool rule = !written && is_rule(jb_error(attempt->scope)), moved = jb_stage_moved(attempt->stage);
         if (written)
             jb__counts_add(attempt, &counts);
+        else if ((rule && !moved && fresh) || (hold && moved))
+            return sift_group(attempt, from, to, &counts);
         if (written || hold || !look_again(attempt, fresh))
             return written;
+        struct jb_stage_counts before = counts;
         ok = jb__compare(attempt, from, to, &counts);
+        if (ok && rule && SAME_COUNTS(before, counts))
+            return sift_group(attempt, from, to, &counts);
     }
     return false;
 }
@@ -249,7 +275,7 @@ static bool end_skip(struct jb__attempt *attempt)
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (take_mark(attempt) && jb__ending_write(attempt, scope, &ending))
+    if (jb__mark_take(attempt) && jb__ending_write(attempt, scope, &ending))
         return jb_commit(tx) && !JB_FAULT("transfer/import/merged", scope);
     jb_rollback(tx);
     return false;
@@ -273,6 +299,7 @@ static bool merge_skip(struct jb__attempt *attempt)
         if (!merge_group(attempt, attempt->batch_position, last, &hold_us))
             return false;
         attempt->batch_position = last;
+        jb_task_moved(attempt->outer);
         if (hold_us < HOLD_US / 2)
             groups = JB_MIN(groups * 2, groups_max);
         else if (hold_us > HOLD_US)

@@ -35,10 +35,18 @@ static bool put_line(void *arg, struct jb_scope *scope, int64_t row, struct jb_s
     return true;
 }
 
+static bool put_sifted(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
+{
+    struct work *work = arg;
+    struct jb__refusal_words words = jb__refusal_words(work->attempt, scope, refusal);
+    return put_line(work, scope, refusal->row, words.column, refusal->value, words.sentence);
+}
+
 static void gather_blocking(void *arg)
 {
     struct work *work = arg;
-    work->ok = jb_stage_refused_by_compare(work->attempt->stage, work->scope, work->after_row, work->last_row, put_line, work);
+    work->ok = jb_stage_refused_by_compare(work->attempt->stage, work->scope, work->after_row, work->last_row, put_line, work) &&
+               jb_stage_sifted(work->attempt->stage, work->scope, put_sifted, work);
 }
 
 bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines)

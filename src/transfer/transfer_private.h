@@ -248,6 +248,7 @@ struct jb__attempt {
     bool refused_all;                         /* it ended because rows were refused, and says so of each */
     const char *status;                       /* once it has ended or waits */
 };
+struct jb__ending;
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
 /* What the model's check knows, and before that which state of the tables it is true for: a month that is closed from then on is noticed. */
@@ -256,7 +257,17 @@ bool jb__compare_prepare(struct jb__attempt *attempt);
 bool jb__compare_duplicates(struct jb__attempt *attempt);
 /* Compares the rows of (after_row, last_row]; last_row 0: to the end. Also under the writer's lock. */
 bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_stage_counts *ret_counts);
-/* refusals.c: what the comparison of committed batches refused, carried over a crash. */
+/* Rows that only the table refused (jb_stage_sifted_keep), as refused by the comparison. LIMIT when there are too many by now. */
+bool jb__compare_keep_sifted(struct jb__attempt *attempt);
+struct jb__refusal_words {
+    struct jb_str column, sentence;
+};
+struct jb__refusal_words jb__refusal_words(const struct jb__attempt *attempt, struct jb_scope *scope, const struct jb_stage_refusal *refusal);
+/* sift.c: after a merge that failed for what only the table knows. abort: nothing is in, and why is said of each row; true when it went in after all. */
+bool jb__sift_all(struct jb__attempt *attempt, const struct jb__ending *ending);
+/* skip: the batch is in and committed, but for those rows. *counts: of the batch. */
+bool jb__sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts);
+/* refusals.c: what the comparison of committed batches refused, and their table, carried over a crash. */
 bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines);
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
@@ -321,7 +332,13 @@ bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool backgrou
 bool jb__job_enqueue(struct jb_scope *scope, struct import_job *job);
 struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension);
 void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
+/* merge.c, also for sift.c. A transaction with the staging file attached; *ret_fresh: the table is as it was when compared, or may be taken to be. `hold`: nobody else changes it until the end. */
+struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_fresh);
 void jb__merge_close(struct jb__attempt *attempt);
+/* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
+bool jb__merge_compare_again(struct jb__attempt *attempt);
+bool jb__mark_take(struct jb__attempt *attempt);                                                                 /* abort, in the transaction */
+bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts); /* skip */
 bool jb__job_save(struct jb_scope *scope, struct import_job *job);
 bool jb__job_ended(const struct import_job *job); /* done failed cancelled */
 struct jb_str jb__failure_sentence(struct jb_scope *scope, const struct jb_failure *failure);

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 
+import openpyxl
 import pytest
 import requests
 
@@ -150,6 +151,45 @@ def test_a_sheet_goes_in_and_comes_out(django):
     result = django.json("import", "tables.store_product", "b.csv", "--tables", "all")
     assert (result["changed"], result["unchanged"], result["refused"]) == (0, 2, 0)
     assert django.number("select count(*) from store_product where price in (1234.5, 0.3)") == 2
+
+
+def refused_by_the_table(django, *words):
+    """Of 7,000 rows two break the table's own CHECK, of which the model knows nothing."""
+    lines = [f"P-{n},name {n},1.50,{-n if n in (13, 6500) else n},true" for n in range(7000)]
+    sheet = django.csv("a.csv", "code,name,price,stock,active", *lines)
+    result = django.json("import", "tables.store_product", sheet, "--tables", "all", *words, status=3)
+    assert [(error["row"], error["column"], error["value"]) for error in result["errors"]] == [(15, "stock", "-13"), (6502, "stock", "-6500")], result
+    assert all("rule of the table" in error["reason"] for error in result["errors"]), result
+    return result
+
+
+def test_what_only_the_table_refuses_is_told_by_row_and_column(django):
+    result = refused_by_the_table(django)
+    assert (result["status"], result["refused"]) == ("failed", 2)
+    assert django.number("select count(*) from store_product") == 0
+
+
+def test_what_only_the_table_refuses_is_skipped_corrected_and_goes_in(django):
+    result = refused_by_the_table(django, "--on-error", "skip", "--refused", "bad.xlsx")
+    assert (result["status"], result["new"], result["refused"]) == ("done", 6998, 2)
+    assert django.number("select count(*) from store_product") == 6998
+    book = openpyxl.load_workbook(django.path("bad.xlsx"))
+    for row in (2, 3):
+        book.active.cell(row, 4).value = 5
+    book.save(django.path("good.xlsx"))
+    result = django.json("jobs", "continue", str(result["job"]), "good.xlsx", "--tables", "all")
+    assert (result["status"], result["new"], result["refused"]) == ("done", 7000, 0)
+    assert django.number("select count(*) from store_product where stock >= 0") == 7000
+
+
+def test_a_sheet_with_some_columns_changes_rows_whatever_the_table_wants_of_the_others(django):
+    django.sql(f"create table store_shelf (id {KEY}, code varchar(20) not null unique, low integer not null, high integer not null, check (low < high))")
+    django.sql("insert into store_shelf (code, low, high) values ('S-1', 1, 5), ('S-2', 1, 5)")
+    sheet = django.csv("a.csv", "code,high", "S-1,4", "S-2,1")
+    result = django.json("import", "tables.store_shelf", sheet, "--tables", "all", "--mode", "update", "--on-error", "skip", status=3)
+    assert (result["changed"], result["refused"]) == (1, 1)
+    assert result["errors"][0]["row"] == 3 and result["errors"][0]["column"] in ("low", "high"), result
+    assert django.rows("select high from store_shelf order by code") == [(4,), (5,)]
 
 
 def test_who_forgets_tables_is_told(django):
