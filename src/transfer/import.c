@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ANSWER_WITHIN_US (800 * 1000)
+#define LOOK_US (2 * JB_SECOND_US)
 
 /* ---- starting -------------------------------------------------------------------------------------------------------------- */
 
@@ -13,12 +14,15 @@ struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once)
     return once.size > 0 ? jb_format(scope, "%lld:%.*s", (long long)jb_actor(scope)->id, JB_FMT(once)) : JB_STR_NULL;
 }
 
-static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t *ret_job)
+/* The job that was started with the token; another file is no repetition. */
+static bool find_once(struct jb_scope *scope, struct jb_str once, const struct jb_model *model, struct jb_str hash, int64_t *ret_job)
 {
     struct import_job job;
 
     if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)))
         return false;
+    if (!jb_str_equal(job.file_hash, hash) || !jb_str_equal(job.model, jb_model_full_name(model, scope)))
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job.id);
     *ret_job = job.id;
     return true;
 }
@@ -41,6 +45,24 @@ bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool backgrou
     return false;
 }
 
+/* A commit whose answer was lost may have been one: then the job is there, and owns the file. When nobody can say now, the file stays, too, and the sweep decides. */
+static bool is_started(struct jb_scope *scope, struct jb_spool *spool, struct import_job *ret_job)
+{
+    bool found = false;
+
+    if (jb_error(scope) != JB_UNAVAILABLE)
+        return false;
+    struct jb_scope *look = jb_scope_detached(scope, "look for the job");
+    jb_deadline_set(look, jb_monotonic_us() + LOOK_US);
+    found = jb_first(look, &jb_import_job, ret_job, .where = JB_SQL("spool = ?", jb__spool_file(spool)));
+    if (!found && jb_failure(look))
+        jb__spool_taken(spool);
+    jb_scope_end(look);
+    if (found)
+        jb_failure_clear(scope);
+    return found;
+}
+
 bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, bool background, int64_t *ret_job)
 {
     struct jb_str once = jb__once_key(scope, options->once), hash;
@@ -49,11 +71,13 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
 
     if (model->read_only)
         return jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’에는 프로그램만 적습니다. 내보낼 수는 있어도 가져올 수는 없습니다.", "%.*s is written by the program alone: it can be exported, not imported."), JB_FMT(label));
-    if (find_once(scope, once, ret_job))
+    if (!jb__spool_seal(spool, scope, &hash))
+        return false;
+    if (find_once(scope, once, model, hash, ret_job))
         return true;
     if (options->format.size && jb_sheet_format_named(options->format) == JB_SHEET_AUTO)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 읽을 수 없습니다. " JB_SHEET_FORMATS " 가운데 하나를 적으세요.", "Cannot read the format \"%.*s\". Give one of " JB_SHEET_FORMATS "."), JB_FMT(options->format));
-    if (jb_failure(scope) || !jb__plan_of(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options) || !jb__spool_seal(spool, scope, &hash))
+    if (jb_failure(scope) || !jb__plan_of(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), options))
         return false;
     struct import_job job = {
         .kind = JB_STR("import"),
@@ -70,11 +94,11 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         .dry_run = options->dry_run,
         .created_at = jb_now(),
     };
-    if (!jb__job_start(scope, &job, background)) {
+    if (!jb__job_start(scope, &job, background) && !is_started(scope, spool, &job)) {
         if (jb_error(scope) != JB_CONFLICT || !once.data)
             return false;
         jb_failure_clear(scope); /* the same request came twice at the same moment */
-        return find_once(scope, once, ret_job);
+        return find_once(scope, once, model, hash, ret_job);
     }
     jb__spool_taken(spool);
     *ret_job = job.id;

@@ -358,6 +358,10 @@ JB_FIBER_TEST("the same token makes one job, equal content alone does not")
     struct jb_import_options once = { .once = JB_STR("token-1") };
     int64_t first = start(scope, rows_text(scope, 1, 5), once);
     CHECK_INT(start(scope, rows_text(scope, 1, 5), once), first);
+    int64_t other = 0;
+    CHECK(!jb_import_start(scope, &book_model, spool_of(scope, "b.csv", rows_text(scope, 1, 6)), &once, true, &other)); /* another file is no repetition */
+    CHECK_INT(jb_error(scope), JB_CONFLICT);
+    jb_failure_clear(scope);
     CHECK(start(scope, rows_text(scope, 1, 5), (struct jb_import_options){ 0 }) != first);
     drain(scope);
     CHECK_INT(books(scope), 5);

@@ -266,6 +266,38 @@ JB_TEST("what a committed batch refused is still listed when a later one died")
     run_ok(check_conflicts, &plan);
 }
 
+static void check_poison(void *arg)
+{
+    struct plan *plan = arg;
+    struct jb_scope *scope = jb_scope_new("restart");
+    struct site *site = site_open(scope, plan->folder);
+
+    free_leases(scope);
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
+    struct import_job job = job_of(scope, 1);
+    check_status(&job, "failed");
+    CHECK(contains(job.reason, "died 5 times"));
+    CHECK_INT(books(scope), 0);
+    CHECK_INT(files_in(site->spool), 1); /* the upload alone: it may be tried again */
+    CHECK_OK(jb_job_retry(scope, 1));
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
+    job = job_of(scope, 1);
+    check_status(&job, "done");
+    CHECK_INT(books(scope), plan->rows);
+    CHECK_INT(files_in(site->spool), 0);
+    jb_scope_end(scope);
+}
+
+JB_TEST("a file whose worker dies each time is given up after as many deaths as attempts, with the reason, and can be retried")
+{
+    struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/batch=crash", .rows = 2000 };
+
+    run_ok(set_up, &plan);
+    for (int i = 0; i < 5; i++)
+        CHECK(WIFSIGNALED(wait_end(start(work, &plan))));
+    run_ok(check_poison, &plan);
+}
+
 JB_TEST("a worker that dies a dozen times in a row comes through in the end")
 {
     struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/group=crash@1", .rows = 14000, .options = { .on_error = JB_SKIP, .batch_rows = 500 } };
