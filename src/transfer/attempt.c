@@ -554,7 +554,6 @@ static void put_back(struct jb__attempt *attempt)
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "put back");
 
     remove_stage(attempt, attempt->job.attempt);
-
     if (attempt->job.id && !jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'running'", attempt->job.id), NULL))
         jb_failure_clear(scope);
     jb_scope_end(scope);
@@ -581,15 +580,6 @@ static bool has_ended(struct jb__attempt *attempt)
     return ended;
 }
 
-/* Another attempt ended it and could not put its files away. */
-static bool sweep_after(struct jb_scope *outer)
-{
-    struct jb_scope *scope = jb_scope_detached(outer, "sweep");
-    (void)jb_transfer_sweep(scope); /* the next one will */
-    jb_scope_end(scope);
-    return true;
-}
-
 bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
 {
     struct jb__attempt attempt = { .outer = outer, .scope = jb_scope_child(outer, "import"), .transfer = jb__transfer_of(outer), .started_us = jb_monotonic_us() };
@@ -597,8 +587,9 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     bool ok = load(&attempt, job_id);
 
     if (ok && (jb__job_ended(&attempt.job) || (jb_str_is(attempt.job.status, "waiting")))) {
+        (void)jb_transfer_sweep(attempt.scope); /* whoever ended it may have been cut off before its files went */
         jb_scope_end(attempt.scope);
-        return sweep_after(outer);
+        return true;
     }
     if (ok && jb__spool_lock(attempt.scope, attempt.job.spool, &lock_fd) && begin(&attempt) &&
         jb__progress_open(&attempt.progress, attempt.scope, job_id, will_write(&attempt))) {

@@ -171,7 +171,7 @@ JB_FIBER_TEST("skip: an attempt that dies in the middle of a failing batch is re
 
 JB_FIBER_TEST("a table that refuses every row says so of each, or gives up at the limit")
 {
-    int all[1500];
+    int all[300];
     for (int i = 0; i < (int)JB_COUNT(all); i++)
         all[i] = i + 1;
     site_new(scope);
