@@ -538,13 +538,13 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
     return jb__remembered_load(attempt);
 }
 
-/* What the attempt of that number staged, if it still is there: nobody goes on with it, and the disk may be full. */
+/* What the attempt of that number staged, if it still is there: nobody goes on with it (it may be kept for undoing), and the disk may be full. */
 static void remove_stage(struct jb__attempt *attempt, int number)
 {
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "remove staging");
 
     jb_deadline_set(scope, jb_monotonic_us() + LOOK_US);
-    jb__stage_remove(scope, jb_format(scope, "%s/%lld.%d.stage", attempt->transfer->spool_dir, (long long)attempt->job.id, number));
+    jb__stage_let_go(scope, jb_format(scope, "%lld.%d.stage", (long long)attempt->job.id, number));
     jb_scope_end(scope);
 }
 
