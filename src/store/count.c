@@ -21,8 +21,10 @@ static void put_parameter(struct jb_json_writer *writer, struct jb_value value, 
 {
     if (value.type == JB_IDS)
         jb_json_int(writer, (int64_t)value.ids.count);
+    else if (secret)
+        jb_json_text(writer, JB_STR("…"));
     else if (value.type == JB_TEXT)
-        jb_json_text(writer, secret ? JB_STR("…") : jb_utf8_first(value.text, TEXT_MAX));
+        jb_json_text(writer, jb_utf8_first(value.text, TEXT_MAX));
     else
         jb_json_value(writer, value, NULL);
 }
@@ -44,13 +46,18 @@ static void tell_slow(struct jb_scope *scope, struct jb_db *db, const struct jb_
 
 void jb__count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const struct jb__statement *statement, bool ok)
 {
+    jb_counters(scope)->queries++;
+    atomic_fetch_add_explicit(&db->queries, 1, memory_order_relaxed);
+    jb__count_more(scope, db, start_us, statement, ok);
+}
+
+void jb__count_more(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const struct jb__statement *statement, bool ok)
+{
     struct jb_counters *counters = jb_counters(scope);
     int64_t took_us = jb_monotonic_us() - start_us;
 
-    counters->queries++;
     counters->query_us += took_us;
     counters->rows += ok && statement->sink ? (int64_t)statement->sink->count : 0;
-    atomic_fetch_add_explicit(&db->queries, 1, memory_order_relaxed);
     if (took_us < db->slow_query_us)
         return;
     atomic_fetch_add(&db->slow_queries, 1);

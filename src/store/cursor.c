@@ -15,6 +15,7 @@ struct jb_cursor {
     struct jb_scope *scope; /* what the statement needs */
     struct jb_scope *page;  /* the rows at hand; NULL before the first */
     struct jb_defer *defer;
+    struct jb__statement statement;
     struct jb__pages *pages;
     struct jb__sink sink;
     const struct jb_rows *rows; /* of the page; NULL before the first */
@@ -56,17 +57,18 @@ static void args_copy(struct jb_scope *scope, struct jb__statement *statement)
 
 static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, const struct jb_select *what)
 {
-    struct jb__statement statement;
+    struct jb__statement *statement = &cursor->statement;
+    int64_t start_us = jb_monotonic_us();
 
-    if (!jb__select_statement(cursor->scope, model, what, &cursor->shape, &statement))
+    if (!jb__select_statement(cursor->scope, model, what, &cursor->shape, statement))
         return false;
-    args_copy(cursor->scope, &statement);
-    statement.sink = &cursor->sink;
+    args_copy(cursor->scope, statement);
+    statement->sink = &cursor->sink;
     struct jb_tx *tx = jb__tx_of(cursor->scope, model->live);
     if (!jb__tx_sound(tx, cursor->scope))
         return false;
-    jb_counters(cursor->scope)->queries++;
-    cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, tx, &statement);
+    cursor->pages = cursor->db->driver->pages_open(cursor->db, cursor->scope, tx, statement);
+    jb__count(cursor->scope, cursor->db, start_us, statement, false);
     jb__tx_note(tx, cursor->pages != NULL);
     return cursor->pages != NULL || jb__external_failed(cursor->scope, model);
 }
@@ -91,7 +93,6 @@ struct jb_cursor *jb_cursor_open(struct jb_scope *scope, const struct jb_model *
 
 static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
 {
-    struct jb_counters *counters = jb_counters(scope);
     int64_t start_us = jb_monotonic_us();
 
     jb_scope_end(cursor->page);
@@ -102,13 +103,13 @@ static bool page_next(struct jb_cursor *cursor, struct jb_scope *scope)
     cursor->next = 0;
     if (!jb_continue(scope))
         return false;
-    if (!cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end)) {
+    bool ok = cursor->db->driver->pages_next(cursor->pages, scope, &cursor->end);
+    jb__count_more(scope, cursor->db, start_us, &cursor->statement, ok);
+    if (!ok) {
         jb__tx_note(jb__tx_of(cursor->scope, cursor->live), false);
         return jb__external_failed(scope, cursor->model);
     }
     cursor->rows = jb__shape_rows(cursor->page, &cursor->shape, &cursor->sink);
-    counters->query_us += jb_monotonic_us() - start_us;
-    counters->rows += (int64_t)cursor->sink.count;
     return true;
 }
 

@@ -242,6 +242,29 @@ struct jb_str jb__table_sql(struct jb_scope *scope, const struct jb_model *model
 
 /* ---- indexes --------------------------------------------------------------------------------------------------------------------------- */
 
+/* "a" = 1 AND … */
+static void put_conditions(struct jb_buf *sql, const struct jb__index *index, const char *before)
+{
+    for (size_t i = 0; i < index->condition_count; i++) {
+        const struct jb__index_condition *condition = &index->conditions[i];
+        jb_buf_printf(sql, "%s\"%s\" %s", i ? " AND " : before, condition->field->name, condition->op);
+        if (condition->value.type != JB_NULL) {
+            jb_buf_put_char(sql, ' ');
+            put_value(sql, condition->value);
+        }
+    }
+}
+
+struct jb_str jb__index_condition(struct jb_scope *scope, const struct jb__index *index)
+{
+    struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
+
+    put_conditions(&sql, index, "");
+    struct jb_str text = sql.size ? jb_copy(scope, jb_buf_str(&sql)) : JB_STR_NULL;
+    jb_buf_done(&sql);
+    return text;
+}
+
 struct jb_str jb__index_create(struct jb_scope *scope, const struct jb__index *index, struct jb_str table)
 {
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
@@ -250,14 +273,7 @@ struct jb_str jb__index_create(struct jb_scope *scope, const struct jb__index *i
     for (size_t i = 0; i < index->column_count; i++)
         jb_buf_printf(&sql, "%s\"%s\"%s", i ? ", " : "", index->columns[i].field->name, index->columns[i].descending ? " DESC" : "");
     jb_buf_put_char(&sql, ')');
-    for (size_t i = 0; i < index->condition_count; i++) {
-        const struct jb__index_condition *condition = &index->conditions[i];
-        jb_buf_printf(&sql, "%s\"%s\" %s", i ? " AND " : " WHERE ", condition->field->name, condition->op);
-        if (condition->value.type != JB_NULL) {
-            jb_buf_put_char(&sql, ' ');
-            put_value(&sql, condition->value);
-        }
-    }
+    put_conditions(&sql, index, " WHERE ");
     struct jb_str text = jb_copy(scope, jb_buf_str(&sql));
     jb_buf_done(&sql);
     return text;

@@ -59,6 +59,8 @@ struct jb_value jb__field_default(struct jb_scope *scope, const struct jb_model 
 bool jb__field_unfillable(const struct jb_model *model, const struct jb_field *field);
 /* SQLite: `"memo" VARCHAR(200) CONSTRAINT …` */
 struct jb_str jb__column_sql(struct jb_scope *scope, const struct jb_model *model, const struct jb_field *field);
+/* `"a" = 1 AND …` of the rows that it knows, NULL when it knows all. SQLite's words. */
+struct jb_str jb__index_condition(struct jb_scope *scope, const struct jb__index *index);
 struct jb_str jb__index_create(struct jb_scope *scope, const struct jb__index *index, struct jb_str table);
 
 /* ---- postgres_ddl.c ------------------------------------------------------------------------------------------------------- */

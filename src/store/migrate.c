@@ -164,7 +164,7 @@ static void put_columns(struct jb_buf *sql, const struct jb__index *index, const
         jb_buf_printf(sql, "%s%s\"%s\"%s", i ? between : "", before, index->columns[i].field->name, after);
 }
 
-struct jb_str jb__duplicate_sql(struct jb_scope *scope, struct jb_str table, const struct jb__index *index)
+struct jb_str jb__duplicate_sql(struct jb_scope *scope, struct jb_str table, const struct jb__index *index, struct jb_str condition)
 {
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX);
 
@@ -174,6 +174,8 @@ struct jb_str jb__duplicate_sql(struct jb_scope *scope, struct jb_str table, con
     jb__put_name(&sql, table);
     jb_buf_put_z(&sql, " where ");
     put_columns(&sql, index, "", " and ", " is not null");
+    if (condition.data)
+        jb_buf_printf(&sql, " and (%.*s)", JB_FMT(condition));
     jb_buf_put_z(&sql, " group by ");
     put_columns(&sql, index, "", ", ", "");
     jb_buf_put_z(&sql, " having count(*) > 1 limit 1");

@@ -38,7 +38,7 @@ bool jb__fail_unfillable(struct jb_scope *scope, struct jb_str table, const char
 bool jb__fail_orphan(struct jb_scope *scope, struct jb_str table, struct jb_str id);
 bool jb__fail_row(struct jb_scope *scope, struct jb_str table, struct jb_str id, const struct jb_field *field, struct jb_str value, const char *rule);
 bool jb__fail_duplicate(struct jb_scope *scope, struct jb_str table, const struct jb__index *index, const struct jb_str *values, struct jb_str count);
-/* select a, b, count(*) from "table" where a and b are not null group by a, b having count(*) > 1 limit 1; all as text */
-struct jb_str jb__duplicate_sql(struct jb_scope *scope, struct jb_str table, const struct jb__index *index);
+/* select a, b, count(*) from "table" where a and b are not null and (condition) group by a, b having count(*) > 1 limit 1; all as text. condition: that of the index, may be NULL */
+struct jb_str jb__duplicate_sql(struct jb_scope *scope, struct jb_str table, const struct jb__index *index, struct jb_str condition);
 
 #endif

@@ -229,6 +229,8 @@ static const char *field_fault(const struct jb_model *model, const struct jb_fie
         return "the name of a column has at most 63 bytes";
     if (!stored_type(field->type))
         return "a member of this type cannot be stored";
+    if (field->min != 0 && !field->has_min)
+        return ".min counts only beside .has_min = true";
     if (field->type == JB_DECIMAL && (field->digits < 1 || field->digits > JB_DECIMAL_DIGITS_MAX || field->decimals < 0 || field->decimals > field->digits))
         return "a decimal needs .digits (1 to 18) and .decimals";
     if (field->references && field->type != JB_INT64)
@@ -291,6 +293,8 @@ static bool links_check(struct jb_scope *scope, const struct jb_model *model)
             return jb_fail(scope, JB_INVALID, "%s.links, %s: a field has that name already", model->record.name, link->name);
         else if (is_declared_twice(scope, link->table))
             return jb_fail(scope, JB_INVALID, "%s.links, %s: the table %s is declared elsewhere, too; a link stands in one of its two models", model->record.name, link->name, link->table);
+        else if (!jb__may_relate(jb_db_of(scope), model, link->target))
+            return jb_fail(scope, JB_INVALID, "%s.links, %s: what is read from analytics cannot be linked with what is read here", model->record.name, link->name);
     return true;
 }
 

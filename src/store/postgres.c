@@ -23,6 +23,7 @@ static void postgres_close(struct jb_db *db)
     jb__pg_server_done(&pg->analytics);
     for (int i = 0; i < pg->replica_count; i++)
         jb__pg_server_done(&pg->replicas[i]);
+    free(pg->database);
     free(pg);
     db->driver_state = NULL;
 }
@@ -58,8 +59,11 @@ static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct
     jb__gate_init(&pg->cursors, JB_MAX(pg->primary.own.gate.permits / 2, 1));
     open_replicas(pg, options);
     struct jb__pg_connection *first = jb__pg_take(&pg->primary, scope, false);
-    if (first)
+    if (first) {
         atomic_store(&pg->server_version, PQserverVersion(first->handle));
+        pg->database = strdup(PQdb(first->handle));
+        JB_CHECK(pg->database);
+    }
     jb__pg_give(first);
     if (first && jb__pg_keeper_start(pg, scope))
         return true;
@@ -93,8 +97,11 @@ void jb__pg_note_position(struct jb__pg_connection *connection, struct jb_scope 
     jb_scope_end(asking);
 }
 
-static bool wrap_unknown(struct jb_scope *scope)
+/* The session's reads must not miss what may have been saved. */
+static bool wrap_unknown(struct jb__pg_connection *connection, struct jb_scope *scope)
 {
+    if (jb__pg_has_others(connection->server->pg))
+        jb__session_note(scope, JB__POSITION_LOST);
     return jb_wrap(scope, "%s", JB_L(scope, "저장을 마치는 때에 데이터베이스와 끊겨, 저장되었는지 알 수 없습니다. 다시 하기 전에 저장되었는지 먼저 보세요", "The connection was lost while saving ended: it is not known whether it was saved. Look before you do it again"));
 }
 
@@ -116,7 +123,7 @@ static bool run_alone(struct jb__pg_server *server, struct jb_scope *scope, stru
         return false;
     bool ok = jb__pg_run_on(connection, scope, statement, true);
     if (!ok && statement->write && connection->broken)
-        wrap_unknown(scope);
+        wrap_unknown(connection, scope);
     if (ok && asks)
         jb__pg_note_position(connection, scope);
     *ret_broken = connection->broken;
@@ -138,6 +145,13 @@ static bool run_once(struct jb__pg_server *server, struct jb_scope *scope, struc
     return ok;
 }
 
+/* A failed read is asked once more, of the primary: its connection was lost, its replica is away, or has not yet seen the column that a migration has just made. */
+bool jb__pg_asks_again(const struct jb__pg_server *server, struct jb_scope *scope, bool broken)
+{
+    bool is_primary = server == &server->pg->primary;
+    return jb_error(scope) == JB_UNAVAILABLE ? broken || !is_primary : jb_error(scope) == JB_BROKEN && !is_primary;
+}
+
 static bool postgres_run(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, struct jb__statement *statement)
 {
     struct jb__pg *pg = jb__pg_of(db);
@@ -148,9 +162,9 @@ static bool postgres_run(struct jb_db *db, struct jb_scope *scope, struct jb_tx 
     struct jb__pg_server *server = jb__pg_server_for(pg, scope, statement);
     if (run_once(server, scope, statement, &broken))
         return true;
-    if (statement->write || jb_error(scope) != JB_UNAVAILABLE || (!broken && server == &pg->primary))
+    if (statement->write || !jb__pg_asks_again(server, scope, broken))
         return false;
-    jb_failure_clear(scope); /* the connection was lost under a read, or its replica is away: once more */
+    jb_failure_clear(scope);
     if (statement->sink)
         statement->sink->count = 0;
     return run_once(&pg->primary, scope, statement, &broken);
@@ -217,7 +231,7 @@ bool jb__pg_commit(struct jb__pg_connection *connection, struct jb_scope *scope)
     if (!connection->broken && jb_error(scope) != JB_TIMEOUT) /* the server has refused */
         return false;
     connection->broken = true;
-    return wrap_unknown(scope);
+    return wrap_unknown(connection, scope);
 }
 
 /* Committed or not: at depth 0 the transaction is over. */

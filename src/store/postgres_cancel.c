@@ -62,6 +62,7 @@ bool jb__pg_cancel(struct jb__pg_connection *connection, int64_t deadline_us)
     struct cancelling *cancelling = calloc(1, sizeof *cancelling);
 
     JB_CHECK(cancelling);
+    atomic_fetch_add(&connection->server->pg->cancels, 1);
     cancelling->handle = PQgetCancel(connection->handle);
     cancelling->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     atomic_init(&cancelling->users, 2);

@@ -39,6 +39,7 @@ void jb__pg_close(struct jb__pg_connection *connection)
         return;
     forget_all(connection);
     jb_map_done(&connection->by_sql);
+    PQclear(connection->late);
     PQfinish(connection->handle);
     free(connection);
 }
@@ -108,34 +109,37 @@ bool jb__pg_flush(struct jb__pg_connection *connection, struct jb_scope *scope)
     return left == 0 || fail_broken(connection, scope);
 }
 
-/* Tells the server to give the statement up, and reads what still comes. */
+/* Reads what still comes. The answer of a statement that was done before it could be given up stays in `late`. */
+static bool drain(struct jb__pg_connection *connection, int64_t deadline_us)
+{
+    PGresult *result;
+
+    for (;;) {
+        while (PQisBusy(connection->handle))
+            if (!wait_until(connection, NULL, JB_WAIT_READ, deadline_us) || !PQconsumeInput(connection->handle))
+                return false;
+        result = PQgetResult(connection->handle);
+        if (!result)
+            return true;
+        ExecStatusType status = PQresultStatus(result);
+        PQclear(connection->late);
+        connection->late = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? result : NULL;
+        if (!connection->late)
+            PQclear(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
+            return false;
+    }
+}
+
+/* Tells the server to give the statement up. */
 static void cancel(struct jb__pg_connection *connection)
 {
     int64_t deadline_us = jb_monotonic_us() + CANCEL_US;
-    PGresult *result;
 
-    if (connection->broken)
-        return;
-    if (connection->looks || !jb__pg_cancel(connection, deadline_us)) {
+    PQclear(connection->late);
+    connection->late = NULL;
+    if (!connection->broken && (connection->looks || !jb__pg_cancel(connection, deadline_us) || !drain(connection, deadline_us)))
         connection->broken = true;
-        return;
-    }
-    for (;;) {
-        while (PQisBusy(connection->handle))
-            if (!wait_until(connection, NULL, JB_WAIT_READ, deadline_us) || !PQconsumeInput(connection->handle)) {
-                connection->broken = true;
-                return;
-            }
-        result = PQgetResult(connection->handle);
-        if (!result)
-            return;
-        ExecStatusType status = PQresultStatus(result);
-        PQclear(result);
-        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-            connection->broken = true;
-            return;
-        }
-    }
 }
 
 bool jb__pg_result(struct jb__pg_connection *connection, struct jb_scope *scope, PGresult **ret_result)
@@ -298,15 +302,37 @@ static void note_effect(struct jb__statement *statement, const PGresult *result)
     statement->id = (int64_t)(number << unused) >> unused;
 }
 
+/* A write that was done when its time was over is one that was done. */
+static bool take_late(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, struct jb__pg_answer *columns)
+{
+    PGresult *result = connection->late;
+
+    connection->late = NULL;
+    if (!result || !statement->write || connection->broken) {
+        PQclear(result);
+        return false;
+    }
+    jb_failure_clear(scope); /* whoever asks the scope next gets it again */
+    bool ok = !statement->sink || jb__pg_rows_read(scope, result, statement, columns);
+    note_effect(statement, result);
+    PQclear(result);
+    return ok;
+}
+
 /* Reads the answer into the statement's sink. *ret_stale: the statement must be prepared anew. */
 static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, bool *ret_stale)
 {
     struct jb__pg_answer columns;
     PGresult *result;
-    bool ok = true, came;
+    bool ok = true, full = false, came;
 
     *ret_stale = columns.found = false;
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
+        if (PQresultStatus(result) == PGRES_SINGLE_TUPLE && (full || !ok)) { /* nobody wants the rest */
+            PQclear(result);
+            cancel(connection);
+            return ok;
+        }
         if (ok && !jb__pg_is_good(result)) {
             *ret_stale = jb__pg_state_is(result, "26000") || (jb__pg_state_is(result, "0A000") && strstr(PQresultErrorMessage(result), "cached plan"));
             ok = !*ret_stale && fail_answer(connection, scope, result, statement);
@@ -315,15 +341,10 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
             ok = jb__pg_rows_read(scope, result, statement, &columns);
         if (ok && PQresultStatus(result) != PGRES_SINGLE_TUPLE)
             note_effect(statement, result);
-        bool full = !statement->write && statement->sink && statement->sink->count == statement->sink->max;
-        bool by_row = PQresultStatus(result) == PGRES_SINGLE_TUPLE;
+        full = !statement->write && statement->sink && statement->sink->count == statement->sink->max;
         PQclear(result);
-        if (by_row && (full || !ok)) { /* nobody wants the rest */
-            cancel(connection);
-            return ok;
-        }
     }
-    return ok && came;
+    return came ? ok : take_late(connection, scope, statement, &columns);
 }
 
 /* Few rows come in one piece, many one by one. */

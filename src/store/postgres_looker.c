@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/postgres_private.h"
 #include "base/log.h"
+#include <string.h>
 
 #define PAUSE_LEAST_US (JB_SECOND_US / 4)
 #define PAUSE_MOST_US (5 * JB_SECOND_US) /* also how late a server that is back may be used again */
@@ -127,7 +128,10 @@ static uint64_t judge(struct jb__pg_server *server, struct jb_scope *scope, bool
         say(server, scope, JB__PG_WELL, JB_STR(""));
         return UINT64_MAX;
     }
-    if (!standing->recovering)
+    const char *database = PQdb(server->looker->handle), *own = server->pg->database;
+    if (replica && strcmp(database, own) != 0)
+        say(server, scope, JB__PG_FOREIGN, jb_format(scope, JB_L(scope, "데이터베이스 %s의 복제본입니다. 주 서버는 %s입니다. 주소를 고치세요.", "it holds the database %s, but the primary's is %s. Correct its address."), database, own));
+    else if (!standing->recovering)
         say(server, scope, JB__PG_PROMOTED, jb_str_of(JB_L(scope, "복제본이 아니라 스스로 쓰는 서버입니다.", "it is no replica but takes writes itself.")));
     else if (lag_us <= server->pg->lag_max_us) {
         say(server, scope, JB__PG_WELL, JB_STR(""));

@@ -85,7 +85,7 @@ static struct jb_str check_sql(struct jb_scope *scope, const struct jb__pg_check
         return jb_format(scope, "select t.\"%s\"::text, t.\"%s\"::text from \"%.*s\" t where t.\"%s\" is not null and not exists (select from \"%.*s\" r where r.\"%s\" = t.\"%s\") limit 1", id, column, JB_FMT(table), column, JB_FMT(target),
             jb_model_primary(check->field->references)->name, column);
     }
-    default: return jb__duplicate_sql(scope, table, check->index);
+    default: return jb__duplicate_sql(scope, table, check->index, jb__pg_index_condition(scope, check->index));
     }
 }
 

@@ -3,6 +3,7 @@
  * Outside a transaction it has a connection and a read-only transaction of its own, so that all rows are of one moment however long the reader takes. At most half of the connections may be kept so. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/postgres_private.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define END_US (2 * JB_SECOND_US)
@@ -12,7 +13,7 @@ struct jb__pages {
     struct jb__pg_connection *connection;
     struct jb__sink *sink;
     const struct jb_tx *tx; /* NULL: the transaction is ours */
-    int number;             /* of the cursor on its connection */
+    char name[24];          /* of the cursor: one text, and so one prepared statement, for all that have their connection to themselves */
     bool counted, declared;
 };
 
@@ -20,8 +21,11 @@ static bool declare(struct jb__pages *pages, struct jb_scope *scope, const struc
 {
     struct jb__statement what = *statement;
 
-    pages->number = pages->connection->serial++;
-    what.sql = jb_format(scope, "declare c%d no scroll cursor for %.*s", pages->number, JB_FMT(statement->sql));
+    if (pages->tx)
+        snprintf(pages->name, sizeof pages->name, "c%d", pages->connection->serial++);
+    else
+        snprintf(pages->name, sizeof pages->name, "own");
+    what.sql = jb_format(scope, "declare %s no scroll cursor for %.*s", pages->name, JB_FMT(statement->sql));
     what.sink = NULL;
     pages->declared = jb__pg_run_on(pages->connection, scope, &what, false);
     return pages->declared;
@@ -37,7 +41,7 @@ static void end(struct jb__pages *pages)
     if (!pages->tx && PQtransactionStatus(connection->handle) != PQTRANS_IDLE)
         jb__pg_exec_on(connection, scope, "rollback");
     else if (pages->tx && pages->declared && PQtransactionStatus(connection->handle) == PQTRANS_INTRANS)
-        jb__pg_exec_on(connection, scope, jb_format(scope, "close c%d", pages->number).data);
+        jb__pg_exec_on(connection, scope, jb_format(scope, "close %s", pages->name).data);
     jb_scope_end(scope);
 }
 
@@ -65,7 +69,7 @@ static bool begin_somewhere(struct jb__pages *pages, struct jb_scope *scope, con
 
     if (begin_at(pages, server, scope, statement))
         return true;
-    if (jb_error(scope) != JB_UNAVAILABLE || (server == primary && !(pages->connection && pages->connection->broken)))
+    if (!jb__pg_asks_again(server, scope, pages->connection && pages->connection->broken))
         return false;
     jb_failure_clear(scope);
     connection_end(pages);
@@ -88,7 +92,7 @@ struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, st
 bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end)
 {
     struct jb__statement fetch = {
-        .sql = jb_format(scope, "fetch forward %zu from c%d", pages->sink->max, pages->number),
+        .sql = jb_format(scope, "fetch forward %zu from %s", pages->sink->max, pages->name),
         .in_order = true,
         .row_limit = (int64_t)pages->sink->max,
         .sink = pages->sink,

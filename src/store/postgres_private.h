@@ -62,9 +62,10 @@ struct jb__pg_prepared {
     int param_count;
     Oid *params; /* owned */
     /* On a shared connection: */
-    bool ready;  /* the server has answered */
-    bool alone;  /* it failed before: gets a sync of its own */
-    bool direct; /* too slow or no plain read: not here */
+    bool ready;                /* the server has answered */
+    bool alone;                /* it failed before: gets a sync of its own */
+    bool direct;               /* no plain read: not here */
+    int64_t slow_us, pause_us; /* it took too long: not here before (monotonic); grows with each time in a row */
 };
 
 #define JB__PG_SHARED_MAX 16
@@ -91,6 +92,7 @@ struct jb__pg_connection {
     size_t statement_count;
     int serial;                 /* of the next statement's name */
     bool broken;                /* closed instead of given back */
+    PGresult *late;             /* what the statement that was given up last had done by then; NULL: nothing */
     bool looks;                 /* the looker's own */
     uint64_t floor;             /* of a replica: what it had replayed when the connection asked for it itself; 0: it has not */
     void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */
@@ -103,6 +105,7 @@ enum jb__pg_state {
     JB__PG_AWAY,
     JB__PG_LAGGING,
     JB__PG_PROMOTED,
+    JB__PG_FOREIGN,
 };
 
 /* One database server that we know under one URL. */
@@ -139,6 +142,8 @@ struct jb__pg {
     int connect_timeout_s, shared_read_ms;
     enum jb_language language;    /* the log's */
     _Atomic int64_t live_version; /* counts notifications */
+    char *database;               /* the primary's own name of it */
+    _Atomic int64_t cancels;      /* statements that a server was told to give up */
     _Atomic int server_version;   /* 150018; of the primary */
     pthread_t keeper, looker;
     bool keeper_runs, looker_runs;
@@ -205,6 +210,7 @@ void jb__pg_keeper_stop(struct jb__pg *pg);
 /* ---- postgres_route.c ------------------------------------------------------------------------------------------------------ */
 
 #define JB__PG_REPLICA_PATIENCE_US (JB_SECOND_US / 2) /* a replica that does not answer within this is left out */
+bool jb__pg_asks_again(const struct jb__pg_server *server, struct jb_scope *scope, bool broken);
 struct jb__pg_server *jb__pg_server_for(struct jb__pg *pg, struct jb_scope *scope, const struct jb__statement *statement);
 /* What this connection reads is known to hold what the session has written: it said so itself, or the looker saw it replayed after the connection was opened, so since the server's last start. */
 bool jb__pg_has_seen(const struct jb__pg_connection *connection, struct jb_scope *scope);

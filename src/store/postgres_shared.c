@@ -16,6 +16,8 @@
 #define FLUSH_US (5 * JB_SECOND_US)
 #define SLICE_US 200000
 #define FULL_US 1000
+#define SLOW_PAUSE_US JB_SECOND_US /* of a statement that took too long here; doubles each time in a row */
+#define SLOW_PAUSE_MAX_US (600 * JB_SECOND_US)
 #define RETRY_US JB_SECOND_US /* after it could not be opened */
 
 struct slot {
@@ -360,6 +362,16 @@ enum outcome {
     AGAIN,
 };
 
+static void wait_longer(struct jb__pg_prepared *prepared)
+{
+    int64_t now_us = jb_monotonic_us();
+
+    if (now_us < prepared->slow_us)
+        return; /* the same wait, met by others who were on their way */
+    prepared->pause_us = JB_MIN(JB_MAX(2 * prepared->pause_us, SLOW_PAUSE_US), SLOW_PAUSE_MAX_US);
+    prepared->slow_us = now_us + prepared->pause_us;
+}
+
 /* What the server's error means for the statement. */
 static enum outcome judge(struct jb__pg_shared *shared, struct jb_scope *scope, const PGresult *result, const struct jb__statement *statement)
 {
@@ -369,7 +381,12 @@ static enum outcome judge(struct jb__pg_shared *shared, struct jb_scope *scope, 
         return AGAIN;
     if (is_ending(result))
         return ELSEWHERE;
-    if (jb__pg_state_is(result, "57014") || jb__pg_state_is(result, "25006")) {
+    if (jb__pg_state_is(result, "57014")) { /* a slow one, or a quick one that met a lock */
+        if (prepared)
+            wait_longer(prepared);
+        return ELSEWHERE;
+    }
+    if (jb__pg_state_is(result, "25006")) {
         if (prepared)
             prepared->direct = true;
         return ELSEWHERE;
@@ -392,7 +409,7 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     struct jb__pg_params params;
     PGresult *result;
 
-    if (prepared && (!prepared->ready || prepared->direct))
+    if (prepared && (!prepared->ready || prepared->direct || (prepared->slow_us && jb_monotonic_us() < prepared->slow_us)))
         return ELSEWHERE;
     if (!prepared && !(prepared = prepare(shared, scope, statement)))
         return jb_failure(scope) ? FAILED : ELSEWHERE;
@@ -401,6 +418,7 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     if (!jb__pg_encode(scope, statement->sql, prepared->params, statement->args, statement->arg_count, &params))
         return FAILED;
     alone |= prepared->alone;
+    bool was_slow = prepared->pause_us > 0;
     if (alone && !sync_now(shared))
         lose(shared);
     if (!shared->connection)
@@ -411,6 +429,8 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     columns.found = false;
     enum outcome outcome = jb__pg_is_good(result) ? (jb__pg_rows_read(scope, result, statement, &columns) ? SERVED : FAILED) : judge(shared, scope, result, statement);
     PQclear(result);
+    if (outcome == SERVED && was_slow && (prepared = find(shared, statement->sql)))
+        prepared->pause_us = prepared->slow_us = 0;
     return outcome;
 }
 

@@ -59,14 +59,14 @@ static enum jb_reads reads_of_app(const struct jb_db *db, const char *app)
     return JB_READS_DEFAULT;
 }
 
-static enum jb_reads reads_of_model(const struct jb_db *db, const struct jb_model *model)
+enum jb_reads jb__reads_of_model(const struct jb_db *db, const struct jb_model *model)
 {
     return model->reads ? model->reads : reads_of_app(db, model->app);
 }
 
 bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b)
 {
-    return (reads_of_model(db, a) == JB_READS_ANALYTICS) == (reads_of_model(db, b) == JB_READS_ANALYTICS);
+    return (jb__reads_of_model(db, a) == JB_READS_ANALYTICS) == (jb__reads_of_model(db, b) == JB_READS_ANALYTICS);
 }
 
 /* SQL by hand: the strictest of the tables that its text may name. */
@@ -75,7 +75,7 @@ static enum jb_reads reads_of_text(const struct jb_db *db, struct jb_str sql)
     enum jb_reads found = JB_READS_DEFAULT;
 
     for (const struct jb_model **model = db->models; *model; model++) {
-        enum jb_reads reads = reads_of_model(db, *model);
+        enum jb_reads reads = jb__reads_of_model(db, *model);
         if (reads && (!found || reads < found) && jb_str_find(sql, jb_model_table(*model), 0) != SIZE_MAX)
             found = reads;
     }
@@ -90,7 +90,7 @@ enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *s
     if (statement->write || statement->live)
         return JB_READS_PRIMARY;
     if (!reads)
-        reads = statement->model ? reads_of_model(use->db, statement->model) : reads_of_text(use->db, statement->sql);
+        reads = statement->model ? jb__reads_of_model(use->db, statement->model) : reads_of_text(use->db, statement->sql);
     if (!reads)
         reads = use->reads;
     return reads ? reads : JB_READS_REPLICA;

@@ -121,9 +121,18 @@ bool jb__query_select(struct jb__query *query, const struct jb_select *what, int
     return jb__shape_of(query, what, ret_shape) && jb__query_where(query, what) && order(query, what) && page(query, limit, what->offset) && lock(query, what->lock) && jb__query_finish(query);
 }
 
+/* What is joined may be stricter than the model itself. */
+static enum jb_reads reads_of(const struct jb__query *query)
+{
+    for (const struct jb__join *join = query->reads ? NULL : query->joins; join; join = join->next)
+        if (jb__reads_of_model(query->db, join->model) == JB_READS_PRIMARY)
+            return JB_READS_PRIMARY;
+    return query->reads;
+}
+
 struct jb__statement jb__query_statement(const struct jb__query *query, struct jb__sink *sink, int64_t row_limit)
 {
-    return (struct jb__statement){ .sql = jb_buf_str(&query->head), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .reads = query->reads, .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
+    return (struct jb__statement){ .sql = jb_buf_str(&query->head), .args = query->args, .arg_count = query->arg_count, .live = query->model->live, .reads = reads_of(query), .in_order = true, .row_limit = row_limit, .sink = sink, .model = query->model };
 }
 
 bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__shape *ret_shape, struct jb__statement *ret_statement)

@@ -388,7 +388,7 @@ static bool blame_duplicate(struct plan *plan, struct jb_str table, const struct
 {
     struct duplicate duplicate = { .columns = index->column_count };
 
-    if (!index->unique || !ask(plan, jb__duplicate_sql(plan->scope, table, index).data, JB_STR_NULL, keep_duplicate, &duplicate) || !duplicate.found)
+    if (!index->unique || !ask(plan, jb__duplicate_sql(plan->scope, table, index, jb__index_condition(plan->scope, index)).data, JB_STR_NULL, keep_duplicate, &duplicate) || !duplicate.found)
         return false;
     jb_failure_clear(plan->scope);
     return jb__fail_duplicate(plan->scope, table, index, duplicate.values, duplicate.count);

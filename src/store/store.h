@@ -286,7 +286,7 @@ struct jb_db_route {
     enum jb_reads reads;
 };
 
-/* A statement took slow_query_s or longer. `parameters`: as a JSON list; only their kinds when the statement touches a secret field. */
+/* A statement took slow_query_s or longer. `parameters`: as a JSON list; "…" each when the statement touches a secret field. */
 typedef void jb_slow_query(struct jb_scope *scope, struct jb_str sql, struct jb_str parameters, int64_t us, void *arg);
 
 struct jb_db;

@@ -97,6 +97,8 @@ void jb__tx_note(struct jb_tx *tx, bool ok); /* a statement of it went well, or 
 /* Where the statement's rows may come from. */
 enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *statement);
 /* Rows of the two can be joined: both are read from the analytics server, or none is. */
+/* As the model or its app declares; JB_READS_DEFAULT: neither does. */
+enum jb_reads jb__reads_of_model(const struct jb_db *db, const struct jb_model *model);
 bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b);
 /* A commit has reached this position; JB__POSITION_LOST: nobody knows which, so that reads go to the primary until… */
 #define JB__POSITION_LOST UINT64_MAX
@@ -113,6 +115,8 @@ bool jb__fail_gone(struct jb_scope *scope, const struct jb_model *model, int64_t
 
 /* A statement that began at start_us has ended. */
 void jb__count(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const struct jb__statement *statement, bool ok);
+/* The next part of a statement that was counted before: a page of a cursor. */
+void jb__count_more(struct jb_scope *scope, struct jb_db *db, int64_t start_us, const struct jb__statement *statement, bool ok);
 
 /* ---- model.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -83,6 +83,12 @@ def test_a_replica_that_is_none_is_told(site, cluster):  # noqa: F811
     assert "takes writes itself" in site.wait_log(site.processes[-1], r"warning store: .*gets no reads.*").group(0)
 
 
+def test_a_replica_of_another_database_is_told_and_not_read(site, cluster):  # noqa: F811
+    address = site.serve(DATABASE_REPLICA_URLS=cluster.replica.url("postgres"))
+    assert "it holds the database postgres, but the primary's is site" in site.wait_log(site.processes[-1], r"warning store: .*gets no reads.*").group(0)
+    assert metrics(address)["db_replicas_usable"] == 0
+
+
 def test_the_counts_of_a_site_are_those_of_its_work(site, cluster):  # noqa: F811
     cluster.primary.sql("insert into tags (name) values ('one')", "site")
     address = site.serve(DB_POOL_MAX="20")

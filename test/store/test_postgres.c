@@ -271,3 +271,28 @@ JB_FIBER_TEST("what a wrong URL holds is not shown")
         jb_failure_clear(scope);
     }
 }
+
+JB_FIBER_TEST("a count, a sum and rows with ids give nothing up on the server")
+{
+    struct jb_decimal sum;
+    test_database(scope, sample_models);
+    sample_entries(scope, 10);
+    int64_t before = atomic_load(&jb__pg_of(jb_db_of(scope))->cancels);
+    CHECK_INT(jb_count(scope, &sample_entry, .limit = 0), 10);
+    CHECK_OK(jb_sum_rows(scope, &sample_entry, &(struct jb_select){ 0 }, "income", &sum));
+    struct sample_entry one = sample_entry_of("ID-1", 1);
+    one.id = 5000;
+    CHECK_OK(jb_bulk_insert(scope, &sample_entry, &one, 1, NULL));
+    CHECK_INT(atomic_load(&jb__pg_of(jb_db_of(scope))->cancels) - before, 0);
+}
+
+JB_FIBER_TEST("cursors of one text are one prepared statement")
+{
+    test_database(scope, sample_models);
+    for (int i = 0; i < 20; i++) {
+        struct jb_cursor *cursor = jb_cursor_open(scope, &sample_entry, &(struct jb_select){ 0 });
+        CHECK_OK(cursor != NULL);
+        jb_cursor_close(cursor);
+    }
+    CHECK(jb__pg_of(jb_db_of(scope))->primary.own.idle->statement_count < 20);
+}

@@ -506,3 +506,54 @@ JB_FIBER_TEST("while the primary is gone the replica answers, and then everythin
     WAIT_FOR(serves(scope, &pg_of(scope)->replicas[0]));
     CHECK_INT(entries(scope), 11);
 }
+
+struct bill {
+    int64_t id, account_id;
+};
+static const struct jb_model bill = { .app = "sample", .record = JB_RECORD(bill, JB_FIELD(bill, id, .primary = true), JB_FIELD(bill, account_id, .references = &account)) };
+static const struct jb_model *const bill_models[] = { &account, &bill, NULL };
+
+JB_FIBER_TEST("what is joined with a model that may not be stale is read from the primary")
+{
+    const char *folder = test_folder(scope);
+    size_t done;
+    test_database_open(scope, bill_models, folder, (struct jb_db_options){ .pool_min = 1, .replica_urls = server_url(scope, REPLICA, NULL, folder) });
+    CHECK_OK(jb_migrate(scope, &done));
+    WAIT_FOR(serves(scope, &pg_of(scope)->replicas[0]));
+    CHECK_OK(jb_select(scope, &bill, .limit = 10) != NULL);
+    CHECK_INT(calls(REPLICA, folder, "select%\"bill\"%"), 1);
+    CHECK_OK(jb_select(scope, &bill, .with = "account", .limit = 10) != NULL);
+    CHECK_INT(calls(REPLICA, folder, "select%\"account\"%"), 0);
+    CHECK_INT(calls(PRIMARY, folder, "select%\"bill\"%\"account\"%"), 1);
+}
+
+JB_FIBER_TEST("a column that a replica has not seen yet is read from the primary, at once and by a cursor")
+{
+    site(scope, (struct jb_db_options){ .replica_lag_ms = 1000000 });
+    struct jb_scope *other = jb_scope_child(scope, "other");
+    struct sample_project project = { .code = JB_STR("P-1") };
+    int64_t count;
+    CHECK_OK(jb_insert(scope, &sample_project, &project));
+    WAIT_FOR(serves(scope, &pg_of(scope)->replicas[0]));
+    ask_server(REPLICA, "select count(pg_wal_replay_pause())");
+    WAIT_FOR(ask_server(REPLICA, "select (pg_get_wal_replay_pause_state() = 'paused')::int"));
+    CHECK_OK(jb_exec(scope, JB_SQL("alter table projects add column extra text"), NULL));
+    jb_db_session(other, 0);
+    CHECK_OK(jb_query_int(other, JB_SQL("select count(*) from projects where extra is null"), &count));
+    CHECK_INT(count, 1);
+    struct jb_cursor *cursor = jb_cursor_open(other, &sample_project, &(struct jb_select){ .where = JB_SQL("extra is null") });
+    const void *row;
+    CHECK_OK(cursor && jb_cursor_next(cursor, other, &row));
+    jb_cursor_close(cursor);
+    jb_scope_end(other);
+    ask_server(REPLICA, "select count(pg_wal_replay_resume())");
+}
+
+JB_FIBER_TEST("a link between what is read here and what is read from analytics is refused")
+{
+    site(scope, (struct jb_db_options){ 0 });
+    struct jb_model linked = account;
+    CHECK_OK(jb_model_check(scope, &account));
+    linked.links = JB_LINKS({ "reports", &report, "account_reports" });
+    CHECK_FAILS(jb_model_check(scope, &linked), JB_INVALID);
+}

@@ -5,6 +5,10 @@
 #include "store/postgres_private.h"
 
 #define FIBERS 40
+/* Waits until it is so, for as long as it takes. */
+#define WAIT_FOR_SHARED(condition) \
+    while (!(condition))           \
+    CHECK(jb_sleep(scope, 100000))
 
 struct reader {
     struct jb_scope *scope;
@@ -274,4 +278,29 @@ JB_FIBER_TEST("who asks while much is being sent gets his answer too")
         CHECK_INT(readers[i].error, JB_OK);
         CHECK_INT(readers[i].got, 1);
     }
+}
+
+static int64_t shared_reads(struct jb_scope *scope)
+{
+    struct reader *readers = read_all(scope, read_where);
+    int64_t shared = 0;
+    for (int i = 0; i < FIBERS; i++)
+        shared += readers[i].got;
+    return shared;
+}
+
+JB_FIBER_TEST("a statement that met a lock comes back to the shared connection")
+{
+    open_entries(scope, (struct jb_db_options){ 0 });
+    WAIT_FOR_SHARED(shared_reads(scope) == FIBERS * 20);
+    PGconn *locker = PQconnectdb(primary(scope)->url);
+    PQclear(PQexec(locker, "begin; lock table sample_entry"));
+    struct jb_scope *one = jb_scope_child(scope, "one");
+    int64_t count;
+    jb_deadline_set(one, jb_monotonic_us() + 600000);
+    CHECK(!jb_query_int(one, JB_SQL("select count(*) from sample_entry where id = ? and current_setting('default_transaction_read_only') = 'on'", 1), &count));
+    jb_scope_end(one);
+    PQclear(PQexec(locker, "commit"));
+    PQfinish(locker);
+    WAIT_FOR_SHARED(shared_reads(scope) == FIBERS * 20);
 }
