@@ -84,3 +84,38 @@ JB_FIBER_TEST("every statement counts for its scope, slow or not")
         CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from door"), &number));
     CHECK_INT(jb_counters(scope)->queries - before, 3);
 }
+
+JB_FIBER_TEST("a number beside a secret is not told either")
+{
+    struct told told;
+    int64_t number;
+    open_told(scope, &told);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from door where id = ? and pin is null", 1234), &number));
+    CHECK_TEXT(told.parameters, "[\"…\"]");
+}
+
+JB_FIBER_TEST("a cursor is one statement, counted, and slow by its pages")
+{
+    struct told told;
+    struct jb_db_stats before, after;
+    struct door rows[] = { { .name = JB_STR("a") }, { .name = JB_STR("b") } };
+    const void *row;
+    int seen = 0;
+    open_told(scope, &told);
+    CHECK_OK(jb_bulk_insert(scope, &door, rows, 2, NULL));
+    jb_db_stats(jb_db_of(scope), &before);
+    int64_t counted = jb_counters(scope)->queries, read = jb_counters(scope)->rows, slow = told.count;
+    struct jb_cursor *cursor = jb_cursor_open(scope, &door, &(struct jb_select){ .only = "name", .where = JB_SQL("name <> ?", JB_STR("c")) });
+    CHECK_OK(cursor != NULL);
+    while (jb_cursor_next(cursor, scope, &row))
+        seen++;
+    jb_cursor_close(cursor);
+    jb_db_stats(jb_db_of(scope), &after);
+    CHECK_INT(seen, 2);
+    CHECK_INT(jb_counters(scope)->queries - counted, 1);
+    CHECK_INT(jb_counters(scope)->rows - read, 2);
+    CHECK_INT(after.queries - before.queries, 1);
+    CHECK_INT(told.count - slow, 2); /* opened, and its page */
+    CHECK(jb_str_find(told.sql, JB_STR("name <> "), 0) != SIZE_MAX);
+    CHECK_TEXT(told.parameters, "[\"c\"]");
+}

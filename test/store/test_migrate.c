@@ -310,6 +310,31 @@ JB_FIBER_TEST("an index of some rows has the name and the condition that were de
     CHECK(steps[0].destructive);
 }
 
+static const struct jb_model item_one_new = {
+    .table = "items",
+    .indexes = "state name",
+    .named_indexes = JB_INDEXES({ "one_new_of_a_project", "project_id", .where = "state = 'new'", .unique = true }),
+    .record = JB_RECORD(item, ITEM_FIELDS(item, two_states)),
+};
+static const struct jb_model *const one_new_models[] = { &sample_project, &item_one_new, NULL };
+
+JB_FIBER_TEST("a unique index of some rows is made beside others that stand twice, and not when those of its own do")
+{
+    const char *folder = test_folder(scope);
+    struct jb_scope *before = jb_scope_child(scope, "before");
+    size_t done;
+    migrated(before, first_models, folder);
+    CHECK_OK(jb_exec(before, JB_SQL("insert into projects (code, name) values ('p', 'p')"), NULL));
+    CHECK_OK(jb_exec(before, JB_SQL("insert into items (name, state, project_id) select r.name, r.state, p.id from projects p, (select 'a' as name, 'done' as state union all select 'b', 'done' union all select 'c', 'new') r"), NULL));
+    jb_scope_end(before);
+    test_database_open(scope, one_new_models, folder, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK(made(scope, "one_new_of_a_project"));
+    CHECK_OK(jb_exec(scope, JB_SQL("drop index one_new_of_a_project"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into items (name, state, project_id) select 'd', 'new', id from projects"), NULL));
+    CHECK_FAILS(jb_migrate(scope, &done), JB_CONFLICT);
+}
+
 JB_FIBER_TEST("what no model names goes when that is allowed: a column with its index, another index, a table")
 {
     const char *folder = test_folder(scope);

@@ -75,6 +75,8 @@ JB_TEST("a declaration that names what is not there, or what cannot be, is refus
     refused(scope, &model, "no model of the site");
     model = (struct jb_model){ .record = JB_RECORD(thing, JB_FIELD(thing, id, .primary = true), JB_FIELD(thing, amount, .digits = 9, .decimals = 2, .default_text = "much")) };
     refused(scope, &model, "thing.amount.default_text");
+    model = (struct jb_model){ .record = JB_RECORD(thing, JB_FIELD(thing, id, .primary = true), JB_FIELD(thing, amount, .digits = 9, .decimals = 2, .min = 1)) };
+    refused(scope, &model, "thing.amount: .min counts only beside .has_min");
     model = (struct jb_model){ .record = JB_RECORD(thing, JB_FIELD(thing, other, .primary = true)) };
     refused(scope, &model, "the primary key is int64_t id");
 }
