@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_US (2 * JB_SECOND_US)
-
 /* ---- the sheet, on the reader's thread ------------------------------------------------------------------------------------ */
 
 struct opening {
@@ -538,46 +536,11 @@ static bool load(struct jb__attempt *attempt, int64_t job_id)
     return jb__remembered_load(attempt);
 }
 
-/* What the attempt of that number staged, if it still is there: nobody goes on with it (it may be kept for undoing), and the disk may be full. */
-static void remove_stage(struct jb__attempt *attempt, int number)
-{
-    struct jb_scope *scope = jb_scope_detached(attempt->outer, "remove staging");
-
-    jb_deadline_set(scope, jb_monotonic_us() + LOOK_US);
-    jb__stage_let_go(scope, jb_format(scope, "%lld.%d.stage", (long long)attempt->job.id, number));
-    jb_scope_end(scope);
-}
-
-/* For another attempt: the list shall not say that it runs. */
-static void put_back(struct jb__attempt *attempt)
-{
-    struct jb_scope *scope = jb_scope_detached(attempt->outer, "put back");
-
-    remove_stage(attempt, attempt->job.attempt);
-    if (attempt->job.id && !jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'running'", attempt->job.id), NULL))
-        jb_failure_clear(scope);
-    jb_scope_end(scope);
-}
-
 static void close_stage(struct jb__attempt *attempt)
 {
     jb_stage_close(attempt->stage); /* quick: the file is thrown away or was sealed */
     attempt->stage = NULL;
     jb_thread_free(attempt->thread);
-}
-
-/* The last commit may have gone through although its answer was lost: then the job has ended, and is not to be done again. */
-static bool has_ended(struct jb__attempt *attempt)
-{
-    struct jb_scope *scope = jb_scope_detached(attempt->outer, "look");
-    struct import_job job;
-
-    jb_deadline_set(scope, jb_monotonic_us() + LOOK_US);
-    bool ended = jb_error(attempt->outer) == JB_UNAVAILABLE && attempt->status && jb_get(scope, &jb_import_job, attempt->job.id, &job) && jb_str_is(job.status, attempt->status);
-    jb_scope_end(scope);
-    if (ended)
-        jb_failure_clear(attempt->outer);
-    return ended;
 }
 
 bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
@@ -594,21 +557,21 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     if (ok && jb__spool_lock(attempt.scope, attempt.job.spool, &lock_fd) && begin(&attempt) &&
         jb__progress_open(&attempt.progress, attempt.scope, job_id, will_write(&attempt))) {
         if (attempt.job.attempt > 1) /* it died */
-            remove_stage(&attempt, attempt.job.attempt - 1);
+            jb__attempt_let_go(&attempt, attempt.job.attempt - 1);
         jb__progress_phase(&attempt.progress, JB_READING, 0);
         jb__peak_begin();
         ok = run_steps(&attempt);
         jb__peak_end();
         close_stage(&attempt);
         jb__progress_close(&attempt.progress);
-        ok = ok || has_ended(&attempt);
+        ok = ok || jb__attempt_has_ended(&attempt);
     } else {
         ok = is_final(jb_error(attempt.scope)) && attempt.job.id ? end_without_rows(&attempt, "failed", jb_failure(attempt.scope)) : jb_failure_pass(attempt.scope, outer);
     }
     if (ok)
         jb__ending_sweep(&attempt);
     else if (lock_fd >= 0) /* otherwise another one runs it */
-        put_back(&attempt);
+        jb__attempt_put_back(&attempt);
     if (lock_fd >= 0)
         close(lock_fd);
     jb__row_set_done(&attempt.dropped);

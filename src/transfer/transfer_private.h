@@ -251,6 +251,10 @@ struct jb__attempt {
 struct jb__ending;
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
+/* again.c: after one that failed. The job may have ended although the answer to its last commit was lost; otherwise it waits for another attempt; what an attempt staged goes, but for what undoing needs. */
+bool jb__attempt_has_ended(struct jb__attempt *attempt);
+void jb__attempt_put_back(struct jb__attempt *attempt);
+void jb__attempt_let_go(struct jb__attempt *attempt, int number);
 /* What the model's check knows, and before that which state of the tables it is true for: a month that is closed from then on is noticed. */
 bool jb__compare_prepare(struct jb__attempt *attempt);
 /* Refuses rows that repeat the key of an earlier one. */
