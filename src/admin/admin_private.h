@@ -144,6 +144,7 @@ struct jb_response *jb__job_page(struct jb_request *req, const struct import_job
 /* rights.c. Whoever may no longer import or export the model may not set an old job of theirs going either. */
 bool jb__import_allowed(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode);
 bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job);
+bool jb__return_allowed(struct jb_scope *scope, const struct import_job *import); /* the whole table, from its backup */
 bool jb__undo_allowed(struct jb_scope *scope, const struct import_job *import);
 struct jb_str jb__undo_summary(struct jb_scope *scope, const struct import_job *job);
 void jb__undo_outcome(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars);

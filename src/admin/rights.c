@@ -19,6 +19,12 @@ bool jb__undo_allowed(struct jb_scope *scope, const struct import_job *import)
     return model && require(scope, model, "import") && (import->new_rows == 0 || require(scope, model, "delete")) && (import->changed == 0 || require(scope, model, "change"));
 }
 
+bool jb__return_allowed(struct jb_scope *scope, const struct import_job *import)
+{
+    const struct jb_model *model = jb_model_find(scope, import->model);
+    return model && require(scope, model, "import") && require(scope, model, "add") && require(scope, model, "change") && require(scope, model, "delete");
+}
+
 bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job)
 {
     const struct jb_model *model = jb_model_find(scope, job->model);

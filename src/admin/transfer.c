@@ -171,6 +171,7 @@ static struct jb_response *import_page(struct jb_request *req, const struct jb__
     choose(req, vars, "batch_rows", jb_cstr(scope, jb__number(scope, batch)));
     jb__set(vars, "direct", (bool)(jb_str_is(jb_form_text(req, "direct"), "1") || jb_str_is(jb_query_text(req, "direct"), "1")));
     jb__set(vars, "ignore_existing", (bool)jb_str_is(jb_form_text(req, "ignore_existing"), "1"));
+    jb__set(vars, "backup_first", (bool)jb_str_is(jb_form_text(req, "backup_first"), "1"));
     jb_vars_text(vars, "once", jb_form_once(req));
     return jb_page_vars(req, status, "admin/import.html", vars);
 }
@@ -222,7 +223,7 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
 {
     static const char *const modes[] = { "upsert", "insert", "update", NULL }, *const on_errors[] = { "abort", "skip", NULL };
     struct jb_scope *scope = req->scope;
-    struct jb_import_options options = { .confirm = !jb_str_is(jb_form_text(req, "direct"), "1"), .ask = jb_str_is(jb_form_text(req, "ask"), "1"), .ignore_existing = jb_str_is(jb_form_text(req, "ignore_existing"), "1") };
+    struct jb_import_options options = { .confirm = !jb_str_is(jb_form_text(req, "direct"), "1"), .ask = jb_str_is(jb_form_text(req, "ask"), "1"), .ignore_existing = jb_str_is(jb_form_text(req, "ignore_existing"), "1"), .backup_first = jb_str_is(jb_form_text(req, "backup_first"), "1") };
     struct jb_str rows = text_or_null(req, "batch_rows");
     struct jb_decimal batch;
     int mode, on_error;

@@ -49,9 +49,11 @@ static struct jb_response *question(struct jb_request *req, const struct import_
     struct jb_scope *scope = req->scope;
     const struct jb_model *model = jb_model_find(scope, job->model);
     struct jb_vars *vars = jb_vars_new(scope);
+    bool backup;
 
-    if (!model)
+    if (!model || !jb_undo_has_backup(scope, job->id, &backup))
         return jb_problem(req);
+    jb__set(vars, "backup", backup);
     jb__set(vars, "id", job->id);
     jb_vars_text(vars, "label", jb_model_label(model, scope));
     jb_vars_text(vars, "file", job->file_name);
@@ -89,7 +91,10 @@ struct jb_response *jb__undo_post(struct jb_request *req)
     if (!read_import(req, &job) || !jb_form_read(req))
         return jb_problem(req);
     struct jb_str once = jb_form_text(req, "once");
-    if (jb_undo_submit(scope, job.id, once.size ? once : JB_STR_NULL, &undo, &ended))
+    bool whole = jb_str_is(jb_form_text(req, "whole"), "1");
+    if (whole && !jb__return_allowed(scope, &job))
+        return jb_problem(req);
+    if (jb_undo_submit(scope, job.id, &(struct jb_undo_options){ .whole = whole, .once = once.size ? once : JB_STR_NULL }, &undo, &ended))
         return jb__to_job(req, undo);
     if (req->api || jb_error(scope) != JB_CONFLICT)
         return jb_problem(req);

@@ -72,6 +72,12 @@ static bool may_undo(struct jb_scope *scope, const struct import_job *job)
     return model && may(scope, model, "import") && (job->new_rows == 0 || may(scope, model, "delete")) && (job->changed == 0 || may(scope, model, "change"));
 }
 
+static bool may_return(struct jb_scope *scope, const struct import_job *job)
+{
+    const struct jb_model *model = jb_model_find(scope, job->model);
+    return model && may(scope, model, "add") && may(scope, model, "change") && may(scope, model, "delete");
+}
+
 struct jb_response *jb__api_job_continue(struct jb_request *req)
 {
     struct jb_spool *spool = NULL;
@@ -92,9 +98,10 @@ struct jb_response *jb__api_job_undo(struct jb_request *req)
     struct import_job job;
     struct jb_str once;
     int64_t id, undo;
-    bool ended;
+    bool ended, whole = false;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may_undo(scope, &job) || !jb__api_once(req, &once) || !jb_undo_submit(scope, id, once, &undo, &ended))
+    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may_undo(scope, &job) || !jb__api_flag(req, "whole", &whole) || (whole && !may_return(scope, &job)) ||
+        !jb__api_once(req, &once) || !jb_undo_submit(scope, id, &(struct jb_undo_options){ .whole = whole, .once = once }, &undo, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, undo, 0);
 }

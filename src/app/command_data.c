@@ -72,6 +72,7 @@ static bool read_import_options(struct jb_program *program, struct jb_import_opt
     options->batch_rows = (int)batch_rows;
     options->ignore_existing = jb__flag(program, "ignore-existing");
     options->dry_run = jb__flag(program, "dry-run");
+    options->backup_first = jb__flag(program, "backup-first");
     options->match_on = jb__option(program, "match-on");
     options->sheet = jb__option(program, "sheet");
     options->encoding = jb__option(program, "encoding");

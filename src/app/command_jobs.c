@@ -74,7 +74,7 @@ static int undo_job(struct jb_program *program, int64_t import)
     struct import_job job;
     int64_t id;
 
-    if (!jb_undo_start(scope, import, JB_STR_NULL, &id) || !jb_get(scope, &jb_import_job, id, &job))
+    if (!jb_undo_start(scope, import, &(struct jb_undo_options){ .whole = jb__flag(program, "whole") }, &id) || !jb_get(scope, &jb_import_job, id, &job))
         return jb__command_failed(program);
     program->stops_itself = true;
     struct jb__watching *watching = jb__job_watch(program, id);

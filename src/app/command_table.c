@@ -75,6 +75,7 @@ static const struct jb_option import_options[] = {
     { "match-on", 0, "FIELDS", { "같은 행으로 보는 열 (빈칸으로 나눔)", "fields that make two rows the same one (separated by blanks)" } },
     { "on-error", 0, "WHAT", { "abort: 하나라도 틀리면 아무것도 (기본); skip: 그 행만 빼고", "abort: all or nothing (default); skip: leave bad rows out" } },
     { "ignore-existing", 0, NULL, { "--mode insert에서 있는 행은 건너뜀", "with --mode insert, skip rows that exist" } },
+    { "backup-first", 0, NULL, { "먼저 표 전체를 백업 (jobs undo ID --whole로 되돌림)", "back up the whole table first (put back by jobs undo ID --whole)" } },
     { "dry-run", 0, NULL, { "끝까지 해 보고 반영하지 않음", "do everything but the commit" } },
     { "sheet", 0, "NAME", { "시트 이름 (기본: 첫 시트)", "sheet (default: the first)" } },
     { "header-row", 0, "N", { "머리글이 있는 행 (기본: 값이 있는 첫 행)", "row that holds the headings (default: the first with cells)" } },
@@ -107,6 +108,7 @@ static const struct jb_option jobs_options[] = {
     { "background", 0, NULL, { "continue: 작업자에게 맡기고 바로 돌아옴", "continue: leave it to a worker" } },
     { "format", 0, "NAME", { "continue: 표준 입력의 형식", "continue: format of stdin" } },
     { "tables", 0, "all|NAME,…", { "있는 표의 작업을 이어 감", "goes on with jobs on existing tables" } },
+    { "whole", 0, NULL, { "undo: 표 전체를 --backup-first의 백업으로", "undo: the whole table, from the backup of --backup-first" } },
     { 0 },
 };
 

@@ -213,6 +213,21 @@ bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage
     return stage->driver->undo_left(stage, scope, each, arg);
 }
 
+bool jb_stage_backup(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows)
+{
+    return stage->driver->backup(stage, scope, ret_rows);
+}
+
+bool jb_stage_return_compare(struct jb_stage *stage, struct jb_scope *scope, void *check_state, struct jb_stage_undo_counts *ret_counts, struct jb_str *ret_note)
+{
+    return stage->driver->return_compare(stage, scope, check_state, ret_counts, ret_note);
+}
+
+bool jb_stage_return(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_differences)
+{
+    return stage->driver->return_all(stage, scope, ret_differences);
+}
+
 bool jb_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written)
 {
     return stage->driver->row(stage, scope, id, range, ret_before, ret_written);

@@ -130,6 +130,7 @@ enum jb_stage_undone {
     JB_STAGE_REMOVED,  /* a new row: it goes */
     JB_STAGE_RESTORED, /* a changed one: it gets back what it held */
     JB_STAGE_STANDS,   /* … and holds it already */
+    JB_STAGE_RETURNED, /* of a whole backup: a row that is gone comes again */
     /* Left as they are: */
     JB_STAGE_TOUCHED,  /* it is not as the import left it */
     JB_STAGE_GONE,     /* it is not in the table any more; a new row: not under its key */
@@ -145,7 +146,7 @@ struct jb_stage_undo {
 };
 struct jb_stage_undo_counts {
     int64_t rows; /* that were new or changed then, however many of them are to be undone */
-    int64_t removed, restored, stand, left;
+    int64_t removed, restored, stand, returned, left;
 };
 /* Finds out what can be undone. Nobody may write the table from then on until the undo has been committed: asked in its transaction, after jb_stage_is_fresh with `hold`. */
 bool jb_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
@@ -155,6 +156,12 @@ bool jb_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
 typedef bool jb_stage_left_fn(void *arg, struct jb_scope *scope, int64_t row, enum jb_stage_undone why, struct jb_str note, const void *written, const void *now);
 bool jb_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
 
+/* A copy of the whole table as it is now, kept with the staging: before the merge, within its transaction and with the table held (jb_stage_is_fresh with `hold`), so that nobody writes in between. */
+bool jb_stage_backup(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
+/* What it takes to make the table equal to the copy, whoever changed it since; as jb_stage_undo_compare. *ret_note: the model's check says no to a row, and this is why; otherwise NULL. */
+bool jb_stage_return_compare(struct jb_stage *stage, struct jb_scope *scope, void *check_state, struct jb_stage_undo_counts *ret_counts, struct jb_str *ret_note);
+/* Does it, within the transaction, on the caller's fiber; then holds the two against each other: *ret_differences is 0 when they are equal to the cell. */
+bool jb_stage_return(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_differences);
 /* What the merge did to the row of that id: *ret_written is the row as it was written (NULL: nothing), *ret_before what stood there (NULL: it was new). */
 bool jb_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
 

@@ -242,10 +242,10 @@ bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struc
 
 void jb__stage_undo_count(struct jb_stage_undo_counts *counts, int state, int64_t rows)
 {
+    int64_t *const by_state[] = { &counts->removed, &counts->restored, &counts->stand, &counts->returned };
+
     counts->rows += rows;
-    *(state == JB_STAGE_REMOVED ? &counts->removed : state == JB_STAGE_RESTORED ? &counts->restored
-                                                 : state == JB_STAGE_STANDS     ? &counts->stand
-                                                                                : &counts->left) += rows;
+    *(state < (int)JB_COUNT(by_state) ? by_state[state] : &counts->left) += rows;
 }
 
 bool jb__stage_undo_check(struct jb_stage *stage, struct jb_scope *scope, void *check_state, const void *before, const void *after, struct jb_str *ret_note)

@@ -57,6 +57,11 @@ struct jb_str jb__pg_stage_undone(struct jb_scope *scope, const struct jb_stage 
     return table_name(scope, stage->pg.name, " undo");
 }
 
+struct jb_str jb__pg_stage_backup_table(struct jb_scope *scope, const struct jb_stage *stage)
+{
+    return table_name(scope, stage->pg.name, " backup");
+}
+
 struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage)
 {
     return jb__quoted(scope, jb_model_primary(stage->model)->name);
@@ -205,7 +210,7 @@ static bool connect(struct jb_stage *stage, struct jb_scope *scope)
 
 static struct jb_str drop_sql(struct jb_scope *scope, const char *name)
 {
-    static const char *const parts[] = { "", " match", " refused", " before", " undo", " shown" };
+    static const char *const parts[] = { "", " match", " refused", " before", " undo", " shown", " backup" };
     struct jb_str list = JB_STR("");
 
     for (size_t i = 0; i < JB_COUNT(parts); i++) {
@@ -473,6 +478,9 @@ const struct jb__stage_driver jb__postgres_stage = {
     .undo_compare = jb__pg_stage_undo_compare,
     .undo = jb__pg_stage_undo,
     .undo_left = jb__pg_stage_undo_left,
+    .backup = jb__pg_stage_backup,
+    .return_compare = jb__pg_stage_return_compare,
+    .return_all = jb__pg_stage_return,
     .row = jb__pg_stage_row,
     .bytes = pg_bytes,
     .remove = pg_remove,

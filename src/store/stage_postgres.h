@@ -3,7 +3,7 @@
  * Three unlogged tables of the schema jb_stage, named after the attempt: "17.2" holds rows that were not refused while loading, without those that repeat others: the target's columns, jb_row (the
  * sheet's row number), jb_key (the primary key a sheet gave, when that is the import key). "17.2 match" says which of them are in the table or may not go in, and in which version (xmin) a row of
  * the table was met. "17.2 refused" holds sentences, "17.2 shown" (a logged one) what a preview showed. Of one that is kept, so that it can be undone, also
- * "17.2 before": what stood in the table for rows that change; "17.2 undo": what an undo found out. A file at the staging's path holds the name: what is sealed, taken and swept is the file, and the tables go before it does. */
+ * "17.2 before": what stood in the table for rows that change; "17.2 undo": what an undo found out; "17.2 backup": the whole table before the merge. A file at the staging's path holds the name: what is sealed, taken and swept is the file, and the tables go before it does. */
 // SPDX-License-Identifier: Apache-2.0
 #ifndef JB_STORE_STAGE_POSTGRES_H
 #define JB_STORE_STAGE_POSTGRES_H
@@ -18,6 +18,7 @@ struct jb_str jb__pg_stage_refused(struct jb_scope *scope, const struct jb_stage
 struct jb_str jb__pg_stage_shown_table(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_before(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_undone(struct jb_scope *scope, const struct jb_stage *stage);
+struct jb_str jb__pg_stage_backup_table(struct jb_scope *scope, const struct jb_stage *stage);
 struct jb_str jb__pg_stage_primary(struct jb_scope *scope, const struct jb_stage *stage);
 /* " and ALIAS.COLUMN > from and … <= to"; INT64_MIN and INT64_MAX: no bound. */
 struct jb_str jb__pg_stage_range(struct jb_scope *scope, const char *column, int64_t from, int64_t to);
@@ -65,6 +66,9 @@ bool jb__pg_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, str
 
 /* stage_postgres_undo.c */
 bool jb__pg_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+bool jb__pg_stage_backup(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows); /* stage_postgres_backup.c */
+bool jb__pg_stage_return_compare(struct jb_stage *stage, struct jb_scope *scope, void *check_state, struct jb_stage_undo_counts *ret_counts, struct jb_str *ret_note);
+bool jb__pg_stage_return(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_differences);
 bool jb__pg_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
 bool jb__pg_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__pg_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);

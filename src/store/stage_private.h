@@ -79,6 +79,9 @@ struct jb__stage_driver {
     bool (*undo_compare)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
     bool (*undo)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*undo_left)(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);
+    bool (*backup)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
+    bool (*return_compare)(struct jb_stage *stage, struct jb_scope *scope, void *check_state, struct jb_stage_undo_counts *ret_counts, struct jb_str *ret_note);
+    bool (*return_all)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_differences);
     bool (*row)(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
     bool (*bytes)(struct jb_scope *scope, struct jb_db *db, const char *path, int64_t *ret_bytes);
     bool (*remove)(struct jb_scope *scope, struct jb_db *db, const char *path);

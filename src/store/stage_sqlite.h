@@ -72,6 +72,10 @@ bool jb__sqlite_stage_refused_count(struct jb_stage *stage, struct jb_scope *sco
 bool jb__sqlite_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
 bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
 bool jb__sqlite_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
+/* stage_sqlite_backup.c */
+bool jb__sqlite_stage_backup(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
+bool jb__sqlite_stage_return_compare(struct jb_stage *stage, struct jb_scope *scope, void *check_state, struct jb_stage_undo_counts *ret_counts, struct jb_str *ret_note);
+bool jb__sqlite_stage_return(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_differences);
 bool jb__sqlite_stage_row(struct jb_stage *stage, struct jb_scope *scope, int64_t id, const struct jb_stage_undo *range, const void **ret_before, const void **ret_written);
 bool jb__sqlite_stage_undo(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__sqlite_stage_undo_left(struct jb_stage *stage, struct jb_scope *scope, jb_stage_left_fn *each, void *arg);

@@ -71,6 +71,8 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
 
     if (model->read_only)
         return jb_fail(scope, JB_DENIED, JB_L(scope, "‘%.*s’에는 프로그램만 적습니다. 내보낼 수는 있어도 가져올 수는 없습니다.", "%.*s is written by the program alone: it can be exported, not imported."), JB_FMT(label));
+    if (options->backup_first && jb__transfer_of(scope)->undo_days <= 0)
+        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "UNDO_DAYS가 0이라 백업을 둘 수 없습니다. 백업 없이 가져오거나 UNDO_DAYS를 늘리세요.", "With UNDO_DAYS=0 no backup is kept. Import without one, or raise UNDO_DAYS."));
     if (!jb__spool_seal(spool, scope, &hash))
         return false;
     if (find_once(scope, once, model, hash, ret_job))

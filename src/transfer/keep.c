@@ -29,6 +29,7 @@ const struct jb_model jb_import_kept = {
         JB_FIELD(import_kept, to_row),
         JB_FIELD(import_kept, rows),
         JB_FIELD(import_kept, bytes),
+        JB_FIELD(import_kept, backup_rows, .default_text = "-1"),
         JB_FIELD(import_kept, undone_by),
         JB_FIELD(import_kept, created_at, .required = true)),
 };
@@ -102,6 +103,7 @@ static bool note_new(struct jb__attempt *attempt, int64_t from, int64_t to, int6
         .from_row = from,
         .to_row = to,
         .rows = rows,
+        .backup_rows = attempt->backup_rows,
         .created_at = jb_now(),
     };
 
@@ -124,6 +126,50 @@ bool jb__keep_note(struct jb__attempt *attempt, int64_t from, int64_t to, int64_
 bool jb__keeps(const struct jb__attempt *attempt)
 {
     return attempt->transfer->undo_days > 0 && !attempt->options.import.dry_run && (!attempt->options.import.confirm || attempt->options.confirmed);
+}
+
+/* ---- the copy of the whole table ------------------------------------------------------------------------------------------------------ */
+
+bool jb__keep_backup_due(struct jb__attempt *attempt)
+{
+    int64_t taken;
+
+    attempt->backup_rows = -1;
+    attempt->backup_due = false;
+    if (!attempt->options.import.backup_first || !jb__keeps(attempt))
+        return true;
+    if (!jb_query_int(attempt->scope, JB_SQL("select count(*) from import_kept where job_id = ? and backup_rows >= 0", attempt->job.id), &taken))
+        return false;
+    attempt->backup_due = taken == 0;
+    return true;
+}
+
+struct backing_up {
+    struct jb__attempt *attempt;
+    struct jb_scope *scope;
+    int64_t rows;
+    bool ok;
+};
+
+static void backup_blocking(void *arg)
+{
+    struct backing_up *backing = arg;
+    backing->ok = jb_stage_backup(backing->attempt->stage, backing->scope, &backing->rows);
+}
+
+bool jb__keep_backup(struct jb__attempt *attempt)
+{
+    struct backing_up backing = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "backup") };
+
+    if (attempt->backup_due) {
+        jb_fiber_allow_wait(true); /* nobody writes until the merge has been committed */
+        jb_thread_call(attempt->thread, backup_blocking, &backing);
+        jb_fiber_allow_wait(false);
+        attempt->backup_rows = backing.rows;
+    }
+    bool ok = !attempt->backup_due || backing.ok || jb_failure_pass(backing.scope, attempt->scope);
+    jb_scope_end(backing.scope);
+    return ok;
 }
 
 /* ---- afterwards ------------------------------------------------------------------------------------------------------------------- */

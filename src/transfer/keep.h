@@ -14,11 +14,16 @@ struct import_kept {
     int64_t from_row, to_row; /* (from, to] of the sheet; to 0: to the end */
     int64_t rows;             /* new or changed ones */
     int64_t bytes;            /* 0: not moved yet */
+    int64_t backup_rows;      /* of the copy of the whole table; -1: none was taken */
     int64_t undone_by;        /* the last undo that was committed; 0: none */
     struct jb_time created_at;
 };
 
 bool jb__keeps(const struct jb__attempt *attempt);
+/* In the transaction that merges, with the table held: takes the copy if one is due. */
+bool jb__keep_backup(struct jb__attempt *attempt);
+/* Whether a copy is due: asked for, and no earlier attempt took it. */
+bool jb__keep_backup_due(struct jb__attempt *attempt);
 void jb__keep_columns(struct jb__attempt *attempt); /* notes what the sheet brings; the plan knows it while the sheet is open */
 /* In the transaction that merges the rows (from, to]. */
 bool jb__keep_note(struct jb__attempt *attempt, int64_t from, int64_t to, int64_t rows);

@@ -116,7 +116,7 @@ bool jb__merge_compare_again(struct jb__attempt *attempt)
 
 static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
 {
-    return jb__mark_take(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
+    return jb__mark_take(attempt) && jb__keep_backup(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
 }
 
 static bool merge_abort(struct jb__attempt *attempt)
@@ -125,7 +125,7 @@ static bool merge_abort(struct jb__attempt *attempt)
     bool fresh, merged, ok = jb__ending_prepare(attempt, attempt->scope, &ending);
 
     for (int tries = 0; ok; tries++) {
-        bool hold = tries >= TRIES_OUTSIDE;
+        bool hold = tries >= TRIES_OUTSIDE || attempt->backup_due;
         struct jb_tx *tx = jb__merge_open(attempt, hold, &fresh);
         if (!tx)
             return false;
@@ -169,7 +169,7 @@ bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
     int64_t rows = counts->new_rows + counts->changed;
-    return jb__mark_move(attempt, from, to, counts) && (rows == 0 || jb_stage_merge(attempt->stage, attempt->scope, from, to)) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
+    return jb__mark_move(attempt, from, to, counts) && (rows == 0 || (jb__keep_backup(attempt) && jb_stage_merge(attempt->stage, attempt->scope, from, to))) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
 }
 
 static bool sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts)
@@ -187,7 +187,7 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
     bool fresh, ok = jb__compare(attempt, from, to, &counts);
 
     for (int tries = 0; ok; tries++) {
-        bool hold = tries >= TRIES_OUTSIDE;
+        bool hold = tries >= TRIES_OUTSIDE || attempt->backup_due;
         struct jb_tx *tx = jb__merge_open(attempt, hold, &fresh);
         int64_t began_us = jb_monotonic_us();
         if (!tx)
@@ -197,6 +197,7 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
         jb__merge_close(attempt);
         *ret_hold_us = jb_monotonic_us() - began_us;
         bool rule = !written && is_rule(jb_error(attempt->scope)), moved = jb_stage_moved(attempt->stage);
+        attempt->backup_due = attempt->backup_due && !(written && attempt->backup_rows >= 0);
         if (written)
             jb__counts_add(attempt, &counts);
         else if ((rule && !moved && fresh) || (hold && moved))
@@ -309,5 +310,5 @@ static bool merge_skip(struct jb__attempt *attempt)
 
 bool jb__merge(struct jb__attempt *attempt)
 {
-    return attempt->options.import.on_error == JB_ABORT ? merge_abort(attempt) : merge_skip(attempt);
+    return jb__keep_backup_due(attempt) && (attempt->options.import.on_error == JB_ABORT ? merge_abort(attempt) : merge_skip(attempt));
 }

@@ -154,6 +154,8 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
     jb_json_put(&writer, "dry_run", jb_v_bool(import->dry_run));
     jb_json_put(&writer, "confirm", jb_v_bool(import->confirm));
     jb_json_put(&writer, "confirmed", jb_v_bool(options->confirmed));
+    jb_json_put(&writer, "backup_first", jb_v_bool(import->backup_first));
+    jb_json_put(&writer, "whole", jb_v_bool(options->whole));
     jb_json_put(&writer, "match_on", jb_v(import->match_on));
     jb_json_put(&writer, "sheet", jb_v(import->sheet));
     jb_json_put(&writer, "encoding", jb_v(import->encoding));
@@ -193,6 +195,7 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
             .dry_run = truth_read(object, "dry_run"),
             .confirm = truth_read(object, "confirm"),
             .ask = truth_read(object, "ask"),
+            .backup_first = truth_read(object, "backup_first"),
             .match_on = text_read(scope, object, "match_on"),
             .sheet = text_read(scope, object, "sheet"),
             .encoding = text_read(scope, object, "encoding"),
@@ -204,6 +207,7 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
             .limit_refused = number_read(object, "limit_refused"),
         },
         .confirmed = truth_read(object, "confirmed"),
+        .whole = truth_read(object, "whole"),
         .present = text_read(scope, object, "present"),
         .asks = truth_read(object, "asks"),
         .columns = text_read(scope, object, "columns"),

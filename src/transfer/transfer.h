@@ -102,6 +102,7 @@ struct jb_import_options {
     bool ignore_existing, dry_run;
     bool ask;               /* with `confirm`: ask what the columns mean, though their headings may be known */
     bool confirm;           /* stage and compare, then wait for jb_import_confirm */
+    bool backup_first;      /* keep a copy of the whole table from right before the merge, as long as it can be undone */
     struct jb_str match_on; /* NULL: the exchange's */
     struct jb_str sheet, encoding, format;
     int64_t head_row;                /* the sheet's row that holds the headings; 0: the first that has cells */
@@ -209,8 +210,13 @@ struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_p
 
 /* A job of its own that takes a whole import back: new rows go, changed ones get back what they held, where a row still is as the import left it. The others are left, and told as refused ones are.
  * CONFLICT when there is nothing (left) to undo, or another undo of it runs. The same `once` gives the undo that is there. */
-bool jb_undo_start(struct jb_scope *scope, int64_t import, struct jb_str once, int64_t *ret_job);
-bool jb_undo_submit(struct jb_scope *scope, int64_t import, struct jb_str once, int64_t *ret_job, bool *ret_ended); /* as jb_import_submit */
+struct jb_undo_options {
+    bool whole;         /* make the table equal to the backup that the import took first, whoever changed it since; all of it or nothing */
+    struct jb_str once; /* idempotency; NULL: none */
+};
+bool jb_undo_start(struct jb_scope *scope, int64_t import, const struct jb_undo_options *options, int64_t *ret_job);
+bool jb_undo_submit(struct jb_scope *scope, int64_t import, const struct jb_undo_options *options, int64_t *ret_job, bool *ret_ended); /* as jb_import_submit */
+bool jb_undo_has_backup(struct jb_scope *scope, int64_t import, bool *ret_there);
 /* Whether it can be undone; a failure says why not. */
 bool jb_undo_possible(struct jb_scope *scope, const struct import_job *import);
 

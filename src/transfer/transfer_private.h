@@ -110,6 +110,7 @@ struct jb__job_options {
     struct jb_import_options import;
     bool confirmed, asks;  /* asks: it waits to be told what its columns mean */
     struct jb_str columns; /* what it asks, as JSON */
+    bool whole;            /* of an undo */
     enum jb_language language;
     struct jb_str present;                    /* once it waits: names of the columns that the sheet brings, one per line */
     int continued;                            /* how often it went on with corrected rows */
@@ -237,6 +238,8 @@ struct jb__attempt {
     bool compared, was_empty, was_sealed;
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
     struct jb_str stage_path;
+    int64_t backup_rows;                      /* of the copy that this attempt took; -1: none */
+    bool backup_due;                          /* one is to be taken before the first rows go in */
     struct jb_str brought;                    /* names of the columns that the sheet brings */
     struct jb_str spool, corrections, result; /* files of the job as it began: those that it ends without are removed */
     struct jb__row_set dropped;               /* rows that a corrected file left empty */

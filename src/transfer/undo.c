@@ -79,17 +79,36 @@ static bool start(struct jb_scope *scope, const struct import_job *import, struc
     return false;
 }
 
-bool jb_undo_start(struct jb_scope *scope, int64_t id, struct jb_str once, int64_t *ret_job)
+bool jb_undo_has_backup(struct jb_scope *scope, int64_t import, bool *ret_there)
+{
+    int64_t copies;
+
+    if (!jb_query_int(scope, JB_SQL("select count(*) from import_kept where job_id = ? and backup_rows >= 0", import), &copies))
+        return false;
+    *ret_there = copies > 0;
+    return true;
+}
+
+static bool whole_possible(struct jb_scope *scope, const struct import_job *import)
+{
+    bool there;
+
+    if (!jb_undo_has_backup(scope, import->id, &there))
+        return false;
+    return there || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 표를 백업해 두지 않았습니다. 백업 없이 되돌리면 그 뒤에 바뀌지 않은 행만 되돌립니다.", "Job %lld took no backup of the table. Undone without one, only rows that nobody touched since are undone."), (long long)import->id);
+}
+
+bool jb_undo_start(struct jb_scope *scope, int64_t id, const struct jb_undo_options *options, int64_t *ret_job)
 {
     const struct jb_user *actor = jb_actor(scope);
-    struct jb_str key = jb__once_key(scope, once);
+    struct jb_str key = jb__once_key(scope, options->once);
     struct import_job import;
 
     if (!jb_job_get(scope, id, &import))
         return false;
     if (find_once(scope, key, ret_job))
         return true;
-    if (jb_failure(scope) || !jb_undo_possible(scope, &import))
+    if (jb_failure(scope) || !jb_undo_possible(scope, &import) || (options->whole && !whole_possible(scope, &import)))
         return false;
     struct import_job undo = {
         .kind = JB_STR("undo"),
@@ -99,7 +118,7 @@ bool jb_undo_start(struct jb_scope *scope, int64_t id, struct jb_str once, int64
         .user = actor->name,
         .file_name = import.file_name,
         .file_hash = import.file_hash,
-        .options = jb__import_options_json(scope, &(struct jb__job_options){ .language = jb_language(scope) }),
+        .options = jb__import_options_json(scope, &(struct jb__job_options){ .language = jb_language(scope), .whole = options->whole }),
         .once = key,
         .undoes = import.id,
         .created_at = jb_now(),
@@ -118,12 +137,12 @@ bool jb_undo_start(struct jb_scope *scope, int64_t id, struct jb_str once, int64
     return true;
 }
 
-bool jb_undo_submit(struct jb_scope *scope, int64_t import, struct jb_str once, int64_t *ret_job, bool *ret_ended)
+bool jb_undo_submit(struct jb_scope *scope, int64_t import, const struct jb_undo_options *options, int64_t *ret_job, bool *ret_ended)
 {
     struct import_job job, undo;
     bool ended = false;
 
-    if (!jb_undo_start(scope, import, once, ret_job) || !jb_get(scope, &jb_import_job, import, &job) || !jb_get(scope, &jb_import_job, *ret_job, &undo))
+    if (!jb_undo_start(scope, import, options, ret_job) || !jb_get(scope, &jb_import_job, import, &job) || !jb_get(scope, &jb_import_job, *ret_job, &undo))
         return false;
     if (job.new_rows + job.changed <= HERE_ROWS_MAX) {
         if (!jb__job_ended(&undo))
@@ -151,6 +170,8 @@ struct undoing {
     void *check_state;
     struct jb_stage_undo_counts counts;
     int64_t started_us;
+    bool whole;
+    struct jb_str refused; /* whole: why the model's check says no */
 };
 
 struct call {
@@ -222,8 +243,13 @@ static void compare_blocking(void *arg)
     struct call *call = arg;
     struct undoing *undoing = call->undoing;
     struct jb_stage_undo how = { .after_row = undoing->kept->from_row, .last_row = undoing->kept->to_row, .check_state = undoing->check_state, .again = undoing->kept->undone_by != 0 };
+    struct jb_str refused = JB_STR_NULL;
 
-    call->ok = jb_stage_undo_compare(undoing->stage, call->scope, &how, &undoing->counts);
+    if (undoing->whole)
+        call->ok = jb_stage_return_compare(undoing->stage, call->scope, undoing->check_state, &undoing->counts, &refused);
+    else
+        call->ok = jb_stage_undo_compare(undoing->stage, call->scope, &how, &undoing->counts);
+    undoing->refused = jb_copy(undoing->scope, refused);
 }
 
 static bool compare(struct undoing *undoing)
@@ -233,6 +259,8 @@ static bool compare(struct undoing *undoing)
     jb__progress_phase(&undoing->progress, JB_COMPARING, undoing->kept->rows);
     if (!on_thread(undoing, compare_blocking, &call))
         return false;
+    if (undoing->whole)
+        return !undoing->refused.data || jb_fail(undoing->scope, JB_CONFLICT, JB_L(undoing->scope, "백업으로 되돌리지 못했습니다: %.*s 아무것도 바꾸지 않았습니다.", "The backup was not put back: %.*s Nothing was changed."), JB_FMT(undoing->refused));
     const struct jb_stage_undo_counts *counts = &undoing->counts;
     if (counts->rows != undoing->kept->rows) /* a crash of the database server empties what it had not made durable */
         return jb_fail(undoing->scope, JB_CONFLICT, JB_L(undoing->scope, "되돌리는 데 드는 자료가 온전하지 않습니다 (%lld행 가운데 %lld행). 아무것도 되돌리지 않았습니다.", "What the undo needs is not whole (of %lld rows, %lld). Nothing was undone."), (long long)undoing->kept->rows, (long long)counts->rows);
@@ -248,9 +276,21 @@ static bool note(struct undoing *undoing)
     int64_t kept, mark;
 
     if (!jb_exec(scope, JB_SQL("update import_kept set undone_by = ? where id = ? and coalesce(undone_by, 0) = ?", undoing->job.id, undoing->kept->id, undoing->kept->undone_by), &kept) ||
-        !jb_exec(scope, JB_SQL("update import_marks set position = position + ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, refused = refused + ? where id = ? and not done", counts->rows, counts->removed, counts->restored, counts->stand, counts->left, undoing->job.id), &mark))
+        !jb_exec(scope, JB_SQL("update import_marks set position = position + ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, refused = refused + ? where id = ? and not done", counts->rows, counts->removed, counts->restored + counts->returned, counts->stand, counts->left, undoing->job.id), &mark))
+        return false;
+    if (undoing->whole && !jb_exec(scope, JB_SQL("update import_kept set undone_by = ? where job_id = ?", undoing->job.id, undoing->import.id), NULL))
         return false;
     return (kept == 1 && mark == 1) || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
+}
+
+/* The proof belongs to it: what is committed is equal to the copy, to the cell. */
+static bool return_all(struct undoing *undoing)
+{
+    int64_t differences;
+
+    if (!jb_stage_return(undoing->stage, undoing->scope, &differences))
+        return false;
+    return differences == 0 || jb_fail(undoing->scope, JB_BROKEN, JB_L(undoing->scope, "백업과 다른 행이 %lld개 남아서 그만두었습니다. 아무것도 바꾸지 않았습니다.", "%lld rows would still differ from the backup: given up, and nothing was changed."), (long long)differences);
 }
 
 static bool undo_in(struct undoing *undoing)
@@ -261,7 +301,7 @@ static bool undo_in(struct undoing *undoing)
     if (!jb_check_prepare(scope, undoing->model, &undoing->check_state) || !jb_stage_is_fresh(undoing->stage, scope, true, &fresh) || !compare(undoing) || JB_FAULT("transfer/undo/compared", scope))
         return false;
     jb__progress_phase(&undoing->progress, JB_WRITING, undoing->kept->rows);
-    return jb_stage_undo(undoing->stage, scope) && note(undoing);
+    return (undoing->whole ? return_all(undoing) : jb_stage_undo(undoing->stage, scope)) && note(undoing);
 }
 
 static bool undo_stage(struct undoing *undoing)
@@ -292,7 +332,7 @@ static bool undo_one(struct undoing *undoing, const struct import_kept *kept)
     struct call call = { .ok = false };
 
     undoing->kept = kept;
-    bool ok = open_stage(undoing) && (kept->undone_by == undoing->job.id || undo_stage(undoing)) && on_thread(undoing, report_blocking, &call);
+    bool ok = open_stage(undoing) && (kept->undone_by == undoing->job.id || undo_stage(undoing)) && (undoing->whole || on_thread(undoing, report_blocking, &call));
     jb_stage_close(undoing->stage);
     undoing->stage = NULL;
     return ok;
@@ -344,12 +384,13 @@ static bool load(struct undoing *undoing, struct jb_rows **ret_kept)
     if (!jb_get(scope, &jb_import_job, undoing->job.undoes, &undoing->import) || !jb__import_options_read(scope, undoing->job.options, &options))
         return false;
     jb_language_set(scope, options.language);
+    undoing->whole = options.whole;
     jb_actor_set(scope, &(struct jb_user){ .id = undoing->job.user_id, .name = undoing->job.user });
     undoing->model = jb_model_find(scope, undoing->job.model);
     if (!undoing->model || !jb__import_options_read(scope, undoing->import.options, &options))
         return false;
     undoing->plan = jb__plan_new(scope, undoing->transfer, jb_exchange_of(scope, undoing->model), options.import.match_on);
-    *ret_kept = jb_select(scope, &jb_import_kept, .where = JB_SQL("job_id = ?", undoing->import.id), .order = JB_STR("-id"), .limit = 10000);
+    *ret_kept = jb_select(scope, &jb_import_kept, .where = JB_SQL("job_id = ? and (not ? or backup_rows >= 0)", undoing->import.id, undoing->whole), .order = JB_STR("-id"), .limit = 10000);
     if (!undoing->plan || !*ret_kept)
         return false;
     return (*ret_kept)->count > 0 || fail_not_undoable(scope, &undoing->import);

@@ -217,6 +217,7 @@ JB_TEST("the import page works as a plain form, with the token before the file")
     put(vars, "mode", "upsert");
     flag(vars, "direct", true);
     flag(vars, "ignore_existing", false);
+    flag(vars, "backup_first", false);
     number(vars, "bytes_max", 1);
     struct jb_str html = page_of(scope, "admin/import.html", vars);
     CHECK(!has(html, "<script>alert"));

@@ -205,3 +205,46 @@ def test_other_peoples_jobs_are_out_of_reach(site):
         answer = browser.request(method, f"{address}/admin/jobs/{job}/{path}", data={"csrfmiddlewaretoken": token} if method == "POST" else None, timeout=60)
         assert answer.status_code in (403, 404) and "secret.csv" not in answer.text, (method, path, answer.status_code)
     assert site.number("select count(*) from cashbook") == 1
+
+
+def test_a_backup_taken_first_is_put_back_whole_by_the_terminal_and_the_api(site):
+    site.csv("a.csv", HEAD, *[line(number) for number in range(1, 11)])
+    site.run("import", "cash.cashbook", "a.csv")
+    before = site.rows("select * from cashbook order by id")
+    site.csv("b.csv", HEAD, changed(1), line(11))
+    job = site.json("import", "cash.cashbook", "b.csv", "--backup-first")["job"]
+    site.sql("update cashbook set memo = 'by hand' where external_ref in ('CB-1', 'CB-5')")
+    site.sql("delete from cashbook where external_ref = 'CB-7'")
+    undo = site.json("jobs", "undo", str(job), "--whole")
+    assert (undo["status"], undo["removed"], undo["restored"], undo["left"]) == ("done", 1, 3, 0)
+    assert site.rows("select * from cashbook order by id") == before
+    boss, clerk = person(site, "boss", *EVERYTHING), person(site, "clerk", *IMPORTER)
+    address = site.serve()
+    for headers, status in ((clerk, 403), (boss, 200)):
+        job = requests.post(address + "/api/cash/cashbook/import?file_name=c.csv&backup_first=true&mode=update", data=rows(changed(2, memo=str(status))), headers=headers, timeout=60).json()["job"]
+        wait_job(address, f"/api/jobs/{job}", headers)
+        site.sql("delete from cashbook where external_ref = 'CB-3'")
+        answer = requests.post(f"{address}/api/jobs/{job}/undo?whole=true", headers=headers, timeout=60)
+        assert (answer.status_code == 403) == (status == 403)
+        if status == 200:
+            assert wait_job(address, f"/api/jobs/{answer.json()['job']}", headers)["status"] == "done"
+    assert site.number("select count(*) from cashbook where memo = '403'") == 1
+    _, err = site.run("import", "cash.cashbook", "b.csv", "--backup-first", status=3, UNDO_DAYS="0")
+    assert "UNDO_DAYS" in err
+
+
+def test_the_page_offers_the_backup_and_puts_it_back(site):
+    person(site, "boss", *EVERYTHING)
+    address = site.serve()
+    browser = sign_in(address, "boss")
+    page = browser.get(address + "/admin/cash/cashbook/import/", timeout=60)
+    assert 'name="backup_first"' in page.text
+    page = browser.post(address + "/admin/cash/cashbook/import/", files={"csrfmiddlewaretoken": (None, form_token(page)), "file": ("a.csv", rows(line(1), line(2))), "direct": (None, "1"), "backup_first": (None, "1")}, timeout=60)
+    job = int(re.search(r"/admin/jobs/(\d+)/", page.url).group(1))
+    wait_until(lambda: site.number(f"select count(*) from import_jobs where id = {job} and status = 'done'"))
+    site.sql("update cashbook set memo = 'by hand'")
+    page = browser.get(f"{address}/admin/jobs/{job}/undo/", timeout=60)
+    assert "Put the backup back" in page.text
+    once = re.search(r'name="once" value="([^"]+)"', page.text).group(1)
+    browser.post(f"{address}/admin/jobs/{job}/undo/", data={"csrfmiddlewaretoken": form_token(page), "once": once, "whole": "1"}, timeout=60)
+    wait_until(lambda: site.number("select count(*) from cashbook") == 0)

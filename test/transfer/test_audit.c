@@ -20,7 +20,7 @@ static const struct admin_log *last_line(struct jb_scope *scope, size_t count)
 static struct import_job undo(struct jb_scope *scope, int64_t import)
 {
     int64_t id;
-    CHECK_OK(jb_undo_start(scope, import, JB_STR_NULL, &id));
+    CHECK_OK(jb_undo_start(scope, import, &(struct jb_undo_options){ .whole = false }, &id));
     drain(scope);
     return job_of(scope, id);
 }

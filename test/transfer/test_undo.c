@@ -6,7 +6,7 @@
 static struct import_job undo(struct jb_scope *scope, int64_t import)
 {
     int64_t id;
-    CHECK_OK(jb_undo_start(scope, import, JB_STR_NULL, &id));
+    CHECK_OK(jb_undo_start(scope, import, &(struct jb_undo_options){ .whole = false }, &id));
     drain(scope);
     return job_of(scope, id);
 }
@@ -271,7 +271,7 @@ JB_FIBER_TEST("a preview that was confirmed is undone like any import")
     struct jb_str before = picture(scope);
     struct import_job job = import_bytes(scope, "b.csv", JB_STR(CHANGES), (struct jb_import_options){ .confirm = true });
     check_status(&job, "waiting");
-    CHECK_FAILS(jb_undo_start(scope, job.id, JB_STR_NULL, &(int64_t){ 0 }), JB_CONFLICT);
+    CHECK_FAILS(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &(int64_t){ 0 }), JB_CONFLICT);
     CHECK_OK(jb_import_confirm(scope, job.id));
     drain(scope);
     job = job_of(scope, job.id);
@@ -286,18 +286,18 @@ JB_FIBER_TEST("what cannot be undone says why")
     site_new(scope);
     int64_t id;
     struct import_job dry = import_bytes(scope, "a.csv", rows_text(scope, 1, 3), (struct jb_import_options){ .dry_run = true });
-    CHECK_FAILS(jb_undo_start(scope, dry.id, JB_STR_NULL, &id), JB_CONFLICT);
+    CHECK_FAILS(jb_undo_start(scope, dry.id, &(struct jb_undo_options){ .whole = false }, &id), JB_CONFLICT);
     struct import_job failed = IMPORT(HEAD "E-1,nonsense,x,income,1,,\n");
-    CHECK_FAILS(jb_undo_start(scope, failed.id, JB_STR_NULL, &id), JB_CONFLICT);
+    CHECK_FAILS(jb_undo_start(scope, failed.id, &(struct jb_undo_options){ .whole = false }, &id), JB_CONFLICT);
     struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 3), (struct jb_import_options){ 0 });
-    CHECK_OK(jb_undo_start(scope, job.id, JB_STR_NULL, &id));
-    CHECK_FAILS(jb_undo_start(scope, job.id, JB_STR_NULL, &id), JB_CONFLICT); /* it is being undone */
-    CHECK_FAILS(jb_undo_start(scope, id, JB_STR_NULL, &id), JB_CONFLICT);     /* an undo itself */
+    CHECK_OK(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &id));
+    CHECK_FAILS(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &id), JB_CONFLICT); /* it is being undone */
+    CHECK_FAILS(jb_undo_start(scope, id, &(struct jb_undo_options){ .whole = false }, &id), JB_CONFLICT);     /* an undo itself */
     drain(scope);
-    CHECK(!jb_undo_start(scope, job.id, JB_STR_NULL, &id));
+    CHECK(!jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &id));
     CHECK(contains(jb_failure_text(scope), "undone already"));
     jb_failure_clear(scope);
-    CHECK_FAILS(jb_undo_start(scope, 999, JB_STR_NULL, &id), JB_NOT_FOUND);
+    CHECK_FAILS(jb_undo_start(scope, 999, &(struct jb_undo_options){ .whole = false }, &id), JB_NOT_FOUND);
 }
 
 JB_FIBER_TEST("an undo that was asked for twice with one token is one")
@@ -305,11 +305,11 @@ JB_FIBER_TEST("an undo that was asked for twice with one token is one")
     site_new(scope);
     struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 3), (struct jb_import_options){ 0 });
     int64_t first, second;
-    CHECK_OK(jb_undo_start(scope, job.id, JB_STR("token"), &first));
-    CHECK_OK(jb_undo_start(scope, job.id, JB_STR("token"), &second));
+    CHECK_OK(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .once = JB_STR("token") }, &first));
+    CHECK_OK(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .once = JB_STR("token") }, &second));
     CHECK_INT(first, second);
     drain(scope);
-    CHECK_OK(jb_undo_start(scope, job.id, JB_STR("token"), &second));
+    CHECK_OK(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .once = JB_STR("token") }, &second));
     CHECK_INT(first, second);
     CHECK_INT(books(scope), 0);
 }
@@ -320,7 +320,7 @@ JB_FIBER_TEST("other people's imports cannot be undone")
     jb_actor_set(scope, &(struct jb_user){ .id = 7, .name = JB_STR("owner") });
     struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 3), (struct jb_import_options){ 0 });
     jb_actor_set(scope, &(struct jb_user){ .id = 8, .name = JB_STR("other") });
-    CHECK_FAILS(jb_undo_start(scope, job.id, JB_STR_NULL, &(int64_t){ 0 }), JB_DENIED);
+    CHECK_FAILS(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &(int64_t){ 0 }), JB_DENIED);
     CHECK_INT(books(scope), 3);
 }
 
@@ -329,7 +329,7 @@ JB_FIBER_TEST("a cancelled undo leaves everything as it was, and can be asked fo
     site_new(scope);
     struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 3), (struct jb_import_options){ 0 });
     int64_t id;
-    CHECK_OK(jb_undo_start(scope, job.id, JB_STR_NULL, &id));
+    CHECK_OK(jb_undo_start(scope, job.id, &(struct jb_undo_options){ .whole = false }, &id));
     CHECK_OK(jb_job_cancel(scope, id));
     drain(scope);
     CHECK_TEXT(job_of(scope, id).status, "cancelled");
@@ -385,10 +385,10 @@ JB_FIBER_TEST("what is kept goes after its days, when it is too much, and with U
     CHECK_OK(jb_transfer_sweep(scope));
     CHECK_INT(files_in(folder.data), 2);
     CHECK_OK(jb_exec(scope, JB_SQL("update import_jobs set undo_until = ? where id = ?", (struct jb_time){ jb_now().us - 1 }, first.id), NULL));
-    CHECK_FAILS(jb_undo_start(scope, first.id, JB_STR_NULL, &(int64_t){ 0 }), JB_CONFLICT);
+    CHECK_FAILS(jb_undo_start(scope, first.id, &(struct jb_undo_options){ .whole = false }, &(int64_t){ 0 }), JB_CONFLICT);
     CHECK_OK(jb_transfer_sweep(scope));
     CHECK_INT(files_in(folder.data), 1);
-    CHECK(!jb_undo_start(scope, first.id, JB_STR_NULL, &(int64_t){ 0 }));
+    CHECK(!jb_undo_start(scope, first.id, &(struct jb_undo_options){ .whole = false }, &(int64_t){ 0 }));
     CHECK(contains(jb_failure_text(scope), "UNDO_DAYS"));
     jb_failure_clear(scope);
 
@@ -439,7 +439,7 @@ JB_FIBER_TEST("an undo that fails at any point is tried again and undoes everyth
         CHECK_OK(jb_save(round, &book_model, &touched));
         CHECK_OK(jb_fault_set(round, jb_str_of(points[i])));
         int64_t id;
-        CHECK_OK(jb_undo_start(round, job.id, JB_STR_NULL, &id));
+        CHECK_OK(jb_undo_start(round, job.id, &(struct jb_undo_options){ .whole = false }, &id));
         drain(round);
         CHECK_TEXT(job_of(round, id).status, "queued");
         drain_again(round);
@@ -450,4 +450,107 @@ JB_FIBER_TEST("an undo that fails at any point is tried again and undoes everyth
         CHECK_INT(books(round), 21);
         jb_scope_end(round);
     }
+}
+
+/* ---- the backup of the whole table ------------------------------------------------------------------------------------------------------ */
+
+static struct import_job put_back(struct jb_scope *scope, int64_t import)
+{
+    int64_t id;
+    CHECK_OK(jb_undo_start(scope, import, &(struct jb_undo_options){ .whole = true }, &id));
+    drain(scope);
+    return job_of(scope, id);
+}
+
+/* Whatever somebody did to the table since. */
+static void disturb(struct jb_scope *scope)
+{
+    struct book one = book_of(scope, "E-000001"), own = { .external_ref = JB_STR("OWN"), .date = day(2025, 1, 1), .description = JB_STR("by hand"), .kind = JB_STR("income") };
+    one.memo = JB_STR("by hand");
+    CHECK_OK(jb_save(scope, &book_model, &one));
+    CHECK_OK(jb_delete(scope, &book_model, book_of(scope, "E-000004").id));
+    CHECK_OK(jb_insert(scope, &book_model, &own));
+}
+
+JB_FIBER_TEST("a backup that was taken first is put back to the cell, whoever changed the table since")
+{
+    for (size_t i = 0; i < JB_COUNT(both); i++) {
+        struct jb_scope *round = jb_scope_child(scope, "round");
+        site_new(round);
+        import_bytes(round, "a.csv", rows_text(round, 1, 20), (struct jb_import_options){ 0 });
+        struct jb_str before = picture(round);
+        struct jb_time saved = book_of(round, "E-000001").updated_at;
+        struct import_job job = import_bytes(round, "b.csv", JB_STR(CHANGES), (struct jb_import_options){ .on_error = both[i], .batch_rows = 2, .backup_first = true });
+        check_counts(&job, 2, 2, 1, 0);
+        disturb(round);
+        struct import_job undone = put_back(round, job.id);
+        check_status(&undone, "done");
+        CHECK_INT(undone.removed, 3);
+        CHECK_INT(undone.changed, 3); /* two that were changed, and the one that was deleted */
+        CHECK_TEXT(picture(round), jb_cstr(round, before));
+        CHECK_INT(book_of(round, "E-000001").updated_at.us, saved.us);
+        CHECK(!jb_undo_start(round, job.id, &(struct jb_undo_options){ .whole = true }, &(int64_t){ 0 }));
+        jb_scope_end(round);
+    }
+}
+
+JB_FIBER_TEST("a backup of an empty table empties it again")
+{
+    site_new(scope);
+    struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 300), (struct jb_import_options){ .backup_first = true });
+    check_counts(&job, 300, 0, 0, 0);
+    struct import_job undone = put_back(scope, job.id);
+    check_status(&undone, "done");
+    CHECK_INT(undone.removed, 300);
+    CHECK_INT(books(scope), 0);
+}
+
+JB_FIBER_TEST("a backup is put back as a whole or not at all: a closed month, and rows that others refer to")
+{
+    site_new(scope);
+    import_bytes(scope, "a.csv", rows_text(scope, 1, 24), (struct jb_import_options){ 0 });
+    struct import_job job = import_bytes(scope, "b.csv", rows_text(scope, 25, 24), (struct jb_import_options){ .backup_first = true });
+    close_month(scope, 2025, 3);
+    struct import_job undone = put_back(scope, job.id);
+    check_status(&undone, "failed");
+    CHECK(contains(undone.reason, "the month is closed") && contains(undone.reason, "Nothing was changed"));
+    CHECK_INT(books(scope), 48);
+    CHECK_OK(jb_exec(scope, JB_SQL("delete from closed where 1 = 1"), NULL));
+    undone = put_back(scope, job.id);
+    check_status(&undone, "done");
+    CHECK_INT(books(scope), 24);
+
+    struct import_job projects = import_into(scope, &sample_project, JB_STR("사업코드,사업명\nP-1,one\nP-2,two\n"), (struct jb_import_options){ .backup_first = true });
+    IMPORT(HEAD "E-1,2025-01-01,x,income,1,,P-2\n");
+    undone = put_back(scope, projects.id);
+    check_status(&undone, "failed");
+    CHECK_INT(jb_count(scope, &sample_project, .limit = 0), 2);
+}
+
+JB_FIBER_TEST("without a backup there is none to put back, and with one rows can still be undone one by one")
+{
+    site_new(scope);
+    struct import_job without = import_bytes(scope, "a.csv", rows_text(scope, 1, 5), (struct jb_import_options){ 0 });
+    CHECK_FAILS(jb_undo_start(scope, without.id, &(struct jb_undo_options){ .whole = true }, &(int64_t){ 0 }), JB_CONFLICT);
+    struct import_job job = import_bytes(scope, "b.csv", JB_STR(CHANGES), (struct jb_import_options){ .backup_first = true });
+    disturb(scope);
+    struct import_job undone = undo(scope, job.id);
+    check_undo(&undone, 2, 1, 1);
+    CHECK_INT(jb_count(scope, &book_model, .where = JB_SQL("external_ref = 'OWN'")), 1);
+}
+
+JB_FIBER_TEST("a backup is from right before the first rows, also when the import is cut off and goes on")
+{
+    site_new(scope);
+    import_bytes(scope, "a.csv", rows_text(scope, 1, 100), (struct jb_import_options){ 0 });
+    struct jb_str before = picture(scope);
+    int64_t id = start(scope, rows_text(scope, 51, 400), (struct jb_import_options){ .on_error = JB_SKIP, .batch_rows = 10, .backup_first = true });
+    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@8")));
+    drain_again(scope);
+    struct import_job job = job_of(scope, id);
+    check_counts(&job, 350, 0, 50, 0);
+    struct import_job undone = put_back(scope, id);
+    check_status(&undone, "done");
+    CHECK_INT(undone.removed, 350);
+    CHECK_TEXT(picture(scope), jb_cstr(scope, before));
 }
