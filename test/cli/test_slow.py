@@ -34,4 +34,4 @@ def test_a_slow_statement_with_a_secret_shows_none_of_it(site):
     sign_in(address, "clerk")
     told = site.wait_log(site.processes[-1], r'warning slow_queries: \[req \w+\] \d+\.\d{3} s: insert into auth_session [^\n]*\n').group(0)
     ((stored,),) = site.rows("select token_hash from auth_session", live=True)
-    assert '["…",1,"…","…",' in told and str(stored) not in told, told
+    assert '["…","…","…","…",' in told and str(stored) not in told, told
