@@ -11,7 +11,7 @@ static const char workbook[] = "<workbook xmlns:r=\"r\"><sheets><sheet name=\"s\
 
 static void pack(struct jb_scope *scope, int fd, struct jb_str bytes)
 {
-    struct jb__zip_writer *zip = jb__zip_writer_new(to_fd, &fd);
+    struct jb__zip_writer *zip = jb__zip_writer_new(to_fd, &fd, false);
     put_part(zip, scope, "xl/_rels/workbook.xml.rels", jb_str_of(relations));
     put_part(zip, scope, "xl/s.xml", jb_str_cut(&bytes, '\xff'));
     if (bytes.data)

@@ -269,7 +269,7 @@ static bool read_filter(struct jb_program *program, const struct jb_model *model
     return jb_field_parse(scope, field, value, &ret_condition->value) || jb_wrap(scope, "--filter %.*s", JB_FMT(filter));
 }
 
-static bool export_rows(struct jb_program *program, const struct jb_model *model, FILE *out, struct jb_str output, int64_t *ret_rows)
+static bool export_rows(struct jb_program *program, const struct jb_model *model, FILE *out, struct jb_str output, struct jb_export_result *ret_result)
 {
     struct jb_scope *scope = program->scope;
     struct jb_condition conditions[JB_OPTIONS_MAX + 1] = { 0 };
@@ -278,6 +278,8 @@ static bool export_rows(struct jb_program *program, const struct jb_model *model
         .conditions = conditions,
         .order = jb__option(program, "order"),
         .raw = jb__flag(program, "raw"),
+        .totals = jb__flag(program, "totals"),
+        .fresh = jb__flag(program, "fresh"),
     };
     struct jb_str filter;
 
@@ -286,15 +288,54 @@ static bool export_rows(struct jb_program *program, const struct jb_model *model
     for (size_t i = 0; (filter = jb__option_at(program, "filter", i)).data; i++)
         if (!read_filter(program, model, filter, &conditions[i]))
             return false;
-    return jb_export_to(scope, model, &options, write_bytes, out, ret_rows);
+    return jb_export_to(scope, model, &options, write_bytes, out, ret_result);
+}
+
+/* What can be compared with the file: how many rows and bytes, its SHA-256, what its amounts add up to. */
+static void print_export(struct jb_program *program, const struct jb_export_result *result)
+{
+    struct jb_scope *scope = program->scope;
+
+    fprintf(stderr, JB_L(scope, "%lld행을 썼습니다.\n", "%lld rows written.\n"), (long long)result->rows);
+    for (size_t i = 0; i < result->total_count; i++)
+        fprintf(stderr, JB_L(scope, "합계 %.*s: %.*s\n", "Total of %.*s: %.*s\n"), JB_FMT(result->totals[i].label), JB_FMT(result->totals[i].sum));
+    fprintf(stderr, "SHA-256: %s (%lld bytes)\n", result->sha256, (long long)result->bytes);
+    if (result->note.data)
+        fprintf(stderr, "%.*s\n", JB_FMT(result->note));
+}
+
+static void print_export_json(const struct jb_export_result *result)
+{
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+    struct jb_json_writer writer;
+
+    jb_json_start(&writer, &buf);
+    jb_json_object(&writer);
+    jb_json_put(&writer, "rows", jb_v(result->rows));
+    jb_json_put(&writer, "bytes", jb_v(result->bytes));
+    jb_json_put(&writer, "sha256", jb_v(jb_str_of(result->sha256)));
+    jb_json_put(&writer, "sheets", jb_v(result->sheets));
+    jb_json_name(&writer, "totals");
+    jb_json_array(&writer);
+    for (size_t i = 0; i < result->total_count; i++) {
+        jb_json_object(&writer);
+        jb_json_put(&writer, "column", jb_v(result->totals[i].column));
+        jb_json_put(&writer, "label", jb_v(result->totals[i].label));
+        jb_json_put(&writer, "sum", jb_v(result->totals[i].sum));
+        jb_json_object_end(&writer);
+    }
+    jb_json_array_end(&writer);
+    jb_json_object_end(&writer);
+    printf("%.*s\n", JB_FMT(jb_buf_str(&buf)));
+    jb_buf_done(&buf);
 }
 
 int jb__command_export(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
     struct jb_str output = jb__option(program, "output");
+    struct jb_export_result result = { 0 };
     const struct jb_model *model;
-    int64_t rows = 0;
 
     if (!output.data)
         output = JB_STR("-");
@@ -309,7 +350,7 @@ int jb__command_export(struct jb_program *program)
         jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 만들지 못했습니다", "cannot make %s"), path);
         return jb__command_failed(program);
     }
-    bool ok = export_rows(program, model, out, output, &rows);
+    bool ok = export_rows(program, model, out, output, &result);
     if ((to_stdout ? fflush(out) : fclose(out)) != 0 && ok)
         ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
     if (ok && !to_stdout && rename(part, path) != 0)
@@ -320,8 +361,8 @@ int jb__command_export(struct jb_program *program)
         return jb__command_failed(program);
     }
     if (program->json && !to_stdout)
-        printf("{\"rows\":%lld}\n", (long long)rows);
+        print_export_json(&result);
     else
-        fprintf(stderr, JB_L(scope, "%lld행을 썼습니다.\n", "%lld rows written.\n"), (long long)rows);
+        print_export(program, &result);
     return 0;
 }

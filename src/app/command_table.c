@@ -96,8 +96,10 @@ static const struct jb_option export_options[] = {
     { "format", 0, "NAME", { JB_SHEET_FORMATS " (기본: 파일 이름으로)", JB_SHEET_FORMATS " (default: by file name)" } },
     { "columns", 0, "a,b", { "열 이름", "columns" } },
     { "filter", 0, "FIELD=VALUE", { "조건; 여러 번 가능 (income__gte=1000)", "condition; repeatable (income__gte=1000)" } },
-    { "order", 0, "FIELDS", { "정렬 (-date id)", "order (-date id)" } },
+    { "order", 0, "FIELDS", { "정렬 (-date id; 기본: 번호순)", "order (-date id; default: by id)" } },
     { "raw", 0, NULL, { "수식 막이 없이", "without the formula guard" } },
+    { "totals", 0, NULL, { "끝에 합계 행 (다시 가져올 파일에는 쓰지 않음)", "a last row with the totals (not for files to import again)" } },
+    { "fresh", 0, NULL, { "분석용 서버나 복제 서버가 아니라 주 서버에서", "from the primary, not from the analytics server or a replica" } },
     { "tables", 0, "all|NAME,…", { "있는 표를 C 없이 관리 화면에 (최고 관리자만)", "existing tables in the admin without C (superusers only)" } },
     { 0 },
 };

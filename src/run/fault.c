@@ -19,6 +19,7 @@ static const char *const names[] = {
     "store/postgres/commit",
     "store/sqlite/busy",
     "store/sqlite/commit",
+    "transfer/export/write",
     "transfer/import/batch",
     "transfer/import/group",
     "transfer/import/keep",

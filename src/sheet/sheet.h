@@ -132,21 +132,23 @@ struct jb_sheet_writer_options {
     bool date1904;                          /* XLSX: DATE cells count from 1904 */
     const struct jb_number_format *formats; /* XLSX: what cells of jb_sheet_writer_cells name; read by the head alone */
     size_t format_count;
+    bool beside; /* workbooks: packed on other threads while the caller's fiber goes on; the sink is called on that fiber all the same */
 };
 
 struct jb_sheet_writer;
-/* Streams: nothing of earlier rows is kept. XLSX and ODS: inline strings, deflate level 1, ZIP64 where needed, dates and amounts with formats, a frozen bold head
+/* Streams: nothing of earlier rows is kept. XLSX and ODS: texts in their cells, the fastest deflate, ZIP64 where needed, dates and amounts with formats, a frozen bold head
  * row. JSON: an array of objects, JSONL: one a line; titles are their names, amounts numbers with all decimals. */
 struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct jb_sheet_writer_options *options, jb_sheet_sink *sink, void *arg);
 void jb_sheet_writer_free(struct jb_sheet_writer *writer);
 /* The head row: column titles, and the fields they belong to (their types choose column formats; NULL entries are text). Call first. */
 bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles, const struct jb_field *const *fields, size_t count);
 /* JB_NULL leaves the cell out. Text that a spreadsheet would take for a formula is guarded in CSV with a leading ' (OWASP) unless raw; in XLSX it is text anyway.
- * The 1,048,577th row of a workbook fails LIMIT; so does ODS with a character that XML does not have (INVALID). */
+ * What an XLSX sheet has no room for, from the 1,048,577th row on, stands in further sheets with the same head. ODS fails LIMIT there, and INVALID with a character that XML does not have. */
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
 /* XLSX: a row of cells as a reader gave them, in ascending columns and shown as before: `format` is a place in options.formats, anything past them the usual of the cell's type. Those of
- * `marks` are coloured. A text over Excel's length becomes the error #VALUE!, which no import takes. */
+ * `marks` are coloured. The 1,048,577th row fails LIMIT. A text over Excel's length becomes the error #VALUE!, which no import takes. */
 bool jb_sheet_writer_cells(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_cell *cells, const bool *marks, size_t count);
+int jb_sheet_writer_sheets(const struct jb_sheet_writer *writer); /* so far; 1 where there are none */
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope);
 
 /* ---- commands ----------------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define COLUMNS_MAX 16384
-#define OUT_BYTES_MAX ((size_t)64 << 20) /* one cell at most, it is given on between cells */
 #define SHEET_NAME_MAX 31
 
 /* Excel takes 31 characters, none of []:*?/\ and no ' at an end. */
@@ -47,7 +46,7 @@ bool jb__write_flush(struct jb_sheet_writer *writer, struct jb_scope *scope, siz
         return jb_fail(scope, JB_LIMIT, "%s", JB_L(scope, "한 셀의 내용이 너무 깁니다. 내용을 줄이세요.", "A cell is too long. Shorten it."));
     if (out->size < at_least || out->size == 0)
         return true;
-    bool ok = writer->zip ? jb__zip_put(writer->zip, scope, out->data, out->size) : writer->sink(writer->arg, scope, out->data, out->size);
+    bool ok = writer->zip ? jb__zip_take(writer->zip, scope, out) : writer->sink(writer->arg, scope, out->data, out->size);
     jb_buf_clear(out);
     return ok;
 }
@@ -71,10 +70,10 @@ struct jb_sheet_writer *jb_sheet_writer_new(struct jb_scope *scope, const struct
     writer->options.sheet = sheet_name(options->sheet);
     writer->sink = sink;
     writer->arg = arg;
-    jb_buf_init(&writer->out, OUT_BYTES_MAX);
+    jb_buf_init(&writer->out, JB__PACK_TEXT_MAX);
     writer->kind = kinds[options->format];
     if (writer->kind->zipped)
-        writer->zip = jb__zip_writer_new(sink, arg);
+        writer->zip = jb__zip_writer_new(sink, arg, options->beside);
     return writer;
 }
 
@@ -87,6 +86,9 @@ void jb_sheet_writer_free(struct jb_sheet_writer *writer)
     free((void *)(uintptr_t)writer->options.sheet.data);
     for (size_t i = 0; i < writer->count; i++)
         free((void *)(uintptr_t)writer->columns[i].name.data);
+    for (size_t i = 0; writer->titles && i < writer->count; i++)
+        free((void *)(uintptr_t)writer->titles[i].data);
+    free(writer->titles);
     free(writer->columns);
     free(writer);
 }
@@ -116,6 +118,11 @@ bool jb_sheet_writer_cells(struct jb_sheet_writer *writer, struct jb_scope *scop
 {
     JB_CHECK(writer->kind->cells && writer->columns && (count == 0 || cells[count - 1].column <= writer->count));
     return writer->kind->cells(writer, scope, cells, marks, count);
+}
+
+int jb_sheet_writer_sheets(const struct jb_sheet_writer *writer)
+{
+    return JB_MAX(writer->sheets, 1);
 }
 
 bool jb_sheet_writer_finish(struct jb_sheet_writer *writer, struct jb_scope *scope)

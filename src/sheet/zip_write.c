@@ -2,18 +2,16 @@
  *
  * Sizes and checksum of a part are known only behind it: they follow it in a data descriptor and stand in the directory at the end, which is what readers
  * use. 64-bit fields appear only where a number does not fit: Excel distrusts them elsewhere. Times are left at the format's zero, so that the same rows
- * make the same file. */
+ * make the same file. A part's text is packed in blocks, several of which may be on their way; they are given to the sink in order, and always from the writer's own fiber. */
 // SPDX-License-Identifier: Apache-2.0
 #include "sheet/write_private.h"
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#if JB_WITH_ISAL
-#include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
-#endif
 
-#define ENTRIES_MAX 8
+#define BLOCKS 4
+#define NAME_SIZE 40
+#define ENTRIES_FIRST 16
 #define FLAGS 0x0808 /* a descriptor follows; names are UTF-8 */
 #define FLAGS_STORED 0x0800
 #define DATE_ZERO 0x0021 /* 1980-01-01 */
@@ -24,7 +22,7 @@
 #endif
 
 struct entry {
-    const char *name;
+    char name[NAME_SIZE];
     int64_t offset, packed, unpacked;
     uint32_t crc;
     bool stored; /* not packed; its sizes stand before it */
@@ -34,16 +32,12 @@ struct jb__zip_writer {
     jb_sheet_sink *sink;
     void *arg;
     int64_t offset; /* bytes given to the sink */
-    struct entry entries[ENTRIES_MAX];
-    size_t count;
-    bool open;
-#if JB_WITH_ISAL
-    struct isal_zstream stream;
-    uint8_t level[ISAL_DEF_LVL1_DEFAULT];
-#else
-    z_stream stream;
-#endif
-    unsigned char packed[JB__WRITE_CHUNK];
+    struct entry *entries;
+    size_t count, room;
+    bool open, beside;
+    struct jb__pack_codes *codes; /* of the part that is open, from its first block on */
+    struct jb__pack_block blocks[BLOCKS];
+    size_t next; /* the block that is being filled; those behind it, round to it, are older */
 };
 
 static bool give(struct jb__zip_writer *zip, struct jb_scope *scope, const void *bytes, size_t size)
@@ -52,70 +46,88 @@ static bool give(struct jb__zip_writer *zip, struct jb_scope *scope, const void 
     return size == 0 || zip->sink(zip->arg, scope, bytes, size);
 }
 
-static void deflate_begin(struct jb__zip_writer *zip)
-{
-#if JB_WITH_ISAL
-    isal_deflate_init(&zip->stream);
-    zip->stream.level = 1;
-    zip->stream.level_buf = zip->level;
-    zip->stream.level_buf_size = sizeof zip->level;
-#else
-    memset(&zip->stream, 0, sizeof zip->stream);
-    JB_CHECK(deflateInit2(&zip->stream, 1, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-#endif
-}
-
-static void deflate_over(struct jb__zip_writer *zip)
-{
-#if !JB_WITH_ISAL
-    deflateEnd(&zip->stream);
-#endif
-    zip->open = false;
-}
-
-/* One call of the packer; false when it has nothing more to give for now. */
-static void deflate_step(struct jb__zip_writer *zip, bool last)
-{
-#if JB_WITH_ISAL
-    zip->stream.end_of_stream = last;
-    JB_CHECK(isal_deflate(&zip->stream) == COMP_OK);
-#else
-    int result = deflate(&zip->stream, last ? Z_FINISH : Z_NO_FLUSH);
-    JB_CHECK(result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR);
-#endif
-}
-
-static bool pack(struct jb__zip_writer *zip, struct jb_scope *scope, const void *bytes, size_t size, bool last)
-{
-    struct entry *entry = &zip->entries[zip->count - 1];
-    zip->stream.next_in = (unsigned char *)(uintptr_t)bytes; /* neither library writes there */
-    zip->stream.avail_in = (unsigned)size;
-    do {
-        zip->stream.next_out = zip->packed;
-        zip->stream.avail_out = sizeof zip->packed;
-        deflate_step(zip, last);
-        size_t made = sizeof zip->packed - zip->stream.avail_out;
-        entry->packed += (int64_t)made;
-        if (!give(zip, scope, zip->packed, made))
-            return false;
-    } while (zip->stream.avail_out == 0 || zip->stream.avail_in > 0);
-    return true;
-}
-
-struct jb__zip_writer *jb__zip_writer_new(jb_sheet_sink *sink, void *arg)
+struct jb__zip_writer *jb__zip_writer_new(jb_sheet_sink *sink, void *arg, bool beside)
 {
     struct jb__zip_writer *zip = calloc(1, sizeof *zip);
     JB_CHECK(zip);
     zip->sink = sink;
     zip->arg = arg;
+    zip->beside = beside;
+    for (size_t i = 0; i < BLOCKS; i++)
+        jb__pack_block_init(&zip->blocks[i]);
     return zip;
 }
 
 void jb__zip_writer_free(struct jb__zip_writer *zip)
 {
-    if (zip && zip->open)
-        deflate_over(zip);
+    if (!zip)
+        return;
+    for (size_t i = 0; i < BLOCKS; i++)
+        jb__pack_block_done(&zip->blocks[i]);
+    jb__pack_codes_free(zip->codes);
+    free(zip->entries);
     free(zip);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
+
+/* Waits for a block that was begun, if it was, and gives it on: it is empty then. */
+static bool block_give(struct jb__zip_writer *zip, struct jb_scope *scope, struct jb__pack_block *block)
+{
+    struct entry *entry = &zip->entries[zip->count - 1];
+
+    jb__pack_wait(block);
+    if (!block->filled)
+        return true;
+    block->filled = false;
+    entry->crc = (uint32_t)crc32_combine(entry->crc, block->crc, (z_off_t)block->text.size);
+    entry->unpacked += (int64_t)block->text.size;
+    entry->packed += (int64_t)block->packed_size;
+    jb_buf_clear(&block->text);
+    return give(zip, scope, block->packed, block->packed_size);
+}
+
+static bool block_start(struct jb__zip_writer *zip, struct jb_scope *scope, bool last)
+{
+    struct jb__pack_block *block = &zip->blocks[zip->next];
+
+    JB_CHECK(!block->text.full);
+    if (!zip->codes && block->text.size >= JB__PACK_BYTES)
+        zip->codes = jb__pack_codes_new(&block->text);
+    block->codes = zip->codes;
+    block->last = last;
+    jb__pack_start(block, zip->beside && !last);
+    zip->next = (zip->next + 1) % BLOCKS;
+    return block_give(zip, scope, &zip->blocks[zip->next]);
+}
+
+bool jb__zip_put(struct jb__zip_writer *zip, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    JB_CHECK(zip->open);
+    for (size_t part; size > 0; size -= part, bytes = (const char *)bytes + part) {
+        struct jb_buf *text = &zip->blocks[zip->next].text;
+        part = JB_MIN(size, JB__PACK_BYTES - JB_MIN(text->size, JB__PACK_BYTES - 1));
+        jb_buf_put_bytes(text, bytes, part);
+        if (text->size >= JB__PACK_BYTES && !block_start(zip, scope, false))
+            return false;
+    }
+    return true;
+}
+
+bool jb__zip_take(struct jb__zip_writer *zip, struct jb_scope *scope, struct jb_buf *text)
+{
+    struct jb_buf *own = &zip->blocks[zip->next].text;
+    struct jb_buf swapped = *own;
+
+    JB_CHECK(zip->open && text->max == own->max);
+    if (own->size > 0 || text->size < JB__PACK_BYTES) { /* small things */
+        bool ok = jb__zip_put(zip, scope, text->data, text->size);
+        jb_buf_clear(text);
+        return ok;
+    }
+    *own = *text;
+    *text = swapped;
+    return block_start(zip, scope, false);
 }
 
 /* ---- records --------------------------------------------------------------------------------------------------------------- */
@@ -132,21 +144,28 @@ static void put(struct record *record, uint64_t number, size_t bytes)
         record->bytes[record->size++] = i < sizeof number ? (unsigned char)(number >> (8 * i)) : 0;
 }
 
-static uint32_t checksum(uint32_t crc, const void *bytes, size_t size)
+static struct entry *entry_add(struct jb__zip_writer *zip, const char *name)
 {
-#if JB_WITH_ISAL
-    return crc32_gzip_refl(crc, bytes, size);
-#else
-    return (uint32_t)crc32(crc, bytes, (unsigned)size);
-#endif
+    if (zip->count == zip->room) {
+        zip->room = JB_MAX(zip->room * 2, (size_t)ENTRIES_FIRST);
+        zip->entries = realloc(zip->entries, zip->room * sizeof *zip->entries);
+        JB_CHECK(zip->entries);
+    }
+    struct entry *entry = &zip->entries[zip->count++];
+    *entry = (struct entry){ .offset = zip->offset };
+    JB_CHECK(strlen(name) < sizeof entry->name);
+    memcpy(entry->name, name, strlen(name) + 1);
+    return entry;
 }
 
 bool jb__zip_store(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name, struct jb_str bytes)
 {
     struct record record = { .size = 0 };
-    JB_CHECK(zip->count < ENTRIES_MAX && !zip->open && bytes.size < (size_t)FIT32);
-    struct entry *entry = &zip->entries[zip->count++];
-    *entry = (struct entry){ .name = name, .offset = zip->offset, .packed = (int64_t)bytes.size, .unpacked = (int64_t)bytes.size, .crc = checksum(0, bytes.data, bytes.size), .stored = true };
+    JB_CHECK(!zip->open && zip->count < UINT16_MAX && bytes.size < (size_t)FIT32);
+    struct entry *entry = entry_add(zip, name);
+    entry->packed = entry->unpacked = (int64_t)bytes.size;
+    entry->crc = (uint32_t)crc32(0, (const unsigned char *)bytes.data, (unsigned)bytes.size);
+    entry->stored = true;
     put(&record, 0x04034b50, 4);
     put(&record, 10, 2);
     put(&record, FLAGS_STORED, 2);
@@ -163,8 +182,8 @@ bool jb__zip_store(struct jb__zip_writer *zip, struct jb_scope *scope, const cha
 bool jb__zip_begin(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name)
 {
     struct record record = { .size = 0 };
-    JB_CHECK(zip->count < ENTRIES_MAX && !zip->open);
-    zip->entries[zip->count++] = (struct entry){ .name = name, .offset = zip->offset };
+    JB_CHECK(!zip->open && zip->count < UINT16_MAX);
+    entry_add(zip, name);
     put(&record, 0x04034b50, 4);
     put(&record, 20, 2);
     put(&record, FLAGS, 2);
@@ -173,32 +192,29 @@ bool jb__zip_begin(struct jb__zip_writer *zip, struct jb_scope *scope, const cha
     put(&record, 0, 12); /* checksum and sizes: in the descriptor */
     put(&record, strlen(name), 2);
     put(&record, 0, 2);
-    deflate_begin(zip);
     zip->open = true;
     return give(zip, scope, record.bytes, record.size) && give(zip, scope, name, strlen(name));
 }
 
-bool jb__zip_put(struct jb__zip_writer *zip, struct jb_scope *scope, const void *bytes, size_t size)
-{
-    struct entry *entry = &zip->entries[zip->count - 1];
-    JB_CHECK(zip->open && size <= UINT32_MAX);
-    entry->crc = checksum(entry->crc, bytes, size);
-    entry->unpacked += (int64_t)size;
-    return size == 0 || pack(zip, scope, bytes, size, false);
-}
-
 bool jb__zip_end(struct jb__zip_writer *zip, struct jb_scope *scope)
 {
-    const struct entry *entry = &zip->entries[zip->count - 1];
     struct record record = { .size = 0 };
-    bool ok = pack(zip, scope, "", 0, true);
-    deflate_over(zip);
+
+    if (!block_start(zip, scope, true))
+        return false;
+    for (size_t i = 0; i < BLOCKS; i++)
+        if (!block_give(zip, scope, &zip->blocks[(zip->next + i) % BLOCKS]))
+            return false;
+    jb__pack_codes_free(zip->codes);
+    zip->codes = NULL;
+    zip->open = false;
+    const struct entry *entry = &zip->entries[zip->count - 1];
     size_t width = entry->packed > FIT32 || entry->unpacked > FIT32 ? 8 : 4;
     put(&record, 0x08074b50, 4);
     put(&record, entry->crc, 4);
     put(&record, (uint64_t)entry->packed, width);
     put(&record, (uint64_t)entry->unpacked, width);
-    return ok && give(zip, scope, record.bytes, record.size);
+    return give(zip, scope, record.bytes, record.size);
 }
 
 static uint32_t fit(int64_t number)

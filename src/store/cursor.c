@@ -42,17 +42,16 @@ void jb_cursor_close(struct jb_cursor *cursor)
     free(cursor);
 }
 
-/* The values outlive the caller's. */
-static void args_copy(struct jb_scope *scope, struct jb__statement *statement)
+const struct jb_value *jb__args_copy(struct jb_scope *scope, const struct jb_value *args, size_t count)
 {
-    struct jb_value *args = JB_NEW_ARRAY(scope, struct jb_value, statement->arg_count);
+    struct jb_value *copies = JB_NEW_ARRAY(scope, struct jb_value, count);
 
-    for (size_t i = 0; i < statement->arg_count; i++) {
-        args[i] = statement->args[i];
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = args[i];
         if (args[i].type == JB_TEXT)
-            args[i].text = jb_copy(scope, args[i].text);
+            copies[i].text = jb_copy(scope, args[i].text);
     }
-    statement->args = args;
+    return copies;
 }
 
 static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, const struct jb_select *what)
@@ -62,7 +61,7 @@ static bool open_pages(struct jb_cursor *cursor, const struct jb_model *model, c
 
     if (!jb__select_statement(cursor->scope, model, what, &cursor->shape, statement))
         return false;
-    args_copy(cursor->scope, statement);
+    statement->args = jb__args_copy(cursor->scope, statement->args, statement->arg_count);
     statement->sink = &cursor->sink;
     struct jb_tx *tx = jb__tx_of(cursor->scope, model->live);
     if (!jb__tx_sound(tx, cursor->scope))

@@ -60,6 +60,7 @@ struct jb__batch {
 
 struct jb_tx; /* db.c */
 struct jb__pages;
+struct jb__stream;
 struct jb__found;
 struct jb__stage_driver; /* stage_private.h */
 
@@ -95,6 +96,10 @@ struct jb_driver {
     struct jb__pages *(*pages_open)(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
     bool (*pages_next)(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
     void (*pages_close)(struct jb__pages *pages);
+    /* All rows of a statement without parameters in one go, outside transactions; NULL: the driver has only pages. `needed` says of which of the columns, which are `fields`, values are wanted. Texts are borrowed until the next call. */
+    struct jb__stream *(*stream_open)(struct jb_db *db, struct jb_scope *scope, const struct jb__statement *statement, const struct jb_field *fields, const bool *needed);
+    bool (*stream_next)(struct jb__stream *stream, struct jb_scope *scope, struct jb_value *values, bool *ret_end);
+    void (*stream_close)(struct jb__stream *stream);
     bool (*live_version)(struct jb_db *db, struct jb_scope *scope, int64_t *ret_version);
     bool (*live_tell)(struct jb_db *db, struct jb_scope *scope);                                   /* NULL: the database tells by itself */
     bool (*check_prepare)(struct jb_scope *scope, const struct jb_model *model, void **ret_state); /* and holds what it read until the end of the transaction; NULL: a transaction alone holds it */

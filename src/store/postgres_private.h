@@ -11,6 +11,7 @@
  *   postgres_shared.c      one pipelined connection for the short reads of a loop's fibers
  *   postgres_bulk.c        many rows by COPY BINARY
  *   postgres_pages.c       statements that stay open (cursors)
+ *   postgres_stream.c      all rows of a statement by COPY BINARY
  *   postgres_type.c        values, to binary
  *   postgres_row.c         rows, from binary
  *   postgres_numeric.c     numeric's binary form
@@ -275,6 +276,10 @@ struct jb__pg_answer {
 };
 /* Reads rows [0, PQntuples) of a binary result into what->sink, up to its max; columns by order or by name as the statement says. They are looked up for the first of its results (found: false). */
 bool jb__pg_rows_read(struct jb_scope *scope, const PGresult *result, struct jb__statement *what, struct jb__pg_answer *columns);
+/* Bytes of a column as what the member wants; texts that are made go to the scope, others are the bytes themselves. false when they are something else. */
+bool jb__pg_value(struct jb_scope *scope, Oid type, struct jb_str bytes, const struct jb_field *field, struct jb_value *ret_value);
+/* It holds something that is no value for its member, one of sink->record. */
+bool jb__pg_fail_value(struct jb_scope *scope, const struct jb__sink *sink, const struct jb_field *field, Oid type, struct jb_str bytes);
 /* What COPY BINARY is made of. */
 #define JB__PG_COPY_HEAD ((struct jb_str){ "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19 })
 void jb__pg_put16(struct jb_buf *out, uint16_t number);
@@ -329,6 +334,12 @@ bool jb__pg_batch(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, st
 struct jb__pages *jb__pg_pages_open(struct jb_db *db, struct jb_scope *scope, struct jb_tx *tx, const struct jb__statement *statement);
 bool jb__pg_pages_next(struct jb__pages *pages, struct jb_scope *scope, bool *ret_end);
 void jb__pg_pages_close(struct jb__pages *pages);
+
+/* ---- postgres_stream.c --------------------------------------------------------------------------------------------------------- */
+
+struct jb__stream *jb__pg_stream_open(struct jb_db *db, struct jb_scope *scope, const struct jb__statement *statement, const struct jb_field *fields, const bool *needed);
+bool jb__pg_stream_next(struct jb__stream *stream, struct jb_scope *scope, struct jb_value *values, bool *ret_end);
+void jb__pg_stream_close(struct jb__stream *stream);
 
 /* ---- postgres_check.c ------------------------------------------------------------------------------------------------------- */
 

@@ -250,6 +250,24 @@ static bool value_of(struct jb_scope *scope, Oid type, struct jb_str bytes, cons
     }
 }
 
+bool jb__pg_value(struct jb_scope *scope, Oid type, struct jb_str bytes, const struct jb_field *field, struct jb_value *ret_value)
+{
+    struct jb_value value;
+
+    if (field->type == JB_TEXT && is_text(type)) {
+        *ret_value = (struct jb_value){ .type = JB_TEXT, .text = bytes };
+        return true;
+    }
+    if (!value_of(scope, type, bytes, field, &value))
+        return false;
+    if (field->type == JB_BOOL)
+        value = jb_v_bool(value.number != 0);
+    else if (field->type == JB_INT32 && (int32_t)value.number != value.number)
+        return false;
+    *ret_value = value;
+    return true;
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------------------------------- */
 
 static bool columns_find(struct jb_scope *scope, const PGresult *result, const struct jb__statement *what, struct jb__pg_answer *columns)
@@ -268,7 +286,7 @@ static bool columns_find(struct jb_scope *scope, const PGresult *result, const s
     return true;
 }
 
-static bool fail_value(struct jb_scope *scope, const struct jb__sink *sink, const struct jb_field *field, Oid type, struct jb_str bytes)
+bool jb__pg_fail_value(struct jb_scope *scope, const struct jb__sink *sink, const struct jb_field *field, Oid type, struct jb_str bytes)
 {
     struct jb_str text;
 
@@ -290,9 +308,9 @@ static bool row_read(struct jb_scope *scope, const PGresult *result, int number,
         struct jb_str bytes = { PQgetvalue(result, number, i), (size_t)PQgetlength(result, number, i) };
         struct jb_value value = jb_v_null();
         if (!PQgetisnull(result, number, i) && !value_of(sink->scope, column->type, bytes, field, &value))
-            return fail_value(scope, sink, field, column->type, bytes);
+            return jb__pg_fail_value(scope, sink, field, column->type, bytes);
         if (!jb__member_set(sink, row, column->index, value))
-            return fail_value(scope, sink, field, column->type, bytes);
+            return jb__pg_fail_value(scope, sink, field, column->type, bytes);
     }
     return true;
 }

@@ -180,6 +180,8 @@ size_t jb__args_room(const struct jb_sql *sql);
 
 /* The whole of a selection (its limit 0: all rows) as a statement whose text lives in the scope; its values are still the caller's. */
 struct jb__shape; /* select_private.h */
+/* The values outlive the caller's. */
+const struct jb_value *jb__args_copy(struct jb_scope *scope, const struct jb_value *args, size_t count);
 bool jb__select_statement(struct jb_scope *scope, const struct jb_model *model, const struct jb_select *what, struct jb__shape *ret_shape, struct jb__statement *ret_statement);
 
 /* ---- text of SQL ------------------------------------------------------------------------------------------------------- */

@@ -1,33 +1,40 @@
-/* export.c — rows of a model into a sheet: to any sink at once, or as a job that ends with a file.
+/* export.c — rows of a model into a sheet, to any sink.
  *
- * Rows come from a cursor in constant memory. A reference is written by the unique field that the exchange names; what was looked up is remembered. */
+ * One statement reads everything, what references lead to included, so that the file is of one moment however long it takes; memory stays the same for any number of rows. On the way the amounts are summed
+ * and the bytes hashed: who has the file can tell that all of it came, and that it adds up. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
-#include "base/map.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <openssl/evp.h>
 #include <string.h>
-#include <unistd.h>
 
-#define REMEMBERED_MAX 20000
 #define TOLD_EVERY 1000
+
+__extension__ typedef __int128 sum_units; /* of a million rows of 15 digits */
 
 struct column {
     const struct jb__target *target;
-    struct jb_map known; /* id as text → struct jb_value in `memory` */
+    bool summed;
+    bool unknown; /* a value of another scale, or none that can be added */
+    int scale;
+    sum_units units;
 };
 
 struct exporting {
-    struct jb_scope *scope, *memory;
+    struct jb_scope *scope;
     const struct jb_model *model;
+    const struct jb_export_options *options;
     struct jb__plan *plan;
     struct column *columns;
     size_t count;
-    struct jb_cursor *cursor;
+    struct jb_values *values;
     struct jb_sheet_writer *writer;
     int64_t rows;
     struct jb__progress *progress; /* may be NULL */
+    /* What goes to the sink. */
+    jb_sheet_sink *sink;
+    void *arg;
+    EVP_MD_CTX *hash;
+    int64_t bytes;
 };
 
 /* ---- columns --------------------------------------------------------------------------------------------------------------- */
@@ -57,53 +64,95 @@ static bool choose_columns(struct exporting *exporting, struct jb_str names)
             return jb_fail(exporting->scope, JB_INVALID, JB_L(exporting->scope, "내보낼 열 ‘%.*s’이(가) 없습니다.", "There is no column \"%.*s\" to export."), JB_FMT(name));
         exporting->columns[exporting->count++].target = target;
     }
-    for (size_t i = 0; i < exporting->count; i++)
-        jb_map_init(&exporting->columns[i].known);
+    for (size_t i = 0; i < exporting->count; i++) {
+        struct column *column = &exporting->columns[i];
+        column->summed = !column->target->lookup && column->target->field->type == JB_DECIMAL;
+        column->scale = column->target->field->decimals;
+    }
     return true;
 }
 
-/* The value of the field that stands for the row referred to. */
-static bool look_up(struct exporting *exporting, struct column *column, int64_t id, struct jb_value *ret_value)
+/* "date project.code", as the store calls them. */
+static const char *columns_read(const struct exporting *exporting)
 {
-    const struct jb__target *target = column->target;
-    struct jb_scope *scope = exporting->scope;
-    char text[32];
-    struct jb_str key = { text, (size_t)snprintf(text, sizeof text, "%lld", (long long)id) };
-    struct jb_value *known = jb_map_get(&column->known, key);
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
 
-    if (!known) {
-        void *row = jb_alloc(exporting->memory, target->lookup_in->record.size);
-        if (!jb_get(exporting->memory, target->lookup_in, id, row))
-            return jb_failure_pass(exporting->memory, scope);
-        known = JB_NEW(exporting->memory, struct jb_value);
-        *known = jb_record_get(&target->lookup_in->record, row, target->lookup);
-        if (column->known.count < REMEMBERED_MAX)
-            jb_map_put(&column->known, jb_copy(exporting->memory, key), known);
+    for (size_t i = 0; i < exporting->count; i++) {
+        const struct jb__target *target = exporting->columns[i].target;
+        struct jb_str own = jb_str_of(target->field->name);
+        if (target->lookup && jb_str_ends(own, JB_STR("_id")))
+            own = jb_str_slice(own, 0, own.size - 3);
+        jb_buf_printf(&buf, "%s%.*s%s%s", i ? " " : "", JB_FMT(own), target->lookup ? "." : "", target->lookup ? target->lookup->name : "");
     }
-    *ret_value = *known;
-    return true;
+    struct jb_str text = jb_copy(exporting->scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return jb_cstr(exporting->scope, text);
+}
+
+/* ---- sums -------------------------------------------------------------------------------------------------------------------- */
+
+static void add(struct column *column, const struct jb_value *value)
+{
+    if (value->type == JB_DECIMAL && value->decimal.scale == column->scale)
+        column->units += value->decimal.units;
+    else if (value->type != JB_NULL)
+        column->unknown = true;
+}
+
+/* All its digits, of which there may be more than a decimal has. */
+static struct jb_str sum_text(struct jb_scope *scope, const struct column *column)
+{
+    char digits[64], *end = digits + sizeof digits, *at = end;
+    sum_units units = column->units < 0 ? -column->units : column->units;
+
+    for (int count = 0; units > 0 || count <= column->scale; count++, units /= 10) {
+        if (count == column->scale && count > 0)
+            *--at = '.';
+        *--at = (char)('0' + (int)(units % 10));
+    }
+    if (column->units < 0)
+        *--at = '-';
+    return jb_copy(scope, (struct jb_str){ at, (size_t)(end - at) });
+}
+
+static void totals_of(const struct exporting *exporting, struct jb_scope *scope, struct jb_export_result *result)
+{
+    result->totals = JB_NEW_ARRAY(scope, struct jb_export_total, exporting->count + 1);
+    for (size_t i = 0; i < exporting->count; i++) {
+        const struct column *column = &exporting->columns[i];
+        if (column->summed && !column->unknown)
+            result->totals[result->total_count++] = (struct jb_export_total){ jb_copy(scope, column->target->name), jb_copy(scope, column->target->heading), sum_text(scope, column) };
+    }
+}
+
+/* The last row, when it was asked for: what imports the file again would take it for one of them. */
+static bool write_totals(struct exporting *exporting)
+{
+    struct jb_scope *scope = exporting->scope;
+    struct jb_value *values = JB_NEW_ARRAY(scope, struct jb_value, exporting->count);
+    bool named = false;
+
+    for (size_t i = 0; i < exporting->count; i++) {
+        const struct column *column = &exporting->columns[i];
+        struct jb_decimal number;
+        values[i] = jb_v_null();
+        if (column->summed && !column->unknown) {
+            struct jb_str text = sum_text(scope, column);
+            values[i] = jb_decimal_parse(text, &number) ? jb_v_decimal(number) : jb_v_text(text);
+        } else if (!named) {
+            values[i] = jb_v_text(jb_str_of(JB_L(scope, "합계", "Total")));
+            named = true;
+        }
+    }
+    return jb_sheet_writer_row(exporting->writer, scope, values, exporting->count);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------------------- */
 
-static bool write_row(struct exporting *exporting, struct jb_value *values, const void *row)
-{
-    for (size_t i = 0; i < exporting->count; i++) {
-        struct column *column = &exporting->columns[i];
-        values[i] = jb_record_get(&exporting->model->record, row, column->target->field);
-        if (!column->target->lookup || values[i].type == JB_NULL)
-            continue;
-        int64_t id = values[i].number;
-        values[i] = jb_v_null();
-        if (id != 0 && !look_up(exporting, column, id, &values[i]))
-            return false;
-    }
-    return jb_sheet_writer_row(exporting->writer, exporting->scope, values, exporting->count);
-}
-
 /* JSON is for programs: its members are called as the fields are. */
-static bool write_head(struct exporting *exporting, bool by_names)
+static bool write_head(struct exporting *exporting)
 {
+    bool by_names = exporting->options->format == JB_SHEET_JSON || exporting->options->format == JB_SHEET_JSONL;
     struct jb_scope *scope = exporting->scope;
     struct jb_str *titles = JB_NEW_ARRAY(scope, struct jb_str, exporting->count);
     const struct jb_field **fields = JB_NEW_ARRAY(scope, const struct jb_field *, exporting->count);
@@ -115,30 +164,34 @@ static bool write_head(struct exporting *exporting, bool by_names)
     return jb_sheet_writer_head(exporting->writer, scope, titles, fields, exporting->count);
 }
 
+/* Now and then: others have their turn, and somebody may not want it any more. */
+static bool go_on(struct exporting *exporting)
+{
+    if (exporting->progress)
+        jb__progress_done(exporting->progress, exporting->rows);
+    if (jb_on_fiber())
+        jb_yield();
+    return jb_continue(exporting->scope);
+}
+
 static bool write_rows(struct exporting *exporting)
 {
     struct jb_scope *scope = exporting->scope;
-    struct jb_value *values = JB_NEW_ARRAY(scope, struct jb_value, exporting->count);
-    const void *row;
+    const struct jb_value *values;
 
-    while (jb_cursor_next(exporting->cursor, scope, &row)) {
-        struct jb_arena_mark mark = jb_arena_mark(jb_scope_arena(scope));
-        if (!write_row(exporting, values, row))
+    while (jb_values_next(exporting->values, scope, &values)) {
+        for (size_t i = 0; i < exporting->count; i++)
+            if (exporting->columns[i].summed)
+                add(&exporting->columns[i], &values[i]);
+        if (!jb_sheet_writer_row(exporting->writer, scope, values, exporting->count))
             return false;
-        jb_arena_rewind(jb_scope_arena(scope), mark);
-        exporting->rows++;
-        if (exporting->rows % TOLD_EVERY != 0)
-            continue;
-        if (!jb_continue(scope))
+        if (++exporting->rows % TOLD_EVERY == 0 && !go_on(exporting))
             return false;
-        if (exporting->progress)
-            jb__progress_done(exporting->progress, exporting->rows);
     }
-    return !jb_failure(scope);
+    return !jb_failure(scope) && (!exporting->options->totals || write_totals(exporting));
 }
 
-/* Chosen rows as a condition after the others. */
-static const struct jb_condition *with_ids(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options)
+const struct jb_condition *jb__export_conditions(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options)
 {
     size_t count = 0;
 
@@ -153,249 +206,89 @@ static const struct jb_condition *with_ids(struct jb_scope *scope, const struct 
     return all;
 }
 
-struct output {
-    jb_sheet_sink *sink;
-    void *arg;
-};
+static bool hash_on(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    struct exporting *exporting = arg;
 
-static bool run_export(struct exporting *exporting, const struct jb_export_options *options, const struct output *output)
+    JB_CHECK(EVP_DigestUpdate(exporting->hash, bytes, size) == 1);
+    exporting->bytes += (int64_t)size;
+    return exporting->sink(exporting->arg, scope, bytes, size);
+}
+
+static bool write_sheet(struct exporting *exporting)
 {
     struct jb_scope *scope = exporting->scope;
-    const struct jb_model *model = exporting->model;
-    const struct jb_transfer *transfer = jb__transfer_of(scope);
+    const struct jb_export_options *options = exporting->options;
 
-    exporting->plan = jb__plan_new(scope, transfer, jb_exchange_of(scope, model), JB_STR_NULL);
-    if (!exporting->plan || !choose_columns(exporting, options->columns))
-        return false;
-    exporting->cursor = jb_cursor_open(scope, model,
-        &(struct jb_select){ .conditions = with_ids(scope, model, options), .search = options->search, .search_fields = options->search_fields, .order = options->order });
-    if (!exporting->cursor)
-        return false;
     exporting->writer = jb_sheet_writer_new(scope,
         &(struct jb_sheet_writer_options){
             .format = options->format == JB_SHEET_AUTO ? JB_SHEET_XLSX : options->format,
-            .sheet = jb_model_label(model, scope),
+            .sheet = jb_model_label(exporting->model, scope),
             .raw = options->raw,
             .bom = true,
-            .zone = transfer->zone,
+            .zone = jb__transfer_of(scope)->zone,
+            .beside = true,
         },
-        output->sink, output->arg);
-    bool ok = exporting->writer && write_head(exporting, options->format == JB_SHEET_JSON || options->format == JB_SHEET_JSONL) && write_rows(exporting) && jb_sheet_writer_finish(exporting->writer, scope);
-    jb_sheet_writer_free(exporting->writer);
-    jb_cursor_close(exporting->cursor);
-    return ok;
+        hash_on, exporting);
+    return exporting->writer && write_head(exporting) && write_rows(exporting) && jb_sheet_writer_finish(exporting->writer, scope);
 }
 
-static bool export_with(struct jb_scope *outer, const struct jb_model *model, const struct jb_export_options *options, const struct output *output, struct jb__progress *progress, int64_t *ret_rows)
+/* Without a wish rows come in the order in which they were made: the key's index has them so. */
+static bool run_export(struct exporting *exporting)
+{
+    struct jb_scope *scope = exporting->scope;
+    const struct jb_model *model = exporting->model;
+    const struct jb_export_options *options = exporting->options;
+
+    exporting->plan = jb__plan_new(scope, jb__transfer_of(scope), jb_exchange_of(scope, model), JB_STR_NULL);
+    if (!exporting->plan || !choose_columns(exporting, options->columns))
+        return false;
+    struct jb_select select = {
+        .conditions = jb__export_conditions(scope, model, options),
+        .search = options->search,
+        .search_fields = options->search_fields,
+        .order = options->order.size > 0 ? options->order : jb_str_of(jb_model_primary(model)->name),
+        .fresh = options->fresh,
+        .reads = options->fresh ? JB_READS_PRIMARY : JB_READS_ANALYTICS,
+    };
+    exporting->values = jb_values_open(scope, model, &select, columns_read(exporting));
+    return exporting->values && write_sheet(exporting);
+}
+
+static void result_of(const struct exporting *exporting, struct jb_scope *scope, struct jb_export_result *ret_result)
+{
+    struct jb_export_result result = { .rows = exporting->rows, .bytes = exporting->bytes, .sheets = jb_sheet_writer_sheets(exporting->writer) };
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    JB_CHECK(EVP_DigestFinal_ex(exporting->hash, digest, &size) == 1 && size == 32);
+    for (unsigned i = 0; i < size; i++) {
+        result.sha256[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        result.sha256[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    totals_of(exporting, scope, &result);
+    if (result.sheets > 1)
+        result.note = jb_format(scope, JB_L(scope, "행이 많아 시트 %d개로 나누었습니다. 한 시트에는 머리글과 1,048,575행이 들어갑니다.", "There are so many rows that they stand on %d sheets: one holds the headings and 1,048,575 rows."), result.sheets);
+    *ret_result = result;
+}
+
+bool jb__export_with(struct jb_scope *outer, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, struct jb__progress *progress, struct jb_export_result *ret_result)
 {
     struct jb_scope *scope = jb_scope_child(outer, "export");
-    struct exporting exporting = { .scope = scope, .memory = jb_scope_child(scope, "references"), .model = model, .progress = progress };
+    struct exporting exporting = { .scope = scope, .model = model, .options = options, .progress = progress, .sink = sink, .arg = arg, .hash = EVP_MD_CTX_new() };
 
-    bool ok = run_export(&exporting, options, output) || jb_failure_pass(scope, outer);
-    for (size_t i = 0; i < exporting.count; i++)
-        jb_map_done(&exporting.columns[i].known);
-    if (ok && ret_rows)
-        *ret_rows = exporting.rows;
-    jb_scope_end(exporting.memory);
+    JB_CHECK(exporting.hash && EVP_DigestInit_ex(exporting.hash, EVP_sha256(), NULL) == 1);
+    bool ok = run_export(&exporting) || jb_failure_pass(scope, outer);
+    if (ok && ret_result)
+        result_of(&exporting, outer, ret_result);
+    jb_sheet_writer_free(exporting.writer);
+    jb_values_close(exporting.values);
+    EVP_MD_CTX_free(exporting.hash);
     jb_scope_end(scope);
     return ok;
 }
 
-bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, int64_t *ret_rows)
+bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, struct jb_export_result *ret_result)
 {
-    return export_with(scope, model, options, &(struct output){ sink, arg }, NULL, ret_rows);
+    return jb__export_with(scope, model, options, sink, arg, NULL, ret_result);
 }
-
-/* ---- as a job -------------------------------------------------------------------------------------------------------------------- */
-
-static const char *extension_of(enum jb_sheet_format format)
-{
-    return jb_sheet_format_name(format == JB_SHEET_AUTO ? JB_SHEET_XLSX : format);
-}
-
-bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, int64_t *ret_job)
-{
-    const struct jb_user *actor = jb_actor(scope);
-    char day[JB_DATE_TEXT_SIZE];
-    struct jb_civil today = jb_zone_civil(jb__transfer_of(scope)->zone, jb_now());
-    struct jb_date date;
-
-    if (!jb_date_of(today.year, today.month, today.day, &date))
-        return jb_fail(scope, JB_BROKEN, "the clock shows no day");
-    struct import_job job = {
-        .kind = JB_STR("export"),
-        .model = jb_model_full_name(model, scope),
-        .status = JB_STR("queued"),
-        .user_id = actor->id,
-        .user = actor->name,
-        .file_name = jb_format(scope, "%.*s-%.*s.%s", JB_FMT(jb_model_label(model, scope)), JB_FMT(jb_date_text(date, day)), extension_of(options->format)),
-        .options = jb__export_options_json(scope, model, options),
-        .created_at = jb_now(),
-    };
-    if (!jb__job_start(scope, &job, true))
-        return false;
-    *ret_job = job.id;
-    return true;
-}
-
-struct file {
-    int fd;
-    struct jb_buf buf;
-};
-
-struct flushing {
-    struct file *file;
-    int error;
-};
-
-static void flush_blocking(void *arg)
-{
-    struct flushing *flushing = arg;
-    struct jb_buf *buf = &flushing->file->buf;
-
-    for (size_t done = 0; done < buf->size;) {
-        ssize_t part = write(flushing->file->fd, buf->data + done, buf->size - done);
-        if (part < 0 && errno != EINTR) {
-            flushing->error = errno;
-            return;
-        }
-        done += part > 0 ? (size_t)part : 0;
-    }
-    jb_buf_clear(buf);
-}
-
-#define FLUSH_BYTES ((size_t)256 << 10)
-
-static bool file_flush(struct file *file, struct jb_scope *scope)
-{
-    struct flushing flushing = { file, 0 };
-
-    jb_offload(flush_blocking, &flushing);
-    return !flushing.error || jb_fail_errno(scope, flushing.error, JB_L(scope, "내보낸 파일 쓰기", "writing the export"));
-}
-
-static bool file_sink(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
-{
-    struct file *file = arg;
-
-    if (file->buf.size + size > FLUSH_BYTES && !file_flush(file, scope))
-        return false;
-    jb_buf_put_bytes(&file->buf, bytes, size);
-    return !file->buf.full || jb_fail(scope, JB_LIMIT, "a piece of the export is too large");
-}
-
-static bool write_file(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, const char *path, struct jb__progress *progress, int64_t *ret_rows)
-{
-    struct file file = { .fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640), .buf = JB_BUF_INIT((size_t)64 << 20) };
-
-    if (file.fd < 0)
-        return jb_fail_errno(scope, errno, JB_L(scope, "%s 만들기", "making %s"), path);
-    bool ok = export_with(scope, model, options, &(struct output){ file_sink, &file }, progress, ret_rows) && file_flush(&file, scope);
-    jb_buf_done(&file.buf);
-    close(file.fd);
-    if (!ok)
-        unlink(path);
-    return ok;
-}
-
-static bool finish_export(struct jb_scope *scope, struct import_job *job)
-{
-    struct jb_tx *tx = jb_begin(scope);
-
-    if (!tx)
-        return false;
-    if (jb__job_leave(scope, job, JB_STR("running")) && jb__job_save(scope, job) && jb__mail_enqueue(scope, job->id))
-        return jb_commit(tx);
-    jb_rollback(tx);
-    return false;
-}
-
-/* Counts, writes the file and notes its name, with progress; a wish to cancel cancels `scope`. */
-static bool export_job(struct jb_scope *scope, struct import_job *job, struct jb__progress *progress)
-{
-    struct jb_export_options options;
-    enum jb_language language;
-    const struct jb_model *model = jb_model_find(scope, job->model);
-    int64_t started_us = jb_monotonic_us();
-
-    if (!model || !jb__export_options_read(scope, model, job->options, &options, &language))
-        return false;
-    jb_language_set(scope, language);
-    int64_t total = jb_count(scope, model, .conditions = with_ids(scope, model, &options), .search = options.search, .search_fields = options.search_fields);
-    if (total < 0)
-        return false;
-    jb__progress_phase(progress, JB_WRITING, total);
-    struct jb_str name = jb__result_name(scope, job->id, "export", extension_of(options.format));
-    struct jb_str path = jb_format(scope, "%s/%.*s", jb__transfer_of(scope)->media_dir, JB_FMT(name));
-    if (!write_file(scope, model, &options, path.data, progress, &job->rows))
-        return false;
-    job->status = JB_STR("done");
-    job->progress = 100;
-    job->result = name;
-    job->micros = jb_monotonic_us() - started_us;
-    job->finished_at = jb_now();
-    return finish_export(scope, job);
-}
-
-static bool begin_export(struct jb_scope *scope, struct import_job *job)
-{
-    struct jb_str was = job->status;
-    struct jb_tx *tx = jb_begin(scope);
-
-    job->attempt++;
-    job->status = JB_STR("running");
-    job->started_at = jb_now();
-    if (!tx)
-        return false;
-    if (jb__job_leave(scope, job, was) && jb__job_save(scope, job))
-        return jb_commit(tx);
-    jb_rollback(tx);
-    return false;
-}
-
-static bool run_export_task(struct jb_scope *outer, const void *arg)
-{
-    const struct jb_payload_job *payload = arg;
-    struct jb_scope *scope = jb_scope_child(outer, "export job");
-    struct jb__progress progress;
-    struct import_job job;
-    bool wished = false;
-
-    bool ok = jb_get(scope, &jb_import_job, payload->job, &job);
-    if (ok && jb__job_ended(&job)) {
-        jb_scope_end(scope);
-        return true;
-    }
-    ok = ok && begin_export(scope, &job) && jb__progress_open(&progress, scope, job.id, true);
-    if (ok) {
-        progress.from[JB_WRITING] = 0;
-        ok = export_job(scope, &job, &progress);
-        wished = progress.wished;
-        jb__progress_close(&progress);
-    }
-    if (!ok && wished && jb_error(scope) == JB_CANCELLED)
-        ok = jb__job_end(outer, &job, "cancelled", NULL);
-    else if (!ok)
-        jb_failure_pass(scope, outer);
-    jb_scope_end(scope);
-    return ok;
-}
-
-static void export_failed(struct jb_scope *scope, const void *arg, const struct jb_failure *failure)
-{
-    const struct jb_payload_job *payload = arg;
-    struct import_job job;
-
-    if (jb_get(scope, &jb_import_job, payload->job, &job) && !jb__job_ended(&job))
-        jb__job_end(scope, &job, "failed", failure);
-}
-
-const struct jb_task jb_export_task = {
-    .name = "transfer.export",
-    .unique_by = "job",
-    .payload = JB_RECORD(jb_payload_job, JB_FIELD(jb_payload_job, job, .required = true)),
-    .run = run_export_task,
-    .failed = export_failed,
-    .timeout_s = -1,
-    .bulk = true,
-};

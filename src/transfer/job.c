@@ -60,6 +60,7 @@ const struct jb_model jb_import_job = {
         JB_FIELD(import_job, file_name, .label = "파일", .length_max = 255),
         JB_FIELD(import_job, file_hash, .label = "SHA-256", .length_max = 64),
         JB_FIELD(import_job, file_bytes, .label = "크기", .unit = "bytes"),
+        JB_FIELD(import_job, totals, .label = "합계"),
         JB_FIELD(import_job, options, .label = "방식", .length_max = 70000000),
         JB_FIELD(import_job, spool, .secret = true),
         JB_FIELD(import_job, corrections, .secret = true),
@@ -292,8 +293,12 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
         jb_json_put(writer, "undone_by", job->undone_by ? jb_v(job->undone_by) : jb_v_null());
         jb_json_put(writer, "undo_until", job->undo_until.us ? jb_v(job->undo_until) : jb_v_null());
     }
-    if (export)
+    if (export) {
+        jb_json_put(writer, "sha256", jb_v(job->file_hash));
+        jb_json_put(writer, "bytes", jb_v(job->file_bytes));
+        put_raw(writer, "totals", job->totals);
         jb_json_put(writer, "download", jb_v(job->result.data ? jb_format(scope, "/admin/jobs/%lld/download", (long long)job->id) : JB_STR_NULL));
+    }
     jb_json_object_end(writer);
 }
 

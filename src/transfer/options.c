@@ -253,6 +253,9 @@ struct jb_str jb__export_options_json(struct jb_scope *scope, const struct jb_mo
     jb_json_put(&writer, "search_fields", jb_v(jb_str_of(options->search_fields)));
     jb_json_put(&writer, "order", jb_v(options->order));
     jb_json_put(&writer, "raw", jb_v_bool(options->raw));
+    jb_json_put(&writer, "totals", jb_v_bool(options->totals));
+    jb_json_put(&writer, "fresh", jb_v_bool(options->fresh));
+    jb_json_put(&writer, "position", jb_v((int64_t)JB_MIN(options->position, (uint64_t)INT64_MAX)));
     jb_json_name(&writer, "ids");
     jb_json_array(&writer);
     for (size_t i = 0; i < options->ids.count; i++)
@@ -319,6 +322,9 @@ bool jb__export_options_read(struct jb_scope *scope, const struct jb_model *mode
         .search_fields = text_read(scope, object, "search_fields").data,
         .order = text_read(scope, object, "order"),
         .raw = truth_read(object, "raw"),
+        .totals = truth_read(object, "totals"),
+        .fresh = truth_read(object, "fresh"),
+        .position = (uint64_t)number_read(object, "position"),
         .ids = ids ? ids_read(scope, ids->first, ids->count) : (struct jb_ids){ NULL, 0 },
     };
     *ret_language = jb_str_is(text_read(scope, object, "language"), "en") ? JB_EN : JB_KO;

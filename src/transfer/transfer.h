@@ -42,8 +42,9 @@ struct import_job {
     struct jb_str notes;                                                                 /* JSON list of sentences: unknown columns, … */
     int64_t user_id;                                                                     /* 0: command line */
     struct jb_str user;
-    struct jb_str file_name, file_hash;
+    struct jb_str file_name, file_hash; /* of an export that is done: its own */
     int64_t file_bytes;
+    struct jb_str totals;      /* of an export: JSON list of the sums of its amount columns: column, label, sum */
     struct jb_str options;     /* JSON: mode, match_on, on_error, sheet, encoding, batch_rows, dry_run, confirm, columns, filter, format, … */
     struct jb_str spool;       /* file in SPOOL_DIR while needed */
     struct jb_str corrections; /* files in SPOOL_DIR, a line each, the newest last: corrected rows that lie over those of `spool` */
@@ -260,12 +261,26 @@ struct jb_export_options {
     const struct jb_condition *conditions;
     struct jb_str search;
     const char *search_fields;
-    struct jb_str order;
-    struct jb_ids ids; /* chosen rows; count 0: all that match */
+    struct jb_str order; /* NULL: by the primary key */
+    struct jb_ids ids;   /* chosen rows; count 0: all that match */
     bool raw;
+    bool totals;       /* a last row with the sums; such a file does not import as it was exported */
+    bool fresh;        /* from the primary; otherwise from the analytics server or a replica where there is one */
+    uint64_t position; /* of a job: what the person who wanted it had written (jb_db_session) */
 };
-/* At once, to a sink; *ret_rows may be NULL. `progress` may be NULL. */
-bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, int64_t *ret_rows);
+struct jb_export_total {
+    struct jb_str column, label, sum; /* "income", as its heading says, "1200.50" */
+};
+struct jb_export_result {
+    int64_t rows, bytes;
+    char sha256[65]; /* of the bytes, as hex */
+    int sheets;
+    struct jb_export_total *totals; /* of the amount columns */
+    size_t total_count;
+    struct jb_str note; /* a sentence for people; NULL: nothing */
+};
+/* At once, to a sink. All rows, and what they refer to, are of one moment. The result, which may be NULL, lives in the scope. */
+bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, struct jb_export_result *ret_result);
 /* As a job that ends with a file to download. */
 bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, int64_t *ret_job);
 

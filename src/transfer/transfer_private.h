@@ -125,6 +125,14 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
 struct jb_str jb__export_options_json(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options);
 bool jb__export_options_read(struct jb_scope *scope, const struct jb_model *model, struct jb_str json, struct jb_export_options *ret_options, enum jb_language *ret_language);
 
+/* ---- export.c ------------------------------------------------------------------------------------------------------------------ */
+
+struct jb__progress;
+/* Chosen rows as a condition after the others. */
+const struct jb_condition *jb__export_conditions(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options);
+/* jb_export_to with progress, which may be NULL. */
+bool jb__export_with(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, struct jb__progress *progress, struct jb_export_result *ret_result);
+
 /* ---- spool.c --------------------------------------------------------------------------------------------------------------------- */
 
 struct jb_str jb__spool_file(const struct jb_spool *spool);  /* name within the folder */

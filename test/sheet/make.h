@@ -59,7 +59,7 @@ static inline const char *zip_parts(struct jb_scope *scope, const struct part *p
 {
     char *path = temporary(scope, ".xlsx");
     FILE *file = fopen(path, "wb");
-    struct jb__zip_writer *zip = jb__zip_writer_new(to_file, file);
+    struct jb__zip_writer *zip = jb__zip_writer_new(to_file, file, false);
     for (; parts->name; parts++)
         CHECK(jb__zip_begin(zip, scope, parts->name) && jb__zip_put(zip, scope, parts->text, parts->size ? parts->size : strlen(parts->text)) && jb__zip_end(zip, scope));
     CHECK(jb__zip_finish(zip, scope));
