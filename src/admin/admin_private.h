@@ -163,6 +163,8 @@ bool jb__links_vars(struct jb_request *req, const struct jb_model *model, int64_
 /* The name itself when it is no link's. */
 struct jb_str jb__link_label(struct jb_scope *scope, const struct jb_model *model, struct jb_str name);
 bool jb__links_save(struct jb_request *req, const struct jb_model *model, int64_t id);
+/* The chosen rows as a workbook, or a job that makes one (transfer.c). */
+struct jb_response *jb__export_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen);
 /* The chosen rows' delete page and its confirmation (edit.c), called by the list's actions. */
 struct jb_response *jb__delete_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen);
 bool jb__head_row_read(struct jb_request *req, int64_t *ret_row); /* of the form; 0: not said */

@@ -342,11 +342,9 @@ struct jb_response *jb__job_discard(struct jb_request *req)
 struct jb_response *jb__job_file_view(struct jb_request *req)
 {
     struct import_job job;
-    struct jb_str name;
-    int64_t bytes;
-    int fd;
+    struct jb_job_file file;
 
-    if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &fd, &bytes, &name))
+    if (!jb__job_read(req, &job) || !jb_job_file(req->scope, job.id, &file))
         return jb_problem(req);
-    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(name)), name, fd, bytes);
+    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(file.name)), file.name, file.fd, file.bytes, file.sha256);
 }

@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
-enum { CHOSEN_MAX = 1000 };
+enum {
+    CHOSEN_MAX = 1000,
+    EXPORTED_MAX = 100000,
+};
 
 /* What one list page shows; the columns' targets belong to its rows. */
 struct listing {
@@ -321,6 +324,8 @@ static void count_vars(struct listing *list, struct jb_vars *vars)
     jb_vars_text(vars, "counts",
         list->query.filtered ? jb_format(scope, JB_L(scope, "%.*s건 가운데 %.*s건", "of %.*s rows, %.*s match"), JB_FMT(all), JB_FMT(found)) : jb_format(scope, JB_L(scope, "%.*s건", "%.*s rows"), JB_FMT(all)));
     jb_vars_text(vars, "words", jb__list_words(list->req, list->book, &list->query));
+    jb__set(vars, "found", list->found);
+    jb__set(vars, "export_all", (bool)(list->pages > 1 && jb_may_model(list->req->scope, "export", list->book->model)));
 }
 
 struct jb_response *jb__list_view(struct jb_request *req)
@@ -359,29 +364,19 @@ struct jb_response *jb__list_view(struct jb_request *req)
 
 /* ---- actions on ticked rows ---------------------------------------------------------------------------------------------------------- */
 
-static bool chosen_rows(struct jb_request *req, struct jb_ids *ret_chosen)
+static bool chosen_rows(struct jb_request *req, int max, struct jb_ids *ret_chosen)
 {
     const struct jb_str *texts;
     size_t count = jb_form_all(req, "id", &texts);
     int64_t *ids = JB_NEW_ARRAY(req->scope, int64_t, count + 1);
 
-    if (count > CHOSEN_MAX)
-        return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "한 번에 %d건까지 고를 수 있습니다.", "At most %d rows may be chosen at once."), CHOSEN_MAX);
+    if (count > (size_t)max)
+        return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "한 번에 %d건까지 고를 수 있습니다.", "At most %d rows may be chosen at once."), max);
     for (size_t i = 0; i < count; i++)
         if (!jb_str_to_int64(texts[i], &ids[i]))
             return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 행 번호가 아닙니다.", "“%.*s” is no row id."), JB_FMT(texts[i]));
     *ret_chosen = (struct jb_ids){ ids, count };
     return true;
-}
-
-static struct jb_response *export_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen)
-{
-    int64_t job;
-    if (!jb_require(req->scope, jb_format(req->scope, "%s.export_%.*s", book->app->name, JB_FMT(jb_model_name(book->model, req->scope)))))
-        return jb_problem(req);
-    if (!jb_export_start(req->scope, book->model, &(struct jb_export_options){ .format = JB_SHEET_XLSX, .ids = chosen }, &job))
-        return jb_problem(req);
-    return jb_redirect_to(req, jb_format(req->scope, "/admin/jobs/%lld/", (long long)job));
 }
 
 static struct jb_response *run_action(struct jb_request *req, const struct jb__book *book, const struct jb_action *action, struct jb_ids chosen)
@@ -407,17 +402,20 @@ struct jb_response *jb__list_post(struct jb_request *req)
     struct jb_scope *scope = req->scope;
     struct jb_ids chosen;
 
-    if (!book || !jb_form_read(req) || !chosen_rows(req, &chosen))
+    if (!book || !jb_form_read(req))
         return jb_problem(req);
     struct jb_str name = jb_form_text(req, "action");
-    if (chosen.count == 0) {
+    bool all = jb_str_is(jb_form_text(req, "all"), "1"), export = all || jb_str_is(name, "export");
+    if (!chosen_rows(req, export ? EXPORTED_MAX : CHOSEN_MAX, &chosen))
+        return jb_problem(req);
+    if (chosen.count == 0 && !all) {
         struct jb_str entry = jb__with(scope, jb_model_entry(book->model, scope), "이", "가");
         if (!jb_flash(req, "care", jb_format(scope, JB_L(scope, "고른 %.*s 없습니다. 목록에서 고른 다음 실행하세요.", "No %.*s was chosen. Tick rows of the list first."), JB_FMT(entry))))
             return jb_problem(req);
         return jb_redirect_to(req, jb_format(scope, "%.*s%.*s", JB_FMT(book->path), JB_FMT(jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL))));
     }
-    if (jb_str_is(name, "export"))
-        return export_chosen(req, book, chosen);
+    if (export)
+        return jb__export_chosen(req, book, chosen);
     if (jb_str_is(name, "delete"))
         return jb__delete_chosen(req, book, chosen);
     for (const struct jb_action *action = book->admin->actions; action && action->name; action++)

@@ -105,6 +105,25 @@ static void import_facts(struct jb_request *req, const struct jb_model *model, c
         fact(vars, JB_L(scope, "묶음", "Batch"), jb_format(scope, JB_L(scope, "%.*s행", "%.*s rows"), JB_FMT(jb__number(scope, rows))));
 }
 
+/* What the file that was downloaded can be compared with. */
+static void export_facts(struct jb_request *req, const struct import_job *job, const struct jb_model *model, const struct jb_json *options, struct jb_vars *vars)
+{
+    struct jb_scope *scope = req->scope;
+    const struct jb_json *totals = job->totals.size > 0 ? jb_json_parse(scope, job->totals) : NULL;
+
+    fact(vars, JB_L(scope, "형식", "Format"), member(options, "format"));
+    fact(vars, JB_L(scope, "열", "Columns"), names_words(req, model, member(options, "columns"), ',', ", "));
+    for (const struct jb_json *total = totals ? totals->first : NULL; total; total = total->next) {
+        struct jb_str sum = member(total, "sum");
+        struct jb_decimal number;
+        char people[48];
+        if (jb_decimal_parse(sum, &number))
+            sum = jb_copy(scope, jb_decimal_text_people(number, people));
+        fact(vars, jb_format(scope, JB_L(scope, "합계: %.*s", "Total: %.*s"), JB_FMT(member(total, "label"))).data, sum);
+    }
+    fact(vars, "SHA-256", job->file_hash);
+}
+
 bool jb__job_facts(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars)
 {
     struct jb_scope *scope = req->scope;
@@ -115,10 +134,8 @@ bool jb__job_facts(struct jb_request *req, const struct import_job *job, const s
         return false;
     if (jb_str_is(job->kind, "import"))
         import_facts(req, model, options, vars);
-    else if (jb_str_is(job->kind, "export")) {
-        fact(vars, JB_L(scope, "형식", "Format"), member(options, "format"));
-        fact(vars, JB_L(scope, "열", "Columns"), names_words(req, model, member(options, "columns"), ',', ", "));
-    }
+    else if (jb_str_is(job->kind, "export"))
+        export_facts(req, job, model, options, vars);
     if (job->file_bytes > 0)
         fact(vars, JB_L(scope, "파일 크기", "File size"), jb__bytes(scope, job->file_bytes));
     if (job->peak_rss_bytes > 0)

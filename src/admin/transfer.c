@@ -6,6 +6,7 @@
 
 enum {
     EXPORT_AT_ONCE_MAX = 20000,
+    ACTION_AT_ONCE_MAX = 1000,
     UPLOAD_CHUNK = 65536,
 };
 
@@ -329,7 +330,7 @@ struct jb_response *jb__export_view(struct jb_request *req)
     jb__book_vars(req, book, vars);
     jb__set(vars, "count", count);
     jb__set(vars, "at_once", (bool)(count <= EXPORT_AT_ONCE_MAX));
-    jb__set(vars, "too_many", (bool)(count > 1048575));
+    jb__set(vars, "sheets", (int64_t)JB_MAX(1, (count + 1048574) / 1048575));
     jb__set(vars, "filtered", query.filtered);
     jb_vars_text(vars, "words", jb__list_words(req, book, &query));
     jb_vars_text(vars, "here_link", jb__link(req, NULL, JB_STR_NULL, NULL, JB_STR_NULL));
@@ -369,9 +370,38 @@ struct jb_response *jb__export_post(struct jb_request *req)
     }
     struct jb_select select = jb__list_select(book, query);
     *download = (struct download){ book->model, { .format = format, .conditions = query->conditions, .search = select.search, .search_fields = select.search_fields, .order = select.order } };
+    download->options.totals = jb_str_is(jb_form_text(req, "totals"), "1");
     if (!export_columns(req, &download->options.columns) || (count = jb_count_rows(scope, book->model, &select)) < 0)
         return jb_problem(req);
     if (count > EXPORT_AT_ONCE_MAX || jb_str_is(jb_form_text(req, "background"), "1"))
+        return jb_export_start(scope, book->model, &download->options, &job) ? jb__to_job(req, job) : jb_problem(req);
+    return download_of(req, book, download);
+}
+
+/* The list's action: the ticked rows, or with `all` whatever the list finds. Few come at once. */
+struct jb_response *jb__export_chosen(struct jb_request *req, const struct jb__book *book, struct jb_ids chosen)
+{
+    struct jb_scope *scope = req->scope;
+    bool all = jb_str_is(jb_form_text(req, "all"), "1");
+    struct jb__query *query = JB_NEW(scope, struct jb__query); /* lives as long as the stream */
+    struct download *download = JB_NEW(scope, struct download);
+    int64_t count = (int64_t)chosen.count, job;
+
+    if (!jb_require(scope, jb_format(scope, "%s.export_%.*s", book->app->name, JB_FMT(jb_model_name(book->model, scope)))) || !jb__list_read(req, book, query))
+        return jb_problem(req);
+    struct jb_select select = jb__list_select(book, query);
+    *download = (struct download){ book->model, { .format = JB_SHEET_XLSX, .order = select.order } };
+    if (all) {
+        download->options.conditions = select.conditions;
+        download->options.search = select.search;
+        download->options.search_fields = select.search_fields;
+        count = jb_count_rows(scope, book->model, &select);
+    } else {
+        download->options.ids = chosen;
+    }
+    if (count < 0)
+        return jb_problem(req);
+    if (count > ACTION_AT_ONCE_MAX)
         return jb_export_start(scope, book->model, &download->options, &job) ? jb__to_job(req, job) : jb_problem(req);
     return download_of(req, book, download);
 }

@@ -89,14 +89,14 @@ static bool read_format(struct jb_request *req, enum jb_sheet_format *ret_format
 
 struct jb_response *jb__api_export(struct jb_request *req)
 {
-    static const char *const own[] = { "format", "columns", "order", "search", "raw" };
+    static const char *const own[] = { "format", "columns", "order", "search", "raw", "totals", "fresh" };
     const struct jb_model *model = req->route->context;
     struct jb_condition *conditions = JB_NEW_ARRAY(req->scope, struct jb_condition, CONDITIONS_MAX + 1);
     struct jb_export_options options = { 0 };
     size_t count = 0;
     int64_t job;
 
-    if (!read_format(req, &options.format) || !jb__api_flag(req, "raw", &options.raw))
+    if (!read_format(req, &options.format) || !jb__api_flag(req, "raw", &options.raw) || !jb__api_flag(req, "totals", &options.totals) || !jb__api_flag(req, "fresh", &options.fresh))
         return jb_problem(req);
     for (size_t i = 0; i < req->query_param_count; i++) {
         bool known = false;

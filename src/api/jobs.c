@@ -108,11 +108,10 @@ struct jb_response *jb__api_job_undo(struct jb_request *req)
 
 struct jb_response *jb__api_job_file(struct jb_request *req)
 {
-    struct jb_str name;
-    int64_t id, bytes;
-    int fd;
+    struct jb_job_file file;
+    int64_t id;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &fd, &bytes, &name))
+    if (!jb_path_int(req, "id", &id) || !jb_job_file(req->scope, id, &file))
         return jb_problem(req);
-    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(name)), name, fd, bytes);
+    return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(file.name)), file.name, file.fd, file.bytes, file.sha256);
 }

@@ -137,22 +137,21 @@ static bool try_refused(struct jb_program *program)
 static bool save_refused(struct jb_program *program, int64_t job)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_str path = jb__option(program, "refused"), name;
-    int64_t bytes;
-    int fd;
+    struct jb_str path = jb__option(program, "refused");
+    struct jb_job_file file;
 
     if (!path.data)
         return true;
-    if (!jb_job_file(scope, job, &fd, &bytes, &name))
+    if (!jb_job_file(scope, job, &file))
         return false;
     FILE *out = fopen(jb_cstr(scope, path), "wbe");
     char buffer[65536];
     ssize_t got = 0;
     bool ok = out != NULL;
-    while (ok && (got = read(fd, buffer, sizeof buffer)) > 0)
+    while (ok && (got = read(file.fd, buffer, sizeof buffer)) > 0)
         ok = fwrite(buffer, 1, (size_t)got, out) == (size_t)got;
     int error = errno;
-    close(fd);
+    close(file.fd);
     if (out && fclose(out) != 0)
         ok = false;
     return (ok && got == 0) || jb_fail_errno(scope, error, JB_L(scope, "%.*s에 쓰지 못했습니다", "cannot write %.*s"), JB_FMT(path));

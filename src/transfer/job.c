@@ -319,7 +319,7 @@ static struct jb_str download_name(struct jb_scope *scope, const struct import_j
     return jb_format(scope, JB_L(scope, "%.*s - 거절된 행.xlsx", "%.*s - refused rows.xlsx"), JB_FMT(base));
 }
 
-bool jb_job_file(struct jb_scope *scope, int64_t id, int *ret_fd, int64_t *ret_bytes, struct jb_str *ret_name)
+bool jb_job_file(struct jb_scope *scope, int64_t id, struct jb_job_file *ret_file)
 {
     struct import_job job;
     struct stat info;
@@ -335,8 +335,6 @@ bool jb_job_file(struct jb_scope *scope, int64_t id, int *ret_fd, int64_t *ret_b
             close(fd);
         return jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "작업 %lld의 파일은 보관 기한이 지나 지워졌습니다.", "The file of job %lld is no longer kept."), (long long)id);
     }
-    *ret_fd = fd;
-    *ret_bytes = info.st_size;
-    *ret_name = download_name(scope, &job);
+    *ret_file = (struct jb_job_file){ fd, info.st_size, download_name(scope, &job), jb_str_is(job.kind, "export") ? job.file_hash : JB_STR_NULL };
     return true;
 }

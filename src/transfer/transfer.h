@@ -310,6 +310,12 @@ bool jb_job_retry(struct jb_scope *scope, int64_t job);  /* failed and cancelled
 /* The result object of interface §2. */
 void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb_json_writer *writer);
 /* Refused rows as a workbook (row, column, value, reason) into MEDIA_DIR is made at the end of the job; this opens it or an export's file for reading. */
-bool jb_job_file(struct jb_scope *scope, int64_t job, int *ret_fd, int64_t *ret_bytes, struct jb_str *ret_name);
+struct jb_job_file {
+    int fd; /* the caller's to close */
+    int64_t bytes;
+    struct jb_str name;   /* for people */
+    struct jb_str sha256; /* of an export; NULL: not known */
+};
+bool jb_job_file(struct jb_scope *scope, int64_t job, struct jb_job_file *ret_file);
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "web/web_private.h"
 #include <string.h>
-#include <unistd.h>
 
 struct jb_response *jb_respond(struct jb_request *req, int status, const char *content_type, struct jb_str body)
 {
@@ -83,32 +82,6 @@ struct jb_response *jb_respond_download(struct jb_request *req, const char *cont
     response->stream_arg = arg;
     response->stream_length = length;
     return response;
-}
-
-struct file {
-    int fd;
-    int64_t bytes;
-};
-
-static void close_file(void *arg)
-{
-    struct file *file = arg;
-    close(file->fd);
-}
-
-static bool stream_file(struct jb_request *req, void *arg)
-{
-    const struct file *file = arg;
-    return jb_http_send_file(req->http, file->fd, 0, file->bytes);
-}
-
-struct jb_response *jb_respond_file(struct jb_request *req, const char *content_type, struct jb_str filename, int fd, int64_t bytes)
-{
-    struct file *file = JB_NEW(req->scope, struct file);
-
-    *file = (struct file){ fd, bytes };
-    jb_defer(req->scope, close_file, file); /* the scope ends after the stream */
-    return jb_respond_download(req, content_type, filename, stream_file, file, bytes);
 }
 
 struct jb_response *jb_respond_events(struct jb_request *req, bool (*stream)(struct jb_request *req, void *arg), void *arg)

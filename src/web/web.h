@@ -88,8 +88,9 @@ struct jb_response *jb_redirect(struct jb_request *req, const char *route, struc
 struct jb_response *jb_problem(struct jb_request *req);
 /* Streams what `stream` writes, as a download of that name (RFC 6266, Korean names too). */
 struct jb_response *jb_respond_download(struct jb_request *req, const char *content_type, struct jb_str filename, bool (*stream)(struct jb_request *req, void *arg), void *arg, int64_t length);
-/* The same of an open file, closed with the scope. */
-struct jb_response *jb_respond_file(struct jb_request *req, const char *content_type, struct jb_str filename, int fd, int64_t bytes);
+/* The same of an open file, closed with the scope: whole, or the part that Range asks for (206, 416), with a strong ETag that If-Range, If-Match and If-None-Match are held against. `name` tells its bytes from any other
+ * file's, a hash of them; NULL: inode, size and time do. */
+struct jb_response *jb_respond_file(struct jb_request *req, const char *content_type, struct jb_str filename, int fd, int64_t bytes, struct jb_str name);
 /* Server-sent events: `stream` runs until it returns. */
 struct jb_response *jb_respond_events(struct jb_request *req, bool (*stream)(struct jb_request *req, void *arg), void *arg);
 /* A one-time message shown on the next page ("ok", "care", "err"). Kept in the session. */

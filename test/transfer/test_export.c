@@ -189,25 +189,25 @@ JB_FIBER_TEST("a formula is guarded in a CSV unless raw was asked for")
 JB_FIBER_TEST("an export as a job ends with a file to download, with progress on the way")
 {
     site_new(scope);
-    int64_t id, bytes;
-    int fd;
-    struct jb_str name;
+    struct jb_job_file file;
+    int64_t id;
     import_bytes(scope, "a.csv", rows_text(scope, 1, 30000), (struct jb_import_options){ 0 });
 
     CHECK_OK(jb_export_start(scope, &book_model, &(struct jb_export_options){ .format = JB_SHEET_XLSX, .order = JB_STR("external_ref") }, &id));
-    CHECK_FAILS(jb_job_file(scope, id, &fd, &bytes, &name), JB_NOT_FOUND);
+    CHECK_FAILS(jb_job_file(scope, id, &file), JB_NOT_FOUND);
     CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
     struct import_job job = job_of(scope, id);
     check_status(&job, "done");
     CHECK_INT(job.rows, 30000);
     CHECK_INT(job.progress, 100);
-    CHECK_OK(jb_job_file(scope, id, &fd, &bytes, &name));
-    CHECK(bytes > 100000);
-    CHECK_INT(job.file_bytes, bytes);
+    CHECK_OK(jb_job_file(scope, id, &file));
+    CHECK(file.bytes > 100000);
+    CHECK_INT(job.file_bytes, file.bytes);
     CHECK_INT(job.file_hash.size, 64);
     CHECK(contains(job.totals, "\"column\":\"income\""));
-    CHECK(jb_str_ends(name, JB_STR(".xlsx")));
-    struct jb_sheet *sheet = jb_sheet_open(scope, jb_format(scope, "/proc/self/fd/%d", fd).data, name, &(struct jb_sheet_options){ 0 });
+    CHECK(jb_str_ends(file.name, JB_STR(".xlsx")));
+    CHECK_STR(file.sha256, job.file_hash);
+    struct jb_sheet *sheet = jb_sheet_open(scope, jb_format(scope, "/proc/self/fd/%d", file.fd).data, file.name, &(struct jb_sheet_options){ 0 });
     CHECK_OK(sheet != NULL);
     struct jb_sheet_row row;
     int64_t rows = 0;
@@ -215,7 +215,7 @@ JB_FIBER_TEST("an export as a job ends with a file to download, with progress on
         rows++;
     CHECK_INT(rows, 30001);
     jb_sheet_close(sheet);
-    close(fd);
+    close(file.fd);
     struct jb_rows *events = jb_job_events(scope, id, 0);
     CHECK(events->count >= 10);
 }

@@ -220,9 +220,7 @@ JB_FIBER_TEST("the first thousand errors are kept, all are counted and stand in 
 {
     site_new(scope);
     struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
-    int fd;
-    int64_t bytes;
-    struct jb_str name;
+    struct jb_job_file file;
 
     jb_buf_put_z(&buf, HEAD);
     for (int i = 0; i < 1500; i++)
@@ -234,9 +232,9 @@ JB_FIBER_TEST("the first thousand errors are kept, all are counted and stand in 
     struct jb_json *errors = jb_json_parse(scope, job.errors);
     CHECK_INT(errors->count, 1000);
 
-    CHECK_OK(jb_job_file(scope, job.id, &fd, &bytes, &name));
-    CHECK(contains(name, "출납"));
-    struct jb_sheet *sheet = jb_sheet_open(scope, jb_format(scope, "/proc/self/fd/%d", fd).data, name, &(struct jb_sheet_options){ .format = JB_SHEET_XLSX });
+    CHECK_OK(jb_job_file(scope, job.id, &file));
+    CHECK(contains(file.name, "출납"));
+    struct jb_sheet *sheet = jb_sheet_open(scope, jb_format(scope, "/proc/self/fd/%d", file.fd).data, file.name, &(struct jb_sheet_options){ .format = JB_SHEET_XLSX });
     CHECK_OK(sheet != NULL);
     struct jb_sheet_row row;
     int rows = 0;
@@ -244,7 +242,7 @@ JB_FIBER_TEST("the first thousand errors are kept, all are counted and stand in 
         rows++;
     CHECK_INT(rows, 1501);
     jb_sheet_close(sheet);
-    close(fd);
+    close(file.fd);
 }
 
 JB_FIBER_TEST("a model without a unique field is matched by id, and rows without one are new")
