@@ -2,10 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin_private.h"
 
-enum {
-    CHOSEN_MAX = 1000,
-    EXPORTED_MAX = 100000,
-};
+enum { CHOSEN_MAX = 1000 };
 
 /* What one list page shows; the columns' targets belong to its rows. */
 struct listing {
@@ -364,14 +361,14 @@ struct jb_response *jb__list_view(struct jb_request *req)
 
 /* ---- actions on ticked rows ---------------------------------------------------------------------------------------------------------- */
 
-static bool chosen_rows(struct jb_request *req, int max, struct jb_ids *ret_chosen)
+static bool chosen_rows(struct jb_request *req, struct jb_ids *ret_chosen)
 {
     const struct jb_str *texts;
     size_t count = jb_form_all(req, "id", &texts);
     int64_t *ids = JB_NEW_ARRAY(req->scope, int64_t, count + 1);
 
-    if (count > (size_t)max)
-        return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "한 번에 %d건까지 고를 수 있습니다.", "At most %d rows may be chosen at once."), max);
+    if (count > CHOSEN_MAX)
+        return jb_fail(req->scope, JB_LIMIT, JB_L(req->scope, "한 번에 %d건까지 고를 수 있습니다.", "At most %d rows may be chosen at once."), CHOSEN_MAX);
     for (size_t i = 0; i < count; i++)
         if (!jb_str_to_int64(texts[i], &ids[i]))
             return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 행 번호가 아닙니다.", "“%.*s” is no row id."), JB_FMT(texts[i]));
@@ -406,7 +403,7 @@ struct jb_response *jb__list_post(struct jb_request *req)
         return jb_problem(req);
     struct jb_str name = jb_form_text(req, "action");
     bool all = jb_str_is(jb_form_text(req, "all"), "1"), export = all || jb_str_is(name, "export");
-    if (!chosen_rows(req, export ? EXPORTED_MAX : CHOSEN_MAX, &chosen))
+    if (!chosen_rows(req, &chosen))
         return jb_problem(req);
     if (chosen.count == 0 && !all) {
         struct jb_str entry = jb__with(scope, jb_model_entry(book->model, scope), "이", "가");

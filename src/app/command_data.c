@@ -341,10 +341,12 @@ int jb__command_export(struct jb_program *program)
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) || !(model = find_model(program)))
         return jb__command_failed(program);
 
-    /* Written beside and renamed at the end: a broken export never replaces a good file. */
+    /* Written beside and renamed at the end: a broken export never replaces a good file. What is no file (a pipe, a device) is written to as it stands. */
+    struct stat there;
     bool to_stdout = jb_str_is(output, "-");
     const char *path = jb_cstr(scope, output), *part = jb_cstr(scope, jb_format(scope, "%s.part", path));
-    FILE *out = to_stdout ? stdout : fopen(part, "wbe");
+    bool beside = !to_stdout && (stat(path, &there) != 0 || S_ISREG(there.st_mode));
+    FILE *out = to_stdout ? stdout : fopen(beside ? part : path, "wbe");
     if (!out) {
         jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 만들지 못했습니다", "cannot make %s"), path);
         return jb__command_failed(program);
@@ -352,10 +354,10 @@ int jb__command_export(struct jb_program *program)
     bool ok = export_rows(program, model, out, output, &result);
     if ((to_stdout ? fflush(out) : fclose(out)) != 0 && ok)
         ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
-    if (ok && !to_stdout && rename(part, path) != 0)
+    if (ok && beside && rename(part, path) != 0)
         ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
     if (!ok) {
-        if (!to_stdout)
+        if (beside)
             unlink(part);
         return jb__command_failed(program);
     }
