@@ -6,7 +6,7 @@
 
 static void pack(struct jb_scope *scope, int fd, struct jb_str content)
 {
-    struct jb__zip_writer *zip = jb__zip_writer_new(to_fd, &fd);
+    struct jb__zip_writer *zip = jb__zip_writer_new(to_fd, &fd, false);
     JB_CHECK(jb__zip_store(zip, scope, "mimetype", JB_STR("application/vnd.oasis.opendocument.spreadsheet")));
     put_part(zip, scope, "content.xml", content);
     JB_CHECK(jb__zip_finish(zip, scope));

@@ -100,7 +100,8 @@ static bool put_cell(struct jb_sheet_writer *writer, struct jb_scope *scope, con
     case JB_CELL_DATE:
         if (cell->serial < 0) /* of an OpenDocument: Excel has no day before 1900 */
             return jb__xlsx_text_cell(writer, scope, column, style, cell->text);
-        put_number_cell(writer, column, style, (struct jb_str){ serial, (size_t)snprintf(serial, sizeof serial, "%.17g", cell->serial) }); return true;
+        put_number_cell(writer, column, style, (struct jb_str){ serial, (size_t)snprintf(serial, sizeof serial, "%.17g", cell->serial) });
+        return true;
     }
     return true;
 }
