@@ -210,7 +210,7 @@ JB_TEST("a form keeps typed values, escaped, and ties each error to its input")
 JB_TEST("the import page works as a plain form, with the token before the file")
 {
     struct jb_vars *vars = book(scope, jb_vars_new(scope));
-    static const char *const texts[] = { "limits", "key", "key_is", "key_topic", "mode", "on_error", "encoding", "sheet", "batch_rows", "once", "problem", "too_large" };
+    static const char *const texts[] = { "limits", "key", "key_is", "key_topic", "mode", "on_error", "encoding", "sheet", "head_row", "batch_rows", "once", "problem", "too_large" };
     lists(vars, (const char *const[]){ "keys", "columns", NULL });
     for (size_t i = 0; i < JB_COUNT(texts); i++)
         put(vars, texts[i], HOSTILE);
