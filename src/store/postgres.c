@@ -58,6 +58,7 @@ static bool postgres_open(struct jb_db *db, struct jb_scope *scope, const struct
     jb__pg_server_init(&pg->primary, pg, "primary", options->url, options);
     jb__gate_init(&pg->cursors, JB_MAX(pg->primary.own.gate.permits / 2, 1));
     open_replicas(pg, options);
+    db->has_others = jb__pg_has_others(pg);
     struct jb__pg_connection *first = jb__pg_take(&pg->primary, scope, false);
     if (first) {
         atomic_store(&pg->server_version, PQserverVersion(first->handle));

@@ -36,6 +36,12 @@ uint64_t jb_db_session_position(struct jb_scope *scope)
     return atomic_load(jb__use_of(scope)->seen);
 }
 
+void jb_db_session_behind(struct jb_scope *scope)
+{
+    if (jb__use_of(scope)->db->has_others)
+        jb__session_note(scope, JB__POSITION_LOST);
+}
+
 void jb__session_note(struct jb_scope *scope, uint64_t position)
 {
     _Atomic uint64_t *seen = jb__use_of(scope)->seen;

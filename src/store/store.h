@@ -333,6 +333,8 @@ void jb_db_reads(struct jb_scope *scope, enum jb_reads reads);
 void jb_db_session(struct jb_scope *scope, uint64_t after);
 /* What must have been replayed before this session may read from a replica; 0: nothing. */
 uint64_t jb_db_session_position(struct jb_scope *scope);
+/* Somebody else has written what this session is to see, and nobody told how far that is: its reads go to the primary until one of them could ask. */
+void jb_db_session_behind(struct jb_scope *scope);
 struct jb_db *jb_db_of(struct jb_scope *scope); /* asserts that there is one */
 const struct jb_model *const *jb_db_models(struct jb_scope *scope);
 /* SELECT 1 on both files. */

@@ -89,6 +89,32 @@ def test_a_replica_of_another_database_is_told_and_not_read(site, cluster):  # n
     assert metrics(address)["db_replicas_usable"] == 0
 
 
+def test_who_sees_that_an_import_is_done_sees_its_rows(site, cluster):  # noqa: F811
+    cluster.primary.sql("insert into tags (name) values ('before')", "site")
+    address = site.serve(DB_REPLICA_LAG_MS="1000000")
+    wait_until(lambda: metrics(address)["db_replicas_usable"] == 1)
+    wait_for(cluster.replica, "select count(*) = 1 from tags")
+    session, book = sign_in(address, "boss"), address + "/admin/shop/tag/"
+
+    def shows(name):
+        return name in session.get(book, timeout=30).text
+
+    def reads_the_replica():
+        before = reads(cluster.replica)
+        return shows("before") and reads(cluster.replica) > before
+
+    wait_until(reads_the_replica)
+    cluster.replica.sql("select pg_wal_replay_pause()")
+    try:
+        site.csv("a.csv", "name", "imported")
+        job = site.json("import", "shop.tag", "a.csv")["job"]
+        assert not shows("imported")  # somebody else's, as far as the session knows
+        assert "Done" in session.get(f"{address}/admin/jobs/{job}/", timeout=30).text
+        assert shows("imported")
+    finally:
+        cluster.replica.sql("select pg_wal_replay_resume()")
+
+
 def test_the_counts_of_a_site_are_those_of_its_work(site, cluster):  # noqa: F811
     cluster.primary.sql("insert into tags (name) values ('one')", "site")
     address = site.serve(DB_POOL_MAX="20")
