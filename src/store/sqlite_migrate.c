@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define COLUMNS_MAX 512
+#define RULES_MAX 64
 
 struct plan {
     struct jb_scope *scope;
@@ -61,6 +62,8 @@ struct definitions {
     struct {
         struct jb_str name, sql;
     } at[COLUMNS_MAX];
+    size_t rule_count;
+    struct jb_str rules[RULES_MAX]; /* of the table itself, which others have declared */
 };
 
 /* Past a quoted word or text. */
@@ -79,9 +82,27 @@ static struct jb_str defined_name(struct jb_str definition)
     return jb_str_slice(definition, 0, jb_str_find_char(definition, ' ', 0));
 }
 
+/* A rule of the table, no column: these words are no names unless they are quoted. */
+static bool is_rule(struct jb_str definition)
+{
+    static const char *const words[] = { "CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN" };
+
+    for (size_t i = 0; i < JB_COUNT(words); i++) {
+        size_t size = strlen(words[i]);
+        if (definition.size > size && jb_str_equal_nocase(jb_str_slice(definition, 0, size), jb_str_of(words[i])) && strchr(" (\t\r\n", definition.data[size]))
+            return true;
+    }
+    return false;
+}
+
 static void definition_add(struct definitions *definitions, struct jb_str sql)
 {
     sql = jb_str_trim(sql);
+    if (is_rule(sql)) {
+        if (definitions->rule_count < RULES_MAX)
+            definitions->rules[definitions->rule_count++] = sql;
+        return;
+    }
     if (sql.size == 0 || definitions->count == COLUMNS_MAX)
         return;
     definitions->at[definitions->count].name = defined_name(sql);
@@ -94,7 +115,7 @@ static void definitions_read(struct jb_str sql, struct definitions *definitions)
     size_t start = jb_str_find_char(sql, '(', 0) + 1, at = start;
     int depth = 1;
 
-    definitions->count = 0;
+    definitions->count = definitions->rule_count = 0;
     while (start != 0 && at < sql.size && depth > 0) {
         char c = sql.data[at];
         if (c == '"' || c == '\'' || c == '`') {
@@ -183,13 +204,30 @@ static struct jb_str kept_definition(struct jb_str sql)
     return at == SIZE_MAX || jb_str_find(sql, JB_STR(" DEFAULT "), 0) != SIZE_MAX ? sql : jb_str_slice(sql, 0, at);
 }
 
+/* The primary key is the model's. */
+static bool is_primary_key(struct jb_str rule)
+{
+    char text[200];
+
+    snprintf(text, sizeof text, "%.*s", JB_FMT(rule));
+    return strcasestr(text, "PRIMARY KEY") != NULL;
+}
+
+static struct jb_str definition_append(struct plan *plan, struct jb_str table, struct jb_str definition)
+{
+    return jb_format(plan->scope, "%.*s,\n  %.*s\n)", JB_FMT(jb_str_slice(table, 0, table.size - 2)), JB_FMT(definition));
+}
+
 static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str name)
 {
     struct jb_str sql = jb__table_sql(plan->scope, model, name);
 
     for (size_t i = 0; i < old->count; i++)
         if (!jb_record_field(&model->record, old->at[i].name))
-            sql = jb_format(plan->scope, "%.*s,\n  %.*s\n)", JB_FMT(jb_str_slice(sql, 0, sql.size - 2)), JB_FMT(kept_definition(old->at[i].sql)));
+            sql = definition_append(plan, sql, kept_definition(old->at[i].sql));
+    for (size_t i = 0; i < old->rule_count; i++)
+        if (!is_primary_key(old->rules[i]))
+            sql = definition_append(plan, sql, old->rules[i]);
     return sql;
 }
 

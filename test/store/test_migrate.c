@@ -225,6 +225,27 @@ JB_FIBER_TEST("a column that no model names is reported, kept, and survives a re
     CHECK_INT(asked(scope, JB_SQL("select count(*) from items where memo = 'keep me' and stock = 0")), 1);
 }
 
+JB_FIBER_TEST("a table that others made keeps the rules that they gave it")
+{
+    struct jb_migration_step *steps;
+    size_t done;
+    test_database_open(scope, no_models, test_folder(scope), (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, test_is_sqlite() ? JB_SQL("create table projects (id integer not null, code text not null, name text, primary key (id), constraint code_there check (length(code) > 0), unique (code, name))")
+                                             : JB_SQL("create table projects (id bigserial primary key, code text not null, name text, constraint code_there check (length(code) > 0), unique (code, name))"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("insert into projects (code, name) values ('a', 'b')"), NULL));
+    size_t count = planned(scope, &steps);
+    for (size_t i = 0; i < count; i++)
+        CHECK(jb_str_find(steps[i].reason, JB_STR("constraint"), 0) == SIZE_MAX && jb_str_find(steps[i].reason, JB_STR("unique"), 0) == SIZE_MAX);
+    CHECK_OK(jb_migrate(scope, &done));
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from projects where code = 'a'")), 1);
+    struct jb_scope *wrong = jb_scope_child(scope, "wrong");
+    CHECK(!jb_exec(wrong, JB_SQL("insert into projects (code, name) values ('', 'c')"), NULL));
+    jb_scope_end(wrong);
+    count = planned(scope, &steps);
+    for (size_t i = 0; i < count; i++)
+        CHECK(steps[i].destructive); /* PostgreSQL names the index of their unique pair */
+}
+
 JB_FIBER_TEST("a required column that no model names any more is kept without standing in the way of new rows")
 {
     const char *folder = test_folder(scope);
