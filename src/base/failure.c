@@ -46,7 +46,7 @@ static bool push(struct jb_scope *scope, enum jb_error error, const char *file, 
 
     JB_CHECK(error > JB_OK && error < JB_ERROR_COUNT);
     *failure = (struct jb_failure){
-        .error = cause ? cause->error : error, .message = message, .file = file, .line = line, .cause = cause, .fields = cause ? cause->fields : NULL
+        .error = cause ? cause->error : error, .message = message, .file = file, .line = line, .cause = cause, .fields = cause ? cause->fields : NULL, .full = cause && cause->full
     };
     scope->failure = failure;
     return false;
@@ -146,7 +146,9 @@ bool jb_fail_errno_at(struct jb_scope *scope, int number, const char *file, int 
     va_start(args, format);
     struct jb_str doing = jb__format_v(scope, format, args);
     va_end(args);
-    return push(scope, error, file, line, jb_format(scope, "%.*s: %s", JB_FMT(doing), reason(scope, number, text, sizeof text)));
+    push(scope, error, file, line, jb_format(scope, "%.*s: %s", JB_FMT(doing), reason(scope, number, text, sizeof text)));
+    scope->failure->full |= number == ENOSPC || number == EDQUOT;
+    return false;
 }
 
 const struct jb_failure *jb_failure(const struct jb_scope *scope)
@@ -186,6 +188,7 @@ static void pass(const struct jb_failure *failure, struct jb_scope *to)
     if (failure->cause)
         pass(failure->cause, to);
     push(to, failure->error, failure->file, failure->line, jb_copy(to, failure->message));
+    to->failure->full |= failure->full;
 }
 
 bool jb_failure_pass(struct jb_scope *child, struct jb_scope *parent)

@@ -53,6 +53,7 @@ struct jb_failure {
     int line;
     const struct jb_failure *cause; /* set by jb_wrap; NULL at the root */
     struct jb_field_error *fields;  /* in the order they were added; NULL when none */
+    bool full;                      /* UNAVAILABLE because a disk is: trying again soon does not help */
 };
 
 struct jb_scope;

@@ -113,6 +113,7 @@ struct jb_str jb__status_title(struct jb_request *req, int status)
         { 429, "너무 자주 시도했습니다", "Too many attempts" },
         { 503, "지금은 답할 수 없습니다", "Not available right now" },
         { 504, "너무 오래 걸렸습니다", "This took too long" },
+        { 507, "서버의 디스크에 자리가 없습니다", "The server's disk is full" },
     };
 
     for (size_t i = 0; i < JB_COUNT(titles); i++)
@@ -127,6 +128,8 @@ int jb__problem_status(struct jb_request *req)
 
     if (error == JB_OK)
         return 500;
+    if (error == JB_UNAVAILABLE && jb_failure(req->scope)->full)
+        return 507;
     return error == JB_LIMIT && req->state->retry_after_s > 0 ? 429 : jb_error_http(error);
 }
 
@@ -137,6 +140,8 @@ static struct jb_str public_message(struct jb_request *req, int status)
         return jb_format(req->scope, JB_L(req->scope, "저희 쪽 문제입니다. 저장되지 않았습니다. 요청 번호 %s를 관리자에게 알려 주세요.", "Our fault; nothing was saved. Give request %s to your administrator."), req->id);
     if (status == 503 || status == 504)
         return jb_str_of(JB_L(req->scope, "저장되지 않았습니다. 잠시 뒤에 다시 해 보세요.", "Nothing was saved. Try again shortly."));
+    if (status == 507)
+        return jb_str_of(JB_L(req->scope, "서버의 디스크에 자리가 없어 저장되지 않았습니다. 관리자에게 자리를 비워 달라고 하세요.", "The server's disk has no room for this; nothing was saved. Ask your administrator to free some."));
     return jb_failure_text(req->scope);
 }
 
