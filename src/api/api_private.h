@@ -7,10 +7,11 @@
 #include "transfer/transfer.h"
 
 jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue, jb__api_job_undo;
+jb_view jb__api_upload_new, jb__api_upload, jb__api_upload_add, jb__api_upload_drop;
 
 /* Importing is adding and changing too, as the mode says. DENIED. */
 bool jb__api_may_import(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode);
-/* The file of a request: its body, named by the parameter file_name, or a multipart field. */
+/* The file of a request: its body, named by the parameter file_name, or a multipart field; or, by the parameter `upload`, one that came in parts. */
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);
 /* The header Idempotency-Key; NULL when absent. INVALID over 200 characters. */
 bool jb__api_once(struct jb_request *req, struct jb_str *ret_once);

@@ -6,7 +6,7 @@ enum { UPLOAD_CHUNK = 65536 };
 
 static bool known_parameters(struct jb_request *req)
 {
-    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "backup_first", "file_name", "header_row", "map", "default" };
+    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "backup_first", "file_name", "header_row", "map", "default", "upload" };
     struct jb_str known[JB_COUNT(names)];
 
     for (size_t i = 0; i < JB_COUNT(names); i++)
@@ -75,6 +75,8 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
         options.format = typed_format(req);
     if (!jb__api_once(req, &options.once) || !jb__api_int(req, "header_row", 1, INT64_MAX, &options.head_row) || !read_pairs(req, "map", true, &options.map) || !read_pairs(req, "default", false, &options.defaults))
         return false;
+    if (!options.once.data && jb_query_text(req, "upload").data) /* an upload makes one job, however often it is asked for */
+        options.once = jb_format(req->scope, "upload %.*s", JB_FMT(jb_query_text(req, "upload")));
     *ret_options = options;
     return true;
 }
@@ -109,7 +111,7 @@ static bool take_body(struct jb_request *req, struct jb_spool **spool)
     if (!*spool)
         return false;
     do {
-        if (!jb_http_body_read(req->http, bytes, UPLOAD_CHUNK, &got) || (got > 0 && !jb_spool_write(*spool, req->scope, bytes, got)))
+        if (!jb_body_read(req, bytes, UPLOAD_CHUNK, &got) || (got > 0 && !jb_spool_write(*spool, req->scope, bytes, got)))
             return false;
     } while (got > 0);
     return true;
@@ -117,8 +119,13 @@ static bool take_body(struct jb_request *req, struct jb_spool **spool)
 
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool)
 {
+    struct jb_str upload = jb_query_text(req, "upload");
     struct jb_spool *spool = NULL;
 
+    if (upload.data)
+        return (*ret_spool = jb_upload_spool(req->scope, upload)) != NULL;
+    if (!jb_spool_room(req->scope, req->http->body_bytes))
+        return false;
     if (!(jb_form_is_multipart(req) ? jb_form_parts(req, take_part, &spool) : take_body(req, &spool)))
         return false;
     if (!spool || jb_spool_bytes(spool) == 0)
@@ -135,7 +142,11 @@ struct jb_response *jb__api_import(struct jb_request *req)
     int64_t job;
     bool ended;
 
-    if (!read_options(req, &options) || !jb__api_may_import(req->scope, model, options.mode) || !jb__api_take_upload(req, &spool) || !jb_import_submit(req->scope, model, spool, &options, &job, &ended))
+    if (!read_options(req, &options) || !jb__api_may_import(req->scope, model, options.mode))
+        return jb_problem(req);
+    if (!jb__api_take_upload(req, &spool))
+        return jb_import_repeated(req->scope, model, options.once, &job) ? jb__api_job_answer(req, job, 0) : jb_problem(req);
+    if (!jb_import_submit(req->scope, model, spool, &options, &job, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, job, 0);
 }

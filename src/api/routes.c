@@ -27,6 +27,10 @@ static const struct jb_route own_routes[] = {
     { JB_POST, "/api/jobs/{id}/cancel", jb__api_job_cancel, NULL, .permission = "", .no_csrf = true },
     { JB_POST, "/api/jobs/{id}/continue", jb__api_job_continue, NULL, .permission = "", .upload = true, .no_csrf = true },
     { JB_POST, "/api/jobs/{id}/undo", jb__api_job_undo, NULL, .permission = "", .no_csrf = true },
+    { JB_POST, "/api/uploads", jb__api_upload_new, "api.uploads", .permission = "", .no_csrf = true },
+    { JB_GET, "/api/uploads/{id}", jb__api_upload, NULL, .permission = "" },
+    { JB_PATCH, "/api/uploads/{id}", jb__api_upload_add, NULL, .permission = "", .upload = true, .no_csrf = true },
+    { JB_DELETE_METHOD, "/api/uploads/{id}", jb__api_upload_drop, NULL, .permission = "", .no_csrf = true },
     /* what is left when no model's route matches; `upload`, so that a file is told the same */
     { JB_ANY_METHOD, "/api/{app}/{model}/import", no_such_model, NULL, .upload = true, .no_csrf = true, .context = "import" },
     { JB_ANY_METHOD, "/api/{app}/{model}/export", no_such_model, NULL, .upload = true, .no_csrf = true, .context = "export" },

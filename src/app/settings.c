@@ -71,6 +71,8 @@ const struct jb_setting jb__settings[] = {
     INT("IMPORT_EXPORT_CHUNK_SIZE", NULL, chunk_size, "1000", 1, 100000),
     BYTES("IMPORT_ASYNC_BYTES", NULL, import_async_bytes, "5MiB", 0, INT64_MAX),
     BYTES("UPLOAD_BYTES_MAX", NULL, upload_bytes_max, "4GiB", 1, 1024 * GIB),
+    INT("UPLOAD_KEPT_SECONDS", NULL, upload_kept_s, "86400", 60, 30 * 86400LL),
+    BYTES("DISK_FREE_BYTES_MIN", NULL, disk_free_bytes_min, "64MiB", 0, INT64_MAX),
     BYTES("FILE_UPLOAD_MAX_MEMORY_SIZE", NULL, file_upload_memory_bytes, "10MiB", 0, INT64_MAX),
     BYTES("DATA_UPLOAD_MAX_MEMORY_SIZE", NULL, data_upload_bytes_max, "10MiB", 1024, 512 * MIB),
     TEXT("SPOOL_DIR", NULL, spool_dir, "./spool", NULL),

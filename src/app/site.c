@@ -126,6 +126,8 @@ static bool open_transfer(struct jb_scope *scope, struct jb_runtime *runtime)
                                                    .undo_bytes_max = config->undo_bytes_max,
                                                    .async_bytes = config->import_async_bytes,
                                                    .upload_bytes_max = config->upload_bytes_max,
+                                                   .upload_kept_s = config->upload_kept_s,
+                                                   .disk_free_bytes_min = config->disk_free_bytes_min,
                                                    .batch_rows = (int)config->chunk_size,
                                                    .zone = runtime->zone,
                                                    .site_url = config->site_url.data ? config->site_url : JB_STR("http://127.0.0.1:8000"),

@@ -31,6 +31,7 @@ static const char *const names[] = {
     "transfer/undo/chunk",
     "transfer/undo/committed",
     "transfer/undo/compared",
+    "transfer/upload/write",
 };
 
 enum action {

@@ -160,7 +160,7 @@ static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__
     job->reason = job->error = JB_STR_NULL;
     job->progress = 0;
     job->finished_at = job->expires_at = (struct jb_time){ 0 };
-    if (!jb__job_leave(scope, job, was))
+    if (!jb__upload_taken(scope, spool) || !jb__job_leave(scope, job, was))
         return false;
     if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0, refusals = null where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
         return false;
@@ -172,6 +172,16 @@ static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__
 static bool went_on_already(const struct jb__job_options *options, struct jb_str once)
 {
     return once.data && options->continued > 0 && jb_str_equal(options->continued_once, once);
+}
+
+bool jb_import_went_on(struct jb_scope *outer, const struct import_job *job, struct jb_str once)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "went on");
+    struct jb__job_options options;
+    bool yes = jb__import_options_read(scope, job->options, &options) && went_on_already(&options, jb__once_key(scope, once));
+
+    jb_scope_end(scope);
+    return yes;
 }
 
 bool jb_import_continue(struct jb_scope *scope, int64_t id, struct jb_spool *spool, struct jb_str once, bool background)

@@ -33,7 +33,7 @@ bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const
         .options = jb__export_options_json(scope, model, &own),
         .created_at = jb_now(),
     };
-    if (!jb__job_start(scope, &job, true))
+    if (!jb__job_start(scope, &job, NULL, true))
         return false;
     *ret_job = job.id;
     return true;

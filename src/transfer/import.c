@@ -27,19 +27,36 @@ static bool find_once(struct jb_scope *scope, struct jb_str once, const struct j
     return true;
 }
 
-static bool insert_job(struct jb_scope *scope, struct import_job *job, bool background)
+bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job)
 {
-    return jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, round, done, position, new_rows, changed, unchanged, skipped, refused) values (?, 0, false, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
+    struct import_job job;
+    struct jb_str key = jb__once_key(scope, once);
+
+    if (jb_error(scope) != JB_NOT_FOUND || !key.data)
+        return false;
+    struct jb_scope *look = jb_scope_child(scope, "repeated");
+    bool found = jb_first(look, &jb_import_job, &job, .where = JB_SQL("once = ? and model = ?", key, jb_model_full_name(model, look)));
+    jb_scope_end(look);
+    if (!found)
+        return false;
+    jb_failure_clear(scope);
+    *ret_job = job.id;
+    return true;
+}
+
+static bool insert_job(struct jb_scope *scope, struct import_job *job, const struct jb_spool *spool, bool background)
+{
+    return (!spool || jb__upload_taken(scope, spool)) && jb__job_save(scope, job) && jb_exec(scope, JB_SQL("insert into import_marks (id, round, done, position, new_rows, changed, unchanged, skipped, refused) values (?, 0, false, 0, 0, 0, 0, 0, 0)", job->id), NULL) &&
            (!background || jb__job_enqueue(scope, job));
 }
 
-bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool background)
+bool jb__job_start(struct jb_scope *scope, struct import_job *job, const struct jb_spool *spool, bool background)
 {
     struct jb_tx *tx = jb_begin(scope);
 
     if (!tx)
         return false;
-    if (insert_job(scope, job, background))
+    if (insert_job(scope, job, spool, background))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;
@@ -96,7 +113,7 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         .dry_run = options->dry_run,
         .created_at = jb_now(),
     };
-    if (!jb__job_start(scope, &job, background) && !is_started(scope, spool, &job)) {
+    if (!jb__job_start(scope, &job, spool, background) && !is_started(scope, spool, &job)) {
         if (jb_error(scope) != JB_CONFLICT || !once.data)
             return false;
         jb_failure_clear(scope); /* the same request came twice at the same moment */

@@ -89,6 +89,8 @@ struct jb_transfer *jb_transfer_new(struct jb_scope *scope, const struct jb_tran
         .site_url = jb_copy(owner, options->site_url.data ? options->site_url : JB_STR("http://127.0.0.1:8000")),
         .async_bytes = options->async_bytes ? options->async_bytes : (int64_t)5 << 20,
         .upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : (int64_t)4 << 30,
+        .upload_kept_s = options->upload_kept_s ? options->upload_kept_s : 86400,
+        .disk_free_bytes_min = options->disk_free_bytes_min,
         .batch_rows = options->batch_rows ? options->batch_rows : BATCH_ROWS,
         .zone = options->zone,
         .undo_days = options->undo_days ? options->undo_days : UNDO_DAYS,
@@ -191,10 +193,17 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
 {
     struct import_job job;
     int64_t task_queued = 0;
+    bool upload;
 
     *ret_needed = true;
     if (is_locked(path))
         return true;
+    if (!jb__upload_needs(scope, name, &upload))
+        return false;
+    *ret_needed = upload;
+    if (upload || jb_str_ends(name, JB_STR(".hash")))
+        return true;
+    *ret_needed = true;
     if (!jb_first(scope, &jb_import_job, &job, .where = JB_SQL("spool = ? or corrections like ?", name, jb_format(scope, "%%%.*s%%", JB_FMT(name))))) {
         *ret_needed = false;
         return !jb_failure(scope);
@@ -284,12 +293,14 @@ static bool sweep_spool(struct jb_scope *scope, const struct jb_transfer *transf
 {
     struct listing listing = { .folder = transfer->spool_dir, .scope = scope };
 
+    if (!jb__uploads_sweep(scope))
+        return false;
     jb_offload(list_blocking, &listing);
     for (size_t i = 0; i < listing.count; i++) {
         struct jb_str name = listing.names[i];
         struct jb_str path = jb__spool_path(scope, transfer, name);
         bool needed, stage = jb_str_ends(name, JB_STR(".stage")) || jb_str_ends(name, JB_STR(".sealed"));
-        if (!stage && !jb_str_ends(name, JB_STR(".upload")))
+        if (!stage && !jb_str_ends(name, JB_STR(".upload")) && !jb_str_ends(name, JB_STR(".hash")))
             continue; /* not ours */
         if (!(stage ? stage_is_needed(scope, name, &needed) : spool_is_needed(scope, name, path.data, &needed)))
             return false;

@@ -12,9 +12,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COPY_BYTES (256 << 10)
+#define FLUSH_BYTES ((int64_t)8 << 20) /* written back while more comes in, so that the answer does not wait for all of it */
 #define NAME_CHARS_MAX 200
 
 struct jb_spool {
@@ -24,7 +26,10 @@ struct jb_spool {
     int fd;
     int64_t bytes;
     crypto_hash_sha256_state hash;
-    bool taken;
+    struct jb_str hash_known; /* of an upload that came in parts; NULL: the state says */
+    const char *hash_path;    /* its other file */
+    int64_t flushing;         /* bytes that the disk has been told to write */
+    bool taken;               /* the file stays when the scope ends */
 };
 
 struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *transfer, struct jb_str file)
@@ -33,7 +38,7 @@ struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *t
 }
 
 /* What people call it: the last part of a path, composed Hangul, without control characters. */
-static struct jb_str title_of(struct jb_scope *scope, struct jb_str name)
+struct jb_str jb__spool_title_of(struct jb_scope *scope, struct jb_str name)
 {
     struct jb_str text = jb_str_trim_unicode(name);
 
@@ -65,7 +70,7 @@ struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name)
 
     jb_random_ulid(ulid);
     spool->transfer = jb__transfer_of(scope);
-    spool->title = title_of(scope, file_name);
+    spool->title = jb__spool_title_of(scope, file_name);
     spool->file = jb_format(scope, "%s.upload", ulid);
     spool->path = jb__spool_path(scope, spool->transfer, spool->file).data;
     spool->fd = open(spool->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
@@ -80,12 +85,72 @@ struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name)
     return spool;
 }
 
+struct jb_spool *jb__spool_reopen(struct jb_scope *scope, struct jb_str file, struct jb_str title, int64_t bytes, struct jb_str hash, const char *hash_path)
+{
+    struct jb_spool *spool = JB_NEW(scope, struct jb_spool);
+
+    *spool = (struct jb_spool){ .transfer = jb__transfer_of(scope), .file = file, .title = title, .bytes = bytes, .hash_known = hash, .hash_path = hash_path, .taken = true };
+    spool->path = jb__spool_path(scope, spool->transfer, file).data;
+    spool->fd = open(spool->path, O_RDWR | O_CLOEXEC);
+    if (spool->fd < 0) {
+        jb_fail(scope, JB_NOT_FOUND, "%s", JB_L(scope, "올린 파일이 더는 없습니다. 다시 올리세요.", "The uploaded file is gone. Upload it again."));
+        return NULL;
+    }
+    jb_defer(scope, spool_done, spool);
+    return spool;
+}
+
+/* ---- room ------------------------------------------------------------------------------------------------------------------------ */
+
+struct measuring {
+    const char *folder;
+    struct statvfs info;
+    int error;
+};
+
+static void measure_blocking(void *arg)
+{
+    struct measuring *measuring = arg;
+    measuring->error = statvfs(measuring->folder, &measuring->info) == 0 ? 0 : errno;
+}
+
+bool jb_spool_room(struct jb_scope *scope, int64_t bytes)
+{
+    const struct jb_transfer *transfer = jb__transfer_of(scope);
+    struct measuring measuring = { .folder = transfer->spool_dir };
+    double mib = 1 << 20;
+    int64_t promised;
+
+    if (!jb__uploads_promised(scope, &promised))
+        return false;
+    jb_offload(measure_blocking, &measuring);
+    if (measuring.error)
+        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "폴더 %s을(를) 볼 수 없습니다: %s", "The folder %s cannot be looked at: %s"), measuring.folder, strerror(measuring.error));
+    double free_bytes = (double)measuring.info.f_bavail * (double)measuring.info.f_frsize - (double)promised - (double)transfer->disk_free_bytes_min;
+    if (free_bytes >= (double)JB_MAX(bytes, 0))
+        return true;
+    return jb_fail_errno(scope, ENOSPC, JB_L(scope, "%.1f MiB 받기 (%s에 %.1f MiB 남음)", "taking %.1f MiB in (%s has %.1f MiB to spare)"), (double)JB_MAX(bytes, 0) / mib, measuring.folder, JB_MAX(free_bytes, 0) / mib);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------------------------- */
+
 struct writing {
     struct jb_spool *spool;
     const char *bytes;
     size_t size;
     int error;
 };
+
+/* Starts writing a stretch back, and waits for the one before it. */
+static void flush(struct jb_spool *spool, int64_t written)
+{
+    if (written - spool->flushing < FLUSH_BYTES)
+        return;
+    (void)sync_file_range(spool->fd, spool->flushing, written - spool->flushing, SYNC_FILE_RANGE_WRITE);
+    if (spool->flushing > 0)
+        (void)sync_file_range(spool->fd, JB_MAX(spool->flushing - FLUSH_BYTES, 0), FLUSH_BYTES, SYNC_FILE_RANGE_WAIT_BEFORE);
+    spool->flushing = written;
+}
 
 static void write_blocking(void *arg)
 {
@@ -103,12 +168,13 @@ static void write_blocking(void *arg)
         done += (size_t)part;
     }
     crypto_hash_sha256_update(&writing->spool->hash, (const unsigned char *)writing->bytes, writing->size);
+    flush(writing->spool, writing->spool->bytes + (int64_t)writing->size);
 }
 
-static bool fail_too_large(struct jb_scope *scope, const struct jb_spool *spool)
+bool jb__fail_too_large(struct jb_scope *scope, struct jb_str title)
 {
-    double gib = (double)spool->transfer->upload_bytes_max / (1 << 30);
-    return jb_fail(scope, JB_LIMIT, JB_L(scope, "파일 ‘%.*s’이(가) 너무 큽니다. %.4g GiB까지 올릴 수 있습니다. 나누어 올리세요.", "The file %.*s is too large; the limit is %.4g GiB. Split it."), JB_FMT(spool->title), gib);
+    double gib = (double)jb__transfer_of(scope)->upload_bytes_max / (1 << 30);
+    return jb_fail(scope, JB_LIMIT, JB_L(scope, "파일 ‘%.*s’이(가) 너무 큽니다. %.4g GiB까지 올릴 수 있습니다. 나누어 올리세요.", "The file %.*s is too large; the limit is %.4g GiB. Split it."), JB_FMT(title), gib);
 }
 
 bool jb_spool_write(struct jb_spool *spool, struct jb_scope *scope, const void *bytes, size_t size)
@@ -118,7 +184,7 @@ bool jb_spool_write(struct jb_spool *spool, struct jb_scope *scope, const void *
     if (JB_FAULT("transfer/spool/write", scope))
         return false;
     if ((int64_t)size > spool->transfer->upload_bytes_max - spool->bytes)
-        return fail_too_large(scope, spool);
+        return jb__fail_too_large(scope, spool->title);
     jb_offload(write_blocking, &writing);
     if (writing.error)
         return jb_fail_errno(scope, writing.error, JB_L(scope, "‘%.*s’을(를) 받아 적기", "receiving %.*s"), JB_FMT(spool->title));
@@ -189,9 +255,16 @@ struct jb_str jb__spool_title(const struct jb_spool *spool)
     return spool->title;
 }
 
+bool jb__spool_came_in_parts(const struct jb_spool *spool)
+{
+    return spool->hash_known.data != NULL;
+}
+
 void jb__spool_taken(struct jb_spool *spool)
 {
     spool->taken = true;
+    if (spool->hash_path)
+        unlink(spool->hash_path);
     (void)flock(spool->fd, LOCK_UN); /* the run takes its own */
 }
 
@@ -224,7 +297,7 @@ bool jb__spool_seal(struct jb_spool *spool, struct jb_scope *scope, struct jb_st
         return jb_fail_errno(scope, syncing.error, JB_L(scope, "‘%.*s’을(를) 디스크에 쓰기", "writing %.*s to disk"), JB_FMT(spool->title));
     crypto_hash_sha256_final(&hash, digest);
     sodium_bin2hex(hex, sizeof hex, digest, sizeof digest);
-    *ret_hash = jb_copy(scope, jb_str_of(hex));
+    *ret_hash = spool->hash_known.data ? spool->hash_known : jb_copy(scope, jb_str_of(hex));
     return true;
 }
 

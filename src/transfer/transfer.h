@@ -69,7 +69,8 @@ extern const struct jb_model jb_import_progress; /* live */
 extern const struct jb_model jb_import_mapping;  /* main: what people said that columns mean */
 extern const struct jb_model jb_admin_log;       /* main: who did what */
 extern const struct jb_model jb_import_kept;     /* main: what an undo needs */
-#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_mark, &jb_import_mapping, &jb_import_progress, &jb_import_kept, &jb_admin_log
+extern const struct jb_model jb_import_upload;   /* main: uploads that are not a job's yet */
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_upload, &jb_import_mark, &jb_import_mapping, &jb_import_progress, &jb_import_kept, &jb_admin_log
 extern const struct jb_task jb_import_task, jb_export_task, jb_undo_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_undo_task, &jb_job_mail_task
 
@@ -124,7 +125,9 @@ struct jb_transfer_options {
     int64_t undo_bytes_max; /* UNDO_BYTES_MAX; 0: 10 GiB */
     int64_t async_bytes;    /* IMPORT_ASYNC_BYTES */
     int64_t upload_bytes_max;
-    int batch_rows; /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
+    int64_t upload_kept_s;       /* UPLOAD_KEPT_SECONDS: an upload that nobody goes on with; 0: a day */
+    int64_t disk_free_bytes_min; /* DISK_FREE_BYTES_MIN: what uploads leave free */
+    int batch_rows;              /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
     const struct jb_zone *zone;
     struct jb_str site_url; /* for links in mails: http://127.0.0.1:8000 */
 };
@@ -145,6 +148,38 @@ struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name);
 bool jb_spool_write(struct jb_spool *spool, struct jb_scope *scope, const void *bytes, size_t size);
 bool jb_spool_copy(struct jb_spool *spool, struct jb_scope *scope, const char *path); /* the command line's file */
 int64_t jb_spool_bytes(const struct jb_spool *spool);
+/* Is there room for so many bytes (-1: nobody knows how many), besides what uploads still bring? Before a body is read; UNAVAILABLE (full) when not. */
+bool jb_spool_room(struct jb_scope *scope, int64_t bytes);
+
+/* ---- uploads in parts: interrupted ones go on from where they stand --------------------------------------------------------------------- */
+
+/* Table import_uploads: an upload until a job has it. */
+struct import_upload {
+    int64_t id;
+    struct jb_str token; /* how it is called outside; its file is TOKEN.upload */
+    int64_t user_id;
+    struct jb_str file_name;
+    int64_t bytes;      /* of the whole file, as announced */
+    struct jb_str hash; /* SHA-256 as announced, in hex; NULL: none */
+    struct jb_time created_at;
+};
+struct jb_upload {
+    struct import_upload row;
+    int64_t offset;            /* bytes that are here */
+    struct jb_time expires_at; /* unless more comes */
+};
+/* An upload belongs to the actor; other people's are NOT_FOUND. `hash` NULL: not checked. LIMIT over upload_bytes_max or when somebody has 20 of them; UNAVAILABLE (full) without room for it. */
+bool jb_upload_new(struct jb_scope *scope, struct jb_str file_name, int64_t bytes, struct jb_str hash, struct jb_upload *ret_upload);
+bool jb_upload_get(struct jb_scope *scope, struct jb_str token, struct jb_upload *ret_upload);
+bool jb_upload_drop(struct jb_scope *scope, struct jb_str token);
+/* Adds bytes. CONFLICT at another offset than where it stands, also later, when another sender has taken over. Closed with the scope: what was written stays. */
+struct jb_append *jb_upload_open(struct jb_scope *scope, struct jb_str token, int64_t offset);
+bool jb_upload_write(struct jb_append *append, struct jb_scope *scope, const void *bytes, size_t size); /* LIMIT beyond what was announced; UNAVAILABLE (full) */
+bool jb_upload_sync(struct jb_append *append, struct jb_scope *scope, struct jb_upload *ret_upload);    /* after it the bytes outlive a power cut */
+/* The whole file, for one import or for a job to go on with. CONFLICT while bytes are missing; INVALID when it is not what was announced: then it is dropped. It stays an upload until a job takes it. */
+struct jb_spool *jb_upload_spool(struct jb_scope *scope, struct jb_str token);
+/* The upload is gone (NOT_FOUND, which is cleared then) because this request has made a job of it before. */
+bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job);
 
 /* ---- imports ----------------------------------------------------------------------------------------------------------------------------- */
 
@@ -163,6 +198,7 @@ bool jb_import_discard(struct jb_scope *scope, int64_t job);
  * looked at by the attempt, which then leaves the job as it stood). */
 bool jb_import_continue(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool background);
 bool jb_import_continue_submit(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool *ret_ended); /* as jb_import_submit */
+bool jb_import_went_on(struct jb_scope *scope, const struct import_job *job, struct jb_str once);                                 /* whether this request made it go on before */
 bool jb_job_continues(struct jb_scope *scope, const struct import_job *job);                                                      /* whether it can */
 /* The job whose refused rows a small upload holds, by its headings; 0: none that it says. */
 int64_t jb_spool_job(struct jb_scope *scope, struct jb_spool *spool);

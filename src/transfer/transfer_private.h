@@ -25,7 +25,7 @@ struct jb_transfer {
     int64_t undo_bytes_max;
     struct jb_lock *merging; /* one staging file at a time is attached to this process's writer */
     struct jb_str site_url;
-    int64_t async_bytes, upload_bytes_max;
+    int64_t async_bytes, upload_bytes_max, upload_kept_s, disk_free_bytes_min;
     int batch_rows;
     const struct jb_zone *zone;
 };
@@ -135,6 +135,11 @@ bool jb__export_with(struct jb_scope *scope, const struct jb_model *model, const
 
 /* ---- spool.c --------------------------------------------------------------------------------------------------------------------- */
 
+/* The whole file of an upload that came in parts; it stays when the scope ends, whether a job took it or not. */
+struct jb_spool *jb__spool_reopen(struct jb_scope *scope, struct jb_str file, struct jb_str title, int64_t bytes, struct jb_str hash, const char *hash_path);
+bool jb__spool_came_in_parts(const struct jb_spool *spool);
+struct jb_str jb__spool_title_of(struct jb_scope *scope, struct jb_str name);
+bool jb__fail_too_large(struct jb_scope *scope, struct jb_str title);
 struct jb_str jb__spool_file(const struct jb_spool *spool);  /* name within the folder */
 struct jb_str jb__spool_title(const struct jb_spool *spool); /* what people call the file */
 /* Makes it durable and gives its SHA-256 as hex. */
@@ -145,6 +150,13 @@ bool jb__spool_lock(struct jb_scope *scope, struct jb_str file, int *ret_fd);
 struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *transfer, struct jb_str file);
 void jb__file_remove(struct jb_scope *scope, struct jb_str path);  /* on an offload thread; absence is fine */
 void jb__stage_remove(struct jb_scope *scope, struct jb_str path); /* likewise a staging; one that cannot be removed now is left to the sweep */
+
+/* ---- upload.c -------------------------------------------------------------------------------------------------------------------- */
+
+bool jb__upload_taken(struct jb_scope *scope, const struct jb_spool *spool); /* in the transaction that gives it to a job: it is no upload any more; CONFLICT when another was faster */
+bool jb__upload_needs(struct jb_scope *scope, struct jb_str file, bool *ret_needed);
+bool jb__uploads_promised(struct jb_scope *scope, int64_t *ret_bytes); /* that are still to come, of all */
+bool jb__uploads_sweep(struct jb_scope *scope);                        /* those that nobody goes on with */
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------------------------- */
 
@@ -341,8 +353,8 @@ void jb__run_here(struct jb_scope *scope, int64_t task_id);
 struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once); /* a token counts for the person who has it */
 /* An ended one gives up its files. */
 bool jb__job_forget(struct jb_scope *scope, struct import_job *job);
-/* With its mark, and a queue entry when `background`, in one transaction. */
-bool jb__job_start(struct jb_scope *scope, struct import_job *job, bool background);
+/* With its mark, and a queue entry when `background`, in one transaction. `spool` NULL: a job without an upload. */
+bool jb__job_start(struct jb_scope *scope, struct import_job *job, const struct jb_spool *spool, bool background);
 /* Puts its task into the queue and notes which; in the open transaction. */
 bool jb__job_enqueue(struct jb_scope *scope, struct import_job *job);
 struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char *what, const char *extension);

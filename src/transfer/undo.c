@@ -73,7 +73,7 @@ static bool start(struct jb_scope *scope, const struct import_job *import, struc
 
     if (!tx)
         return false;
-    if (jb__job_start(scope, undo, true) && take_import(scope, import, undo->id))
+    if (jb__job_start(scope, undo, NULL, true) && take_import(scope, import, undo->id))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;

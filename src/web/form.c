@@ -55,6 +55,11 @@ static bool pass_failure(struct jb_request *req)
     return req->scope == req->http->scope ? false : jb_failure_pass(req->http->scope, req->scope);
 }
 
+bool jb_body_read(struct jb_request *req, void *bytes, size_t size, size_t *ret_got)
+{
+    return jb_http_body_read(req->http, bytes, size, ret_got) || pass_failure(req);
+}
+
 static bool read_urlencoded(struct jb_request *req)
 {
     struct jb__request_state *state = req->state;

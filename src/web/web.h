@@ -59,6 +59,8 @@ size_t jb_form_all(struct jb_request *req, const char *name, const struct jb_str
 typedef bool jb_form_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part);
 bool jb_form_parts(struct jb_request *req, jb_form_file *file, void *arg);
 bool jb_form_is_multipart(const struct jb_request *req);
+/* As jb_http_body_read, for a view that reads the body itself: it fails in the view's scope. */
+bool jb_body_read(struct jb_request *req, void *bytes, size_t size, size_t *ret_got);
 /* Form fields into a record's members by name (only those listed in `fields`, "date income memo"; NULL: all but primary and readonly). Absent checkboxes are false, an emptied field
  * that has a default gets it. Collects all field errors, then fails INVALID. */
 bool jb_form_record(struct jb_request *req, const struct jb_record *record, const char *fields, void *row);
