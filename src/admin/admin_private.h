@@ -151,6 +151,9 @@ void jb__undo_outcome(struct jb_scope *scope, const struct import_job *job, stru
 void jb__undo_vars(struct jb_request *req, const struct import_job *job, struct jb_vars *vars);
 /* transfer.c: the one file of a multipart form into the spool (for jb_form_parts; arg is a struct jb_spool **). */
 bool jb__take_file(struct jb_request *req, void *arg, struct jb_multipart *multipart, const struct jb_multipart_part *part);
+/* upload.c: a form with a file, or with the name of an upload that its script sent in parts. First the form, with the file when it has one; fails before it is read when there is no room for it. */
+bool jb__upload_form(struct jb_request *req, struct jb_spool **ret_spool);
+bool jb__upload_file(struct jb_request *req, struct jb_spool **spool); /* then the upload; fails INVALID when there is neither */
 struct jb_str jb__too_large(struct jb_scope *scope, int64_t bytes_max);
 /* A file that is too large is said to be in the words of who sent it. */
 void jb__say_too_large(struct jb_request *req, int64_t bytes_max);

@@ -41,14 +41,12 @@ struct jb_response *jb__job_continue(struct jb_request *req)
 
     if (!jb__job_read(req, &job) || !jb__job_allowed(scope, &job))
         return jb_problem(req);
-    if (!jb_form_parts(req, jb__take_file, &spool)) {
+    if (!jb__upload_form(req, &spool)) {
         jb__say_too_large(req, jb__site_of(scope)->options.upload_bytes_max);
         return again(req, &job);
     }
     struct jb_str once = jb_form_text(req, "once");
-    if (!spool)
-        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "파일이 없습니다. 올릴 파일을 고르세요.", "There is no file. Choose one to upload."));
-    else if (jb_import_continue_submit(scope, job.id, spool, once.size ? once : JB_STR_NULL, &ended))
+    if (jb_import_went_on(scope, &job, once) || (jb__upload_file(req, &spool) && jb_import_continue_submit(scope, job.id, spool, once.size ? once : JB_STR_NULL, &ended)))
         return jb__to_job(req, job.id);
     return again(req, &job);
 }

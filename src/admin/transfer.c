@@ -259,13 +259,13 @@ struct jb_response *jb__import_post(struct jb_request *req)
 
     if (!book)
         return jb_problem(req);
-    if (!jb_form_parts(req, jb__take_file, &spool)) {
+    if (!jb__upload_form(req, &spool)) {
         jb__say_too_large(req, book->site->options.upload_bytes_max);
         return jb_error(scope) == JB_LIMIT && !req->api ? import_page(req, book, 413) : jb_problem(req);
     }
-    if (!spool)
-        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "파일이 없습니다. 올릴 파일을 고르세요.", "There is no file. Choose one to upload."));
-    else if (read_options(req, &options) && jb__import_allowed(scope, book->model, options.mode) && (jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended))))
+    if (!read_options(req, &options) || !jb__import_allowed(scope, book->model, options.mode))
+        ;
+    else if (!jb__upload_file(req, &spool) ? jb_import_repeated(scope, book->model, options.once, &job) : jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended)))
         return jb__to_job(req, job);
     enum jb_error error = jb_error(scope);
     bool shown = error == JB_INVALID || error == JB_CONFLICT; /* CONFLICT: refused rows of a job that does not go on */

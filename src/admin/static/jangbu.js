@@ -83,12 +83,57 @@ for (const zone of all("[data-drop]")) {
   addEventListener("pageshow", show);
 }
 
-// An upload shows how far it is. It ends on the page that the plain form would have led to.
+// A file goes up in pieces, so that a lost connection costs little: the upload goes on from where the server says that it stands, also on a page that was opened anew (docs/uploads.md). The form follows
+// without the file, and leads where the plain one would have.
+const wait = ms => new Promise(done => { setTimeout(done, ms); addEventListener("online", done, { once: true }); });
+const send = (method, url, headers, body, progress) => new Promise((done, lost) => {
+  const request = new XMLHttpRequest();
+  let patience;
+  const patient = () => { clearTimeout(patience); patience = setTimeout(() => request.abort(), 30000); };
+  request.upload.onprogress = at => { patient(); progress?.(at.loaded); };
+  request.onload = () => (request.status >= 502 && request.status <= 504 ? lost() : done(request));
+  request.onerror = request.onabort = lost;
+  request.onloadend = () => clearTimeout(patience);
+  request.open(method, url);
+  for (const [name, value] of Object.entries({ Accept: "application/json", ...headers })) request.setRequestHeader(name, value);
+  request.send(body);
+});
+const reason = request => {
+  try { return JSON.parse(request.responseText).detail; } catch { return `${request.status} ${request.statusText}`; } // not ours: the status says it
+};
+const remember = (key, value) => { try { if (value) localStorage.setItem(key, value); else localStorage.removeItem(key); } catch { /* not allowed: then only this page knows */ } };
+const remembered = key => { try { return localStorage.getItem(key); } catch { return null; } };
+const steadily = async (what, lost) => { // again and again, at growing distances, until there is an answer
+  for (let pause = 500; ; pause = Math.min(pause * 2, 10000)) {
+    try { const answer = await what(); lost(false); return answer; } catch { lost(true); await wait(pause); }
+  }
+};
+const uploadFile = async (file, token, show, lost) => { // gives the upload's address, or throws a sentence
+  const key = `upload ${file.name} ${file.size} ${file.lastModified}`, small = 65536;
+  let place = remembered(key), at = -1, piece = 8388608; // at: -1 asks where it stands
+  while (at < file.size) {
+    const from = at, request = await steadily(() => {
+      if (!place) return send("POST", `/api/uploads?file_name=${encodeURIComponent(file.name)}`, { "X-CSRF-Token": token, "Upload-Length": file.size });
+      if (from < 0) return send("GET", place, {});
+      const headers = { "X-CSRF-Token": token, "Upload-Offset": from, "Content-Type": "application/offset+octet-stream" };
+      return send("PATCH", place, headers, file.slice(from, from + piece), sent => show(from + sent)).catch(() => null);
+    }, lost);
+    if (!request) { lost(true); await wait(500); at = -1; continue; } // how much of the piece has come, the server knows
+    if (request.status === 404 && place) { place = null; at = -1; continue; }
+    if (request.status === 409) { at = -1; continue; }
+    if (request.status === 413 && from >= 0 && piece > small && !request.getResponseHeader("Upload-Offset")) { piece /= 2; continue; } // a proxy that takes no more at a time
+    if (request.status >= 300) throw reason(request);
+    if (!place) { place = request.getResponseHeader("Location"); remember(key, place); }
+    at = Number(request.getResponseHeader("Upload-Offset"));
+    show(at);
+  }
+  return { place, forget: () => remember(key, null) };
+};
 for (const form of all("form[data-upload]")) {
-  const problem = form.querySelector("[data-problem]"), sending = form.querySelector("[data-sending]");
-  form.addEventListener("submit", event => {
+  const problem = form.querySelector("[data-problem]"), sending = form.querySelector("[data-sending]"), away = form.querySelector("[data-lost]");
+  form.addEventListener("submit", async event => {
     event.preventDefault();
-    const button = event.submitter, request = new XMLHttpRequest();
+    const button = event.submitter, file = form.querySelector("[type=file]").files[0], body = new FormData(form);
     if (button.ariaBusy) return;
     const refuse = text => {
       button.removeAttribute("aria-busy");
@@ -97,26 +142,27 @@ for (const form of all("form[data-upload]")) {
       problem.textContent = text;
       problem.scrollIntoView({ block: "nearest" });
     };
-    if (form.querySelector("[type=file]").files[0]?.size > Number(form.dataset.max)) { refuse(form.dataset.large); return; }
+    const show = bytes => {
+      const percent = Math.floor(bytes / file.size * 100);
+      sending.querySelector("progress").value = percent;
+      sending.querySelector("[data-percent]").textContent = percent;
+      sending.querySelector("[data-sent]").textContent = `${size(bytes)} / ${size(file.size)}`;
+    };
+    const lost = yes => { away.textContent = yes ? form.dataset.upload : ""; };
+    if (file.size > Number(form.dataset.max)) { refuse(form.dataset.large); return; }
     button.ariaBusy = "true";
     problem.hidden = true;
     sending.hidden = false;
-    request.upload.onprogress = at => {
-      const percent = Math.floor(at.loaded / at.total * 100);
-      sending.querySelector("progress").value = percent;
-      sending.querySelector("[data-percent]").textContent = percent;
-      sending.querySelector("[data-sent]").textContent = `${size(at.loaded)} / ${size(at.total)}`;
-    };
-    request.onload = () => {
-      if (request.status < 300) { location.href = request.responseURL; return; }
-      let text = `${request.status} ${request.statusText}`;
-      try { text = JSON.parse(request.responseText).detail || text; } catch { /* not ours: the status says it */ }
-      refuse(text);
-    };
-    request.onerror = () => refuse(form.dataset.upload);
-    request.open("POST", form.action);
-    request.setRequestHeader("Accept", "application/json");
-    request.send(new FormData(form));
+    try {
+      const upload = await uploadFile(file, body.get("csrfmiddlewaretoken"), show, lost);
+      body.delete("file");
+      body.set("upload", upload.place.split("/").pop());
+      const request = await steadily(() => send("POST", form.action, {}, body), lost); // the form's own token makes one job of it
+      if (request.status < 500) upload.forget();
+      if (request.status >= 300 && request.status < 500) await send("DELETE", upload.place, { "X-CSRF-Token": body.get("csrfmiddlewaretoken") }).catch(() => {}); // it is not what was wanted
+      if (request.status >= 300) throw reason(request);
+      location.href = request.responseURL;
+    } catch (text) { refuse(String(text)); }
   });
 }
 
