@@ -5,12 +5,10 @@
  * kept. */
 // SPDX-License-Identifier: Apache-2.0
 #include "store/migrate.h"
+#include "store/sqlite_definition.h"
 #include "store/sqlite_private.h"
 #include <stdlib.h>
 #include <string.h>
-
-#define COLUMNS_MAX 512
-#define RULES_MAX 64
 
 struct plan {
     struct jb_scope *scope;
@@ -57,88 +55,6 @@ static bool keep_text(struct plan *plan, sqlite3_stmt *statement, void *arg)
     return true;
 }
 
-struct definitions {
-    size_t count;
-    struct {
-        struct jb_str name, sql;
-    } at[COLUMNS_MAX];
-    size_t rule_count;
-    struct jb_str rules[RULES_MAX]; /* of the table itself, which others have declared */
-};
-
-/* Past a quoted word or text. */
-static size_t past_quotes(struct jb_str sql, size_t at)
-{
-    char quote = sql.data[at];
-    size_t end = jb_str_find_char(sql, quote, at + 1);
-    return end == SIZE_MAX ? sql.size : end + 1; /* a doubled quote begins the next one */
-}
-
-/* "name" or name, at the beginning of a definition. */
-static struct jb_str defined_name(struct jb_str definition)
-{
-    if (definition.size > 0 && strchr("\"`[", definition.data[0]))
-        return jb_str_slice(definition, 1, jb_str_find_char(definition, definition.data[0] == '[' ? ']' : definition.data[0], 1));
-    return jb_str_slice(definition, 0, jb_str_find_char(definition, ' ', 0));
-}
-
-/* A rule of the table, no column: these words are no names unless they are quoted. */
-static bool is_rule(struct jb_str definition)
-{
-    static const char *const words[] = { "CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN" };
-
-    for (size_t i = 0; i < JB_COUNT(words); i++) {
-        size_t size = strlen(words[i]);
-        if (definition.size > size && jb_str_equal_nocase(jb_str_slice(definition, 0, size), jb_str_of(words[i])) && strchr(" (\t\r\n", definition.data[size]))
-            return true;
-    }
-    return false;
-}
-
-static void definition_add(struct definitions *definitions, struct jb_str sql)
-{
-    sql = jb_str_trim(sql);
-    if (is_rule(sql)) {
-        if (definitions->rule_count < RULES_MAX)
-            definitions->rules[definitions->rule_count++] = sql;
-        return;
-    }
-    if (sql.size == 0 || definitions->count == COLUMNS_MAX)
-        return;
-    definitions->at[definitions->count].name = defined_name(sql);
-    definitions->at[definitions->count++].sql = sql;
-}
-
-/* The column definitions of a CREATE TABLE statement, split at the commas between them. */
-static void definitions_read(struct jb_str sql, struct definitions *definitions)
-{
-    size_t start = jb_str_find_char(sql, '(', 0) + 1, at = start;
-    int depth = 1;
-
-    definitions->count = definitions->rule_count = 0;
-    while (start != 0 && at < sql.size && depth > 0) {
-        char c = sql.data[at];
-        if (c == '"' || c == '\'' || c == '`') {
-            at = past_quotes(sql, at);
-            continue;
-        }
-        depth += (c == '(') - (c == ')');
-        if (depth == 0 || (depth == 1 && c == ',')) {
-            definition_add(definitions, jb_str_slice(sql, start, at));
-            start = at + 1;
-        }
-        at++;
-    }
-}
-
-static size_t find_definition(const struct definitions *definitions, struct jb_str name)
-{
-    for (size_t i = 0; i < definitions->count; i++)
-        if (jb_str_equal_nocase(definitions->at[i].name, name))
-            return i;
-    return SIZE_MAX;
-}
-
 /* ---- steps ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Notes a step and, when applying, does it at once, so that what follows sees it. */
@@ -176,7 +92,7 @@ static bool column_new(struct plan *plan, const struct jb_model *model, const st
 /* ---- rebuilding a table ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Old columns as the new table wants them: NULLs of a column that may hold none any more become its default. */
-static void put_copied(struct plan *plan, struct jb_buf *into, struct jb_buf *from, const struct jb_model *model, const struct definitions *old)
+static void put_copied(struct plan *plan, struct jb_buf *into, struct jb_buf *from, const struct jb_model *model, const struct jb__definitions *old)
 {
     for (size_t i = 0; i < old->count; i++) {
         const struct jb_field *field = jb_record_field(&model->record, old->at[i].name);
@@ -204,21 +120,12 @@ static struct jb_str kept_definition(struct jb_str sql)
     return at == SIZE_MAX || jb_str_find(sql, JB_STR(" DEFAULT "), 0) != SIZE_MAX ? sql : jb_str_slice(sql, 0, at);
 }
 
-/* The primary key is the model's. */
-static bool is_primary_key(struct jb_str rule)
-{
-    char text[200];
-
-    snprintf(text, sizeof text, "%.*s", JB_FMT(rule));
-    return strcasestr(text, "PRIMARY KEY") != NULL;
-}
-
 static struct jb_str definition_append(struct plan *plan, struct jb_str table, struct jb_str definition)
 {
     return jb_format(plan->scope, "%.*s,\n  %.*s\n)", JB_FMT(jb_str_slice(table, 0, table.size - 2)), JB_FMT(definition));
 }
 
-static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str name)
+static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old, struct jb_str name)
 {
     struct jb_str sql = jb__table_sql(plan->scope, model, name);
 
@@ -226,7 +133,7 @@ static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *mod
         if (!jb_record_field(&model->record, old->at[i].name))
             sql = definition_append(plan, sql, kept_definition(old->at[i].sql));
     for (size_t i = 0; i < old->rule_count; i++)
-        if (!is_primary_key(old->rules[i]))
+        if (!jb__rule_is_primary_key(old->rules[i]))
             sql = definition_append(plan, sql, old->rules[i]);
     return sql;
 }
@@ -246,13 +153,13 @@ static bool note_row(struct plan *plan, sqlite3_stmt *statement, void *arg)
 }
 
 /* A column that must have a value and says none: fine in an empty table, impossible beside rows that are there already. */
-static bool can_be_filled(struct plan *plan, const struct jb_model *model, const struct definitions *old)
+static bool can_be_filled(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old)
 {
     struct jb_str table = jb_model_table(model);
 
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
         bool rows = false;
-        if (!jb__field_is_stored(field) || find_definition(old, jb_str_of(field->name)) != SIZE_MAX || !jb__field_unfillable(model, field))
+        if (!jb__field_is_stored(field) || jb__definition_find(old, jb_str_of(field->name)) != SIZE_MAX || !jb__field_unfillable(model, field))
             continue;
         if (!ask(plan, jb_cstr(plan->scope, jb_format(plan->scope, "select 1 from \"%.*s\" limit 1", JB_FMT(table))), JB_STR_NULL, note_row, &rows))
             return false;
@@ -294,7 +201,7 @@ static bool blame_row(struct plan *plan, const struct jb_model *model, struct jb
     return jb__fail_row(plan->scope, table, blame.id, field, value, rule.data ? rule.data : "required");
 }
 
-static bool table_rebuild(struct plan *plan, const struct jb_model *model, const struct definitions *old, struct jb_str changed)
+static bool table_rebuild(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old, struct jb_str changed)
 {
     struct jb_str table = jb_model_table(model), fresh = jb_format(plan->scope, "%.*s_new", JB_FMT(table));
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX), into = JB_BUF_INIT(JB__SQL_BYTES_MAX), from = JB_BUF_INIT(JB__SQL_BYTES_MAX);
@@ -318,12 +225,12 @@ static bool table_rebuild(struct plan *plan, const struct jb_model *model, const
 /* ---- comparing one table ------------------------------------------------------------------------------------------------------------------------- */
 
 /* The first definition that is not as the model wants it, a new column that needs a new table, or one that no new row could fill; NULL text: none. */
-static struct jb_str changed_column(struct plan *plan, const struct jb_model *model, const struct definitions *old)
+static struct jb_str changed_column(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old)
 {
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++) {
         if (!jb__field_is_stored(field))
             continue;
-        size_t at = find_definition(old, jb_str_of(field->name));
+        size_t at = jb__definition_find(old, jb_str_of(field->name));
         if (at == SIZE_MAX ? !addable(model, field) : !jb_str_equal(old->at[at].sql, jb__column_sql(plan->scope, model, field)))
             return jb_str_of(field->name);
     }
@@ -333,19 +240,19 @@ static struct jb_str changed_column(struct plan *plan, const struct jb_model *mo
     return JB_STR_NULL;
 }
 
-static bool columns_compare(struct plan *plan, const struct jb_model *model, const struct definitions *old)
+static bool columns_compare(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old)
 {
     struct jb_str changed = changed_column(plan, model, old);
 
     if (changed.data && !table_rebuild(plan, model, old, changed))
         return false;
     for (const struct jb_field *field = model->record.fields; !changed.data && field->type != JB_END; field++)
-        if (jb__field_is_stored(field) && find_definition(old, jb_str_of(field->name)) == SIZE_MAX && !column_new(plan, model, field))
+        if (jb__field_is_stored(field) && jb__definition_find(old, jb_str_of(field->name)) == SIZE_MAX && !column_new(plan, model, field))
             return false;
     return true;
 }
 
-static bool columns_drop(struct plan *plan, const struct jb_model *model, const struct definitions *old)
+static bool columns_drop(struct plan *plan, const struct jb_model *model, const struct jb__definitions *old)
 {
     struct jb_str table = jb_model_table(model);
 
@@ -473,7 +380,7 @@ static bool is_ours(struct plan *plan, struct jb_str name, struct jb_str sql)
 static bool model_compare(struct plan *plan, const struct jb_model *model)
 {
     struct jb_str table = jb_model_table(model), sql = JB_STR_NULL;
-    struct definitions *old = JB_NEW(plan->scope, struct definitions);
+    struct jb__definitions *old = JB_NEW(plan->scope, struct jb__definitions);
 
     plan->hash = jb__hash(plan->hash, jb__table_sql(plan->scope, model, table));
     if (!ask(plan, "select sql from sqlite_schema where type = 'table' and lower(name) = lower(?)", table, keep_text, &sql))
@@ -481,7 +388,7 @@ static bool model_compare(struct plan *plan, const struct jb_model *model)
     if (!sql.data)
         return table_new(plan, model) && indexes_compare(plan, model);
     size_t first = plan->steps.count;
-    definitions_read(sql, old);
+    jb__definitions_read(sql, old);
     if (!columns_compare(plan, model, old) || !indexes_compare(plan, model) || !columns_drop(plan, model, old))
         return false;
     if (!plan->apply && !is_ours(plan, table, sql))

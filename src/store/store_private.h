@@ -21,7 +21,7 @@ struct jb_db {
     const struct jb_model **models; /* the site's, then those of links.c */
     struct jb__link_table *link_tables;
     struct jb__model_text *_Atomic *texts; /* one beside each model; NULL: not needed yet */
-    bool has_others; /* servers that are only read */
+    bool has_others;                       /* servers that are only read */
     int reader_threads;
     bool reads_on_threads;
     int64_t cache_bytes, slow_query_us;

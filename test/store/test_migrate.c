@@ -230,8 +230,7 @@ JB_FIBER_TEST("a table that others made keeps the rules that they gave it")
     struct jb_migration_step *steps;
     size_t done;
     test_database_open(scope, no_models, test_folder(scope), (struct jb_db_options){ 0 });
-    CHECK_OK(jb_exec(scope, test_is_sqlite() ? JB_SQL("create table projects (id integer not null, code text not null, name text, primary key (id), constraint code_there check (length(code) > 0), unique (code, name))")
-                                             : JB_SQL("create table projects (id bigserial primary key, code text not null, name text, constraint code_there check (length(code) > 0), unique (code, name))"), NULL));
+    CHECK_OK(jb_exec(scope, test_is_sqlite() ? JB_SQL("create table projects (id integer not null, code text not null, name text, primary key (id), constraint code_there check (length(code) > 0), unique (code, name))") : JB_SQL("create table projects (id bigserial primary key, code text not null, name text, constraint code_there check (length(code) > 0), unique (code, name))"), NULL));
     CHECK_OK(jb_exec(scope, JB_SQL("insert into projects (code, name) values ('a', 'b')"), NULL));
     size_t count = planned(scope, &steps);
     for (size_t i = 0; i < count; i++)
