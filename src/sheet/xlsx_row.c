@@ -210,9 +210,9 @@ void jb__xlsx_shells_make(struct jb_sheet_writer *writer)
 {
     for (int style = 0; style < JB__XLSX_SHELLS; style++) {
         struct jb__xlsx_shell *shell = &writer->shells[style];
-        char named[16] = "";
+        char named[8] = "";
         if (style)
-            snprintf(named, sizeof named, " s=\"%d\"", style);
+            snprintf(named, sizeof named, " s=\"%c\"", (char)('0' + style));
         shell->number_size = (unsigned char)snprintf(shell->number, sizeof shell->number, "\"%s><v>", named);
         shell->text_size = (unsigned char)snprintf(shell->text, sizeof shell->text, "\"%s t=\"str\"><v>", named);
     }
