@@ -212,7 +212,7 @@ void jb__xlsx_shells_make(struct jb_sheet_writer *writer)
         struct jb__xlsx_shell *shell = &writer->shells[style];
         char named[8] = "";
         if (style)
-            snprintf(named, sizeof named, " s=\"%c\"", (char)('0' + style));
+            snprintf(named, sizeof named, " s=\"%u\"", (unsigned)style % 100); /* as the compiler sees: two digits */
         shell->number_size = (unsigned char)snprintf(shell->number, sizeof shell->number, "\"%s><v>", named);
         shell->text_size = (unsigned char)snprintf(shell->text, sizeof shell->text, "\"%s t=\"str\"><v>", named);
     }
