@@ -315,15 +315,7 @@ static void print_export_json(const struct jb_export_result *result)
     jb_json_put(&writer, "sha256", jb_v(jb_str_of(result->sha256)));
     jb_json_put(&writer, "sheets", jb_v(result->sheets));
     jb_json_name(&writer, "totals");
-    jb_json_array(&writer);
-    for (size_t i = 0; i < result->total_count; i++) {
-        jb_json_object(&writer);
-        jb_json_put(&writer, "column", jb_v(result->totals[i].column));
-        jb_json_put(&writer, "label", jb_v(result->totals[i].label));
-        jb_json_put(&writer, "sum", jb_v(result->totals[i].sum));
-        jb_json_object_end(&writer);
-    }
-    jb_json_array_end(&writer);
+    jb_export_totals_json(&writer, result);
     jb_json_object_end(&writer);
     printf("%.*s\n", JB_FMT(jb_buf_str(&buf)));
     jb_buf_done(&buf);

@@ -124,7 +124,7 @@ static bool begin_somewhere(struct jb__stream *stream, struct jb_scope *scope)
 
     if (begin_at(stream, server, scope))
         return true;
-    if (jb_error(scope) != JB_UNAVAILABLE || (server == primary && !(stream->connection && stream->connection->broken)))
+    if (!jb__pg_asks_again(server, scope, stream->connection && stream->connection->broken))
         return false;
     jb_failure_clear(scope);
     connection_end(stream);

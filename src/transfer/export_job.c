@@ -104,22 +104,26 @@ static bool write_file(struct jb_scope *scope, const struct jb_model *model, con
     return ok;
 }
 
-/* [{"column":"income","label":"수입","sum":"1200.50"}] */
+void jb_export_totals_json(struct jb_json_writer *writer, const struct jb_export_result *result)
+{
+    jb_json_array(writer);
+    for (size_t i = 0; i < result->total_count; i++) {
+        jb_json_object(writer);
+        jb_json_put(writer, "column", jb_v(result->totals[i].column));
+        jb_json_put(writer, "label", jb_v(result->totals[i].label));
+        jb_json_put(writer, "sum", jb_v(result->totals[i].sum));
+        jb_json_object_end(writer);
+    }
+    jb_json_array_end(writer);
+}
+
 static struct jb_str totals_json(struct jb_scope *scope, const struct jb_export_result *result)
 {
     struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
     struct jb_json_writer writer;
 
     jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    for (size_t i = 0; i < result->total_count; i++) {
-        jb_json_object(&writer);
-        jb_json_put(&writer, "column", jb_v(result->totals[i].column));
-        jb_json_put(&writer, "label", jb_v(result->totals[i].label));
-        jb_json_put(&writer, "sum", jb_v(result->totals[i].sum));
-        jb_json_object_end(&writer);
-    }
-    jb_json_array_end(&writer);
+    jb_export_totals_json(&writer, result);
     struct jb_str json = jb_copy(scope, jb_buf_str(&buf));
     jb_buf_done(&buf);
     return json;

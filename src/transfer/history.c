@@ -44,24 +44,12 @@ static void look_blocking(void *arg)
 
 static bool look(struct jb_scope *scope, const struct jb_model *model, const struct import_kept *kept, int64_t row, struct looking *ret_looking)
 {
-    const struct jb_field **columns, **match;
-    size_t column_count = jb__kept_names(scope, model, kept->columns, &columns), match_count = jb__kept_names(scope, model, kept->match, &match);
     struct looking looking = {
         .scope = jb_scope_child(scope, "look"),
         .db = jb_db_of(scope),
         .kept = kept,
         .row = row,
-        .options = {
-            .path = jb__kept_path(scope, kept->stage).data,
-            .model = model,
-            .columns = columns,
-            .column_count = column_count,
-            .match = match,
-            .match_count = match_count,
-            .by_id = kept->by_id,
-            .keeps = true,
-            .undoes = true,
-        },
+        .options = jb__kept_options(scope, model, kept),
     };
 
     jb_offload(look_blocking, &looking);

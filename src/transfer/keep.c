@@ -60,7 +60,7 @@ struct jb_str jb__kept_fields(struct jb_scope *scope, const struct jb_model *mod
     return names;
 }
 
-size_t jb__kept_names(struct jb_scope *scope, const struct jb_model *model, struct jb_str names, const struct jb_field ***ret_fields)
+static size_t kept_names(struct jb_scope *scope, const struct jb_model *model, struct jb_str names, const struct jb_field ***ret_fields)
 {
     const struct jb_field **fields = JB_NEW_ARRAY(scope, const struct jb_field *, names.size + 1);
     size_t count = 0;
@@ -84,6 +84,24 @@ struct jb_str jb__kept_path(struct jb_scope *scope, struct jb_str stage)
     const struct jb_transfer *transfer = jb__transfer_of(scope);
     struct jb_str kept = jb_format(scope, "%s/%.*s", transfer->undo_dir, JB_FMT(stage)), spooled = jb__spool_path(scope, transfer, stage);
     return access(kept.data, F_OK) != 0 && access(spooled.data, F_OK) == 0 ? spooled : kept;
+}
+
+struct jb_stage_options jb__kept_options(struct jb_scope *scope, const struct jb_model *model, const struct import_kept *kept)
+{
+    const struct jb_field **columns, **match;
+    size_t column_count = kept_names(scope, model, kept->columns, &columns), match_count = kept_names(scope, model, kept->match, &match);
+
+    return (struct jb_stage_options){
+        .path = jb__kept_path(scope, kept->stage).data,
+        .model = model,
+        .columns = columns,
+        .column_count = column_count,
+        .match = match,
+        .match_count = match_count,
+        .by_id = kept->by_id,
+        .keeps = true,
+        .undoes = true,
+    };
 }
 
 /* ---- noting: in the transaction that merges --------------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ bool jb__keep_sweep(struct jb_scope *scope);
 /* Where it is now. */
 struct jb_str jb__kept_path(struct jb_scope *scope, struct jb_str stage);
 struct jb_str jb__kept_fields(struct jb_scope *scope, const struct jb_model *model);
-size_t jb__kept_names(struct jb_scope *scope, const struct jb_model *model, struct jb_str names, const struct jb_field ***ret_fields);
+/* How a kept staging is opened: as the import that filled it did. They live in the scope; the model's fields are those of then (jb__kept_fields). */
+struct jb_stage_options jb__kept_options(struct jb_scope *scope, const struct jb_model *model, const struct import_kept *kept);
 
 #endif

@@ -315,6 +315,8 @@ struct jb_export_result {
     size_t total_count;
     struct jb_str note; /* a sentence for people; NULL: nothing */
 };
+/* [{"column":"income","label":"수입","sum":"1200.50"}] */
+void jb_export_totals_json(struct jb_json_writer *writer, const struct jb_export_result *result);
 /* At once, to a sink. All rows, and what they refer to, are of one moment. The result, which may be NULL, lives in the scope. */
 bool jb_export_to(struct jb_scope *scope, const struct jb_model *model, const struct jb_export_options *options, jb_sheet_sink *sink, void *arg, struct jb_export_result *ret_result);
 /* As a job that ends with a file to download. */

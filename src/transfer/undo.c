@@ -215,23 +215,11 @@ static bool fail_other_columns(struct undoing *undoing)
 static bool open_stage(struct undoing *undoing)
 {
     const struct import_kept *kept = undoing->kept;
-    const struct jb_field **columns, **match;
     struct call call = { .ok = false };
 
     if (!jb_str_equal(kept->fields, jb__kept_fields(undoing->scope, undoing->model)))
         return fail_other_columns(undoing);
-    size_t column_count = jb__kept_names(undoing->scope, undoing->model, kept->columns, &columns), match_count = jb__kept_names(undoing->scope, undoing->model, kept->match, &match);
-    call.options = (struct jb_stage_options){
-        .path = jb__kept_path(undoing->scope, kept->stage).data,
-        .model = undoing->model,
-        .columns = columns,
-        .column_count = column_count,
-        .match = match,
-        .match_count = match_count,
-        .by_id = kept->by_id,
-        .keeps = true,
-        .undoes = true,
-    };
+    call.options = jb__kept_options(undoing->scope, undoing->model, kept);
     if (!on_thread(undoing, open_blocking, &call))
         return false;
     jb_stage_watch(undoing->stage, on_share, &undoing->progress);
