@@ -273,10 +273,11 @@ struct jb_append *jb_upload_open(struct jb_scope *scope, struct jb_str token, in
     }
     *append = (struct jb_append){ .row = upload.row, .offset = offset };
     append->fd = open(path_of(scope, token, "upload").data, O_RDWR | O_CLOEXEC);
-    append->hash_fd = open(path_of(scope, token, "hash").data, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    append->hash_fd = append->fd < 0 ? -1 : open(path_of(scope, token, "hash").data, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    int error = errno;
     jb_defer(scope, append_done, append);
     if (append->fd < 0 || append->hash_fd < 0) {
-        fail_errno(scope, append, errno);
+        fail_errno(scope, append, error);
         return NULL;
     }
     jb_offload(catch_up_blocking, append);
