@@ -164,7 +164,7 @@ def test_who_may_import_nothing_may_not_upload(site, clerk):
     address = site.serve()
     assert Upload(address, {}).made.status_code == 401
     assert Upload(address, person(site, "guest", "cash.view_cashbook")).made.status_code == 403
-    assert site.left_in("spool") == []
+    wait_until(lambda: site.left_in("spool") == [])
 
 
 def test_a_session_must_show_its_token(site, clerk):
@@ -203,7 +203,7 @@ def test_what_is_over_the_limit_is_refused_before_it_is_read(site, clerk):
         assert wire.status() == 413
     chunked = requests.post(address + "/api/cash/cashbook/import", data=(b"x" * 6000 for _ in range(2)), headers=clerk, timeout=30)
     assert chunked.status_code == 413, chunked.text
-    assert site.left_in("spool") == []
+    wait_until(lambda: site.left_in("spool") == [])
 
 
 def test_a_disk_without_room_is_told_before_the_body_is_read(site, clerk):
@@ -213,7 +213,7 @@ def test_a_disk_without_room_is_told_before_the_body_is_read(site, clerk):
     for kind in ("text/csv", "multipart/form-data; boundary=x"):
         wire = Wire(address, "POST", "/api/cash/cashbook/import", {**clerk, "Content-Length": 1000, "Content-Type": kind, "Expect": "100-continue"})
         assert wire.status() == 507
-    assert site.left_in("spool") == []
+    wait_until(lambda: site.left_in("spool") == [])
     assert "MiB" in site.wait_log(site.processes[-1], r"taking .*").group(0)  # the administrator's log says how much
 
 
