@@ -34,6 +34,14 @@ bool jb_http_body_limit(struct jb_http *http, int64_t bytes)
     return exchange->head.body_bytes <= exchange->body_limit || fail_limit(exchange, http->scope);
 }
 
+void jb__exchange_left(struct jb__exchange *exchange)
+{
+    if (!exchange->left || !exchange->http.scope || !exchange->body_done)
+        return;
+    exchange->gone = true;
+    jb_cancel(exchange->http.scope);
+}
+
 void jb_http_body_until(struct jb_http *http, int64_t until_us)
 {
     jb__exchange_of(http)->body_until_us = until_us;
@@ -146,7 +154,9 @@ static bool body_read(struct jb__exchange *exchange, struct jb_scope *scope, voi
         return fail_limit(exchange, scope);
     if (!give_permission(exchange, scope))
         return false;
-    return exchange->head.chunked ? read_chunked(exchange, scope, bytes, size, ret_got) : read_plain(exchange, scope, bytes, size, ret_got);
+    bool ok = exchange->head.chunked ? read_chunked(exchange, scope, bytes, size, ret_got) : read_plain(exchange, scope, bytes, size, ret_got);
+    jb__exchange_left(exchange);
+    return ok;
 }
 
 bool jb_http_body_read(struct jb_http *http, void *bytes, size_t size, size_t *ret_got)

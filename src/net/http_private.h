@@ -48,7 +48,8 @@ struct jb__exchange {
     int64_t body_taken, body_limit, body_until_us;
     bool body_done;
     bool continue_due; /* the client waits for 100 Continue */
-    bool gone;
+    bool left;         /* the client has hung up */
+    bool gone;         /* … and nothing it sent is left to read */
     int bad_status; /* what is wrong with the body: 400, 408, 413 */
 
     bool begun, ended, broken;
@@ -67,6 +68,8 @@ static inline struct jb__exchange *jb__exchange_of(const struct jb_http *http)
 
 /* ---- http_body.c ---- */
 void jb__body_start(struct jb__exchange *exchange);
+/* Cancels the handler of a client that has left, once all it sent was read: an upload keeps what came. */
+void jb__exchange_left(struct jb__exchange *exchange);
 /* Before an answer: reads the rest of a short body away, otherwise the connection will not be kept. */
 void jb__body_settle(struct jb__exchange *exchange);
 

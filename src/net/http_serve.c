@@ -97,7 +97,7 @@ static struct jb__exchange *exchange_take(struct jb__connection *connection)
     }
     exchange->connection = connection;
     exchange->start = exchange->filled = 0;
-    exchange->gone = false;
+    exchange->gone = exchange->left = false;
     exchange->http.scope = NULL;
     jb__head_init(&exchange->head, &server->options.limits, exchange->headers);
     connection->exchange = exchange;
@@ -253,8 +253,7 @@ static bool request_run(struct jb__connection *connection)
     int most = server->options.limits.requests;
     if (++connection->requests == most && most > 0)
         exchange->keep_alive = false;
-    if (exchange->gone)
-        jb_cancel(scope);
+    jb__exchange_left(exchange);
     server->options.handle(&exchange->http, server->options.arg);
     request_finish(exchange);
     exchange->http.scope = NULL;
@@ -368,9 +367,8 @@ static bool connection_seen(void *arg, bool gone)
     if (connection->place != JB__BUSY)
         return receive(connection);
     if (gone) {
-        connection->exchange->gone = true;
-        if (connection->exchange->http.scope)
-            jb_cancel(connection->exchange->http.scope);
+        connection->exchange->left = true;
+        jb__exchange_left(connection->exchange);
     }
     return false; /* pipelined requests wait in the socket */
 }

@@ -8,7 +8,8 @@ struct seen {
     int calls;
     enum jb_error error;
     int64_t bytes;
-    bool gone, entered;
+    bool gone, entered, go;
+    size_t read;
 };
 
 static void handle(struct jb_http *http, void *arg)
@@ -221,6 +222,43 @@ JB_FIBER_TEST("a client that has pipelined more and leaves cancels its handler t
         jb_yield();
     CHECK_INT(seen.error, JB_CANCELLED);
     site_close(&site);
+}
+
+static void handle_read_late(struct jb_http *http, void *arg)
+{
+    struct seen *seen = arg;
+    char bytes[16];
+    size_t got;
+    seen->entered = true;
+    while (!seen->go)
+        jb_yield();
+    while (jb_http_body_read(http, bytes, sizeof bytes, &got) && got > 0)
+        seen->read += got;
+    if (!jb_failure(http->scope))
+        jb_sleep(http->scope, 3600 * JB_SECOND_US); /* until the hang-up is noticed */
+    seen->error = jb_error(http->scope);
+}
+
+JB_FIBER_TEST("what a client sent before it left is read, part of a body or all of it")
+{
+    for (size_t sent = 4; sent <= 6; sent += 2) {
+        struct seen seen = { 0 };
+        struct site site = site_open(scope, handle_read_late, &seen, (struct jb_http_limits){ 0 });
+        struct jb_stream *stream = dial(scope, &site);
+        say(scope, stream, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n");
+        while (!seen.entered)
+            jb_yield();
+        say(scope, stream, sent == 4 ? "1234" : "123456");
+        jb_stream_close(stream);
+        for (int i = 0; i < 100; i++)
+            jb_yield();
+        seen.go = true;
+        while (!seen.error)
+            jb_yield();
+        CHECK_INT(seen.error, JB_CANCELLED);
+        CHECK_INT(seen.read, sent);
+        site_close(&site);
+    }
 }
 
 /* ---- limits and the end ------------------------------------------------------------------------------------------------------------------------ */
