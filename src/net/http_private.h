@@ -50,7 +50,7 @@ struct jb__exchange {
     bool continue_due; /* the client waits for 100 Continue */
     bool left;         /* the client has hung up */
     bool gone;         /* … and nothing it sent is left to read */
-    int bad_status; /* what is wrong with the body: 400, 408, 413 */
+    int bad_status;    /* what is wrong with the body: 400, 408, 413 */
 
     bool begun, ended, broken;
     bool chunked, bodyless;

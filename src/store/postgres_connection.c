@@ -123,6 +123,7 @@ static bool drain(struct jb__pg_connection *connection, int64_t deadline_us)
             return true;
         ExecStatusType status = PQresultStatus(result);
         PQclear(connection->late);
+        connection->late_bad |= !jb__pg_is_good(result);
         connection->late = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? result : NULL;
         if (!connection->late)
             PQclear(result);
@@ -138,6 +139,7 @@ static void cancel(struct jb__pg_connection *connection)
 
     PQclear(connection->late);
     connection->late = NULL;
+    connection->late_bad = false;
     if (!connection->broken && (connection->looks || !jb__pg_cancel(connection, deadline_us) || !drain(connection, deadline_us)))
         connection->broken = true;
 }
@@ -302,17 +304,19 @@ static void note_effect(struct jb__statement *statement, const PGresult *result)
     statement->id = (int64_t)(number << unused) >> unused;
 }
 
-/* A write that was done when its time was over is one that was done. */
-static bool take_late(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, struct jb__pg_answer *columns)
+/* A write that was done when its time was over is one that was done; `taken`: its answer was read before, only its end was not. */
+static bool take_late(struct jb__pg_connection *connection, struct jb_scope *scope, struct jb__statement *statement, struct jb__pg_answer *columns, bool taken)
 {
     PGresult *result = connection->late;
 
     connection->late = NULL;
-    if (!result || !statement->write || connection->broken) {
+    if (!statement->write || connection->broken || connection->late_bad || (!result && !taken)) {
         PQclear(result);
         return false;
     }
     jb_failure_clear(scope); /* whoever asks the scope next gets it again */
+    if (!result)
+        return true;
     bool ok = !statement->sink || jb__pg_rows_read(scope, result, statement, columns);
     note_effect(statement, result);
     PQclear(result);
@@ -324,7 +328,7 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
 {
     struct jb__pg_answer columns;
     PGresult *result;
-    bool ok = true, full = false, came;
+    bool ok = true, full = false, taken = false, came;
 
     *ret_stale = columns.found = false;
     while ((came = jb__pg_result(connection, scope, &result)) && result) {
@@ -339,20 +343,22 @@ static bool take_answer(struct jb__pg_connection *connection, struct jb_scope *s
         }
         if (ok && statement->sink)
             ok = jb__pg_rows_read(scope, result, statement, &columns);
-        if (ok && PQresultStatus(result) != PGRES_SINGLE_TUPLE)
+        if (ok && PQresultStatus(result) != PGRES_SINGLE_TUPLE) {
             note_effect(statement, result);
+            taken = true;
+        }
         full = !statement->write && statement->sink && statement->sink->count == statement->sink->max;
         PQclear(result);
     }
-    return came ? ok : take_late(connection, scope, statement, &columns);
+    return came ? ok : ok && take_late(connection, scope, statement, &columns, taken);
 }
 
-/* Few rows come in one piece, many one by one. */
+/* Few rows come in one piece, many one by one; those of a write in one piece too, for it may be late. */
 static bool sent(struct jb__pg_connection *connection, struct jb_scope *scope, const struct jb__statement *statement, int good)
 {
     if (!good)
         return fail_broken(connection, scope);
-    if (statement->sink && (statement->row_limit == 0 || statement->row_limit > BUFFERED_ROWS_MAX))
+    if (statement->sink && !statement->write && (statement->row_limit == 0 || statement->row_limit > BUFFERED_ROWS_MAX))
         PQsetSingleRowMode(connection->handle);
     return jb__pg_flush(connection, scope);
 }

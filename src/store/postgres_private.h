@@ -94,6 +94,7 @@ struct jb__pg_connection {
     int serial;                 /* of the next statement's name */
     bool broken;                /* closed instead of given back */
     PGresult *late;             /* what the statement that was given up last had done by then; NULL: nothing */
+    bool late_bad;              /* … and whether it was refused */
     bool looks;                 /* the looker's own */
     uint64_t floor;             /* of a replica: what it had replayed when the connection asked for it itself; 0: it has not */
     void (*on_look)(void *arg); /* while a plain thread waits, some hundred times a second; NULL: nobody asks */

@@ -296,3 +296,43 @@ JB_FIBER_TEST("cursors of one text are one prepared statement")
     }
     CHECK(jb__pg_of(jb_db_of(scope))->primary.own.idle->statement_count < 20);
 }
+
+struct hasty {
+    struct jb_scope *scope;
+    struct item item;
+    bool bulk, ok, ended;
+};
+
+static void write_hastily(void *arg)
+{
+    struct hasty *hasty = arg;
+
+    if (hasty->bulk)
+        hasty->ok = jb_bulk_insert(hasty->scope, &item_model, &hasty->item, 1, &(struct jb_bulk){ .match_on = "code", .on_conflict = JB_CONFLICT_UPDATE });
+    else
+        hasty->ok = jb_insert(hasty->scope, &item_model, &hasty->item);
+    hasty->ended = true;
+}
+
+JB_FIBER_TEST("a write that was done before it could be given up is done, and rows of many are as safe")
+{
+    items(scope, (struct jb_db_options){ 0 });
+    CHECK_OK(jb_exec(scope, JB_SQL("create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.2); return new; end'"), NULL));
+    CHECK_OK(jb_exec(scope, JB_SQL("create trigger slow before insert on items for each row execute function slow()"), NULL));
+    for (int bulk = 0; bulk <= 1; bulk++) {
+        struct hasty hasty = { .scope = jb_scope_child(scope, "hasty"), .item = item_of(bulk ? "b" : "a", 1), .bulk = bulk };
+        int64_t sleeping = 0, count;
+        jb_fiber_start("writer", write_hastily, &hasty);
+        while (sleeping == 0)
+            CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"), &sleeping));
+        usleep(600000); /* the whole loop stands still while the answer comes */
+        jb_cancel(hasty.scope);
+        while (!hasty.ended)
+            jb_sleep(scope, 1000);
+        CHECK(hasty.ok == !bulk); /* what was merged in has another statement to come */
+        CHECK(bulk || hasty.item.id > 0);
+        CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from items where code = ?", hasty.item.code), &count));
+        CHECK_INT(count, !bulk);
+        jb_scope_end(hasty.scope);
+    }
+}
