@@ -4,12 +4,17 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 
 import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from pg_server import BINARIES  # noqa: E402
 
 BINARY = os.environ.get("JB_BINARY", os.path.join(os.path.dirname(__file__), "..", "..", "build", "jangbu"))
 HANG_SECONDS = 120  # nothing here takes a fraction of it
@@ -21,8 +26,11 @@ ON_POSTGRESQL = os.environ.get("JB_TEST_DATABASE") == "postgresql"
 collect_ignore = [] if ON_POSTGRESQL else ["test_crash.py", "test_deadlock.py"]  # about a server that SQLite does not have
 
 
+PSQL = os.path.join(BINARIES or "", "psql")  # not Debian's wrapper, which takes longer than the statement
+
+
 def psql(url, text):
-    return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.PIPE, timeout=HANG_SECONDS).stdout
+    return subprocess.run([PSQL, "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url], input=text, text=True, check=True, stdout=subprocess.PIPE, timeout=HANG_SECONDS).stdout
 
 
 def wait_until(condition):
@@ -33,7 +41,8 @@ def wait_until(condition):
 
 
 class Site:
-    def __init__(self, folder):
+    def __init__(self, folder, like=None):
+        """An empty site, or a copy of another one that does not run."""
         self.folder = str(folder)
         self.processes = []
         self.environment = {"PATH": os.environ["PATH"], "LANGUAGE": "en", "HOME": self.folder, "LANG": "C.UTF-8"}
@@ -42,8 +51,10 @@ class Site:
                 self.environment[name] = os.environ[name]
         if ON_POSTGRESQL:
             self.database = f"jb-site-{secrets.token_hex(6)}"
-            psql(os.environ["JB_TEST_POSTGRES"], f'create database "{self.database}"')
+            psql(os.environ["JB_TEST_POSTGRES"], f'create database "{self.database}"' + (f' template "{like.database}"' if like else ""))
             self.environment["DATABASE_URL"] = os.environ["JB_TEST_POSTGRES"].rsplit("/", 1)[0] + "/" + self.database
+        if like:
+            shutil.copytree(like.folder, self.folder, dirs_exist_ok=True)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -150,9 +161,16 @@ class Site:
         return sorted(os.listdir(self.path(folder))) if os.path.isdir(self.path(folder)) else []
 
 
-@pytest.fixture
-def site(tmp_path):
-    made = Site(tmp_path)
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("migrated"))
     made.run("migrate")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(tmp_path, migrated):
+    made = Site(tmp_path, migrated)
     yield made
     made.close()

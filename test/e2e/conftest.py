@@ -136,12 +136,19 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "database: what is shown depends on the database; runs on PostgreSQL too")
 
 
-@pytest.fixture
-def site(tmp_path):
-    made = CLI.Site(tmp_path)
-    made.environment["LANGUAGE"] = "ko"
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory):
+    made = CLI.Site(tmp_path_factory.mktemp("ready"))
     made.run("migrate")
     made.run("user", "add", "admin", "--staff", "--superuser", "--password-stdin", stdin=(PASSWORD + "\n").encode())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(tmp_path, ready):
+    made = CLI.Site(tmp_path, ready)
+    made.environment["LANGUAGE"] = "ko"
     yield made
     made.close()
 
