@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUN_SECONDS_MAX = 3600
+AT_ONCE = str(os.cpu_count() + 1)  # programs; they wait for servers and processes half of their time
 COUNTS = {"passed": 0, "failed": 0, "skipped": 0}
 LINES = []
 
@@ -71,7 +73,7 @@ def meson_test(name, folder, *options, **environment):
     for path in [log, *glob.glob(os.path.join(os.path.dirname(log), "pytest-*.xml"))]:
         if os.path.exists(path):
             os.remove(path)
-    good = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *options], **environment)
+    good = run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--num-processes", AT_ONCE, *options], **environment)
     if not os.path.exists(log):
         count(name, 0, 1, 0, time.monotonic() - started)
         return
@@ -97,6 +99,7 @@ def build(name, folder, *options, **environment):
     return step(f"build {name}", ["script/build", folder, *options], **environment)
 
 
+TALK = ("talk", "talk-postgresql")  # the program as a whole, command by command: most of a sanitized run
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
@@ -118,14 +121,16 @@ def fuzz(seconds):
     if not build("fuzzers", "build-fuzz", "-Dfuzz=true", "-Dbuildtype=debugoptimized", CC="clang"):
         return
     folder = os.path.join(ROOT, "build-fuzz", "fuzz")
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if not name.startswith("fuzz_") or not os.access(path, os.X_OK) or os.path.isdir(path):
-            continue
-        corpus = os.path.join(ROOT, "fuzz", "corpus", name[5:])
-        work = os.path.join(ROOT, "build-fuzz", "work", name)
-        os.makedirs(work, exist_ok=True)
-        step(f"{name} {seconds} s", [path, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=25", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={work}/", work, corpus])
+    names = [name for name in sorted(os.listdir(folder)) if name.startswith("fuzz_") and os.access(os.path.join(folder, name), os.X_OK) and not os.path.isdir(os.path.join(folder, name))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda name: fuzz_one(folder, name, seconds), names))
+
+
+def fuzz_one(folder, name, seconds):
+    corpus = os.path.join(ROOT, "fuzz", "corpus", name[5:])
+    work = os.path.join(ROOT, "build-fuzz", "work", name)
+    os.makedirs(work, exist_ok=True)
+    step(f"{name} {seconds} s", [os.path.join(folder, name), f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=25", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={work}/", work, corpus])
 
 
 def commit():
@@ -147,10 +152,10 @@ def main(what):
         else:
             meson_test("release", "build")
     if what != "quick":
-        sanitized("ASan+UBSan", "build-asan", "address,undefined")
+        sanitized("ASan+UBSan", "build-asan", "address,undefined", *([] if what == "full" else TALK))
     if what == "full":
         sanitized("TSan", "build-tsan", "thread")
-        sanitized("hostile, ASan+UBSan", "build-hostile", "address,undefined", "talk", "talk-postgresql", hostile=True)
+        sanitized("hostile, ASan+UBSan", "build-hostile", "address,undefined", *TALK, hostile=True)
         fuzz(60)
     say(f"commit {commit()}, {time.strftime('%Y-%m-%d')}, {time.monotonic() - started:.0f} s")
     closing = f"{COUNTS['passed']} passed, {COUNTS['failed']} failed" + (f", {COUNTS['skipped']} skipped" if COUNTS["skipped"] else "")

@@ -13,9 +13,6 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from pg_server import BINARIES  # noqa: E402
-
 BINARY = os.environ.get("JB_BINARY", os.path.join(os.path.dirname(__file__), "..", "..", "build", "jangbu"))
 HANG_SECONDS = 120  # nothing here takes a fraction of it
 SANITIZER_STATUS = 99  # test/run.py's *SAN_OPTIONS
@@ -26,7 +23,11 @@ ON_POSTGRESQL = os.environ.get("JB_TEST_DATABASE") == "postgresql"
 collect_ignore = [] if ON_POSTGRESQL else ["test_crash.py", "test_deadlock.py"]  # about a server that SQLite does not have
 
 
-PSQL = os.path.join(BINARIES or "", "psql")  # not Debian's wrapper, which takes longer than the statement
+PSQL = "psql"
+if ON_POSTGRESQL:
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+    from pg_server import BINARIES
+    PSQL = os.path.join(BINARIES, "psql")  # not Debian's wrapper, which takes longer than the statement
 
 
 def psql(url, text):
