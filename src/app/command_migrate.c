@@ -14,6 +14,11 @@ static const struct hold {
     [JB_HOLD_ALL] = { "all", "끝날 때까지 그 표를 읽고 쓰는 이가 기다림", "readers and writers of the table wait until it is done" },
 };
 
+static const char *kept(struct jb_program *program, const struct jb_migration_step *step)
+{
+    return step->destructive ? JB_L(program->scope, " (--allow-drop이 없어 하지 않음)", " (not without --allow-drop)") : "";
+}
+
 /* "! " before what this run will not do, and what one should know. */
 static void print_text(struct jb_program *program, const struct jb_migration_step *step)
 {
@@ -24,7 +29,7 @@ static void print_text(struct jb_program *program, const struct jb_migration_ste
         printf("! %.*s\n", JB_FMT(step->reason));
         return;
     }
-    printf("%s%.*s [%s]\n    %.*s\n", left ? "! " : "", JB_FMT(step->reason), JB_L(program->scope, hold->ko, hold->en), JB_FMT(step->sql));
+    printf("%s%.*s%s [%s]\n    %.*s\n", left ? "! " : "", JB_FMT(step->reason), left ? kept(program, step) : "", JB_L(program->scope, hold->ko, hold->en), JB_FMT(step->sql));
 }
 
 static void print_json(const struct jb_migration_step *step)
@@ -59,7 +64,7 @@ static void print_left(struct jb_program *program, const struct jb_migration_ste
 {
     for (size_t i = 0; i < count; i++)
         if ((steps[i].by_hand && steps[i].sql.size > 0) || (steps[i].destructive && !jb__flag(program, "allow-drop")))
-            printf("! %.*s\n", JB_FMT(steps[i].reason));
+            printf("! %.*s%s\n", JB_FMT(steps[i].reason), kept(program, &steps[i]));
 }
 
 int jb__command_migrate(struct jb_program *program)

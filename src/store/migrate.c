@@ -90,12 +90,18 @@ void jb__say_taken(struct jb_scope *scope, struct jb__steps *notices, struct jb_
     jb__step_add(scope, notices, (struct jb_migration_step){ .reason = reason, .sql = JB_STR(""), .by_hand = true });
 }
 
+void jb__say_refused(struct jb_scope *scope, struct jb__steps *notices, const struct jb_scope *checks)
+{
+    struct jb_str reason = jb_format(scope, JB_L(scope, "지금은 거부됩니다: %.*s", "would be refused now: %.*s"), JB_FMT(jb_failure(checks)->message));
+    jb__step_add(scope, notices, (struct jb_migration_step){ .reason = reason, .sql = JB_STR(""), .by_hand = true });
+}
+
 struct jb_str jb__dotted(struct jb_scope *scope, struct jb_str table, struct jb_str column)
 {
     return jb_format(scope, "%.*s.%.*s", JB_FMT(table), JB_FMT(column));
 }
 
-struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, struct jb_str name, const struct jb_migrate_options *options)
+struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, struct jb_str name)
 {
     static const char *const kinds[][2] = {
         [JB__UNKNOWN_COLUMN] = { "열", "column" },
@@ -104,9 +110,7 @@ struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, 
     };
     bool english = jb_language(scope) != JB_KO;
 
-    if (options && options->allow_drop)
-        return jb_format(scope, JB_L(scope, "모델에 없는 %s %.*s 지우기", "%s %.*s is in no model: dropped"), kinds[kind][english], JB_FMT(name));
-    return jb_format(scope, JB_L(scope, "모델에 없는 %s %.*s (지우지 않음)", "%s %.*s is in no model (kept)"), kinds[kind][english], JB_FMT(name));
+    return jb_format(scope, JB_L(scope, "모델에 없는 %s %.*s 지우기", "%s %.*s is in no model: drop it"), kinds[kind][english], JB_FMT(name));
 }
 
 /* ---- rows in the way ----------------------------------------------------------------------------------------------------------------- */

@@ -23,11 +23,13 @@ enum jb__unknown {
     JB__UNKNOWN_INDEX,
     JB__UNKNOWN_TABLE,
 };
-/* "column items.memo is in no model (kept)" */
-struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, struct jb_str name, const struct jb_migrate_options *options);
+/* "column items.memo is in no model: drop it" */
+struct jb_str jb__unknown_reason(struct jb_scope *scope, enum jb__unknown kind, struct jb_str name);
 
 /* A table that was there before the model that uses it: so many changes are planned for it. */
 void jb__say_taken(struct jb_scope *scope, struct jb__steps *notices, struct jb_str table, size_t changes);
+/* A plan says, too, what applying it would refuse: the failure of `checks` as a notice. */
+void jb__say_refused(struct jb_scope *scope, struct jb__steps *notices, const struct jb_scope *checks);
 /* How many of them, from `first` on, a run without options does. */
 size_t jb__steps_wanted(const struct jb__steps *steps, size_t first);
 /* One list behind the other, in the first. */

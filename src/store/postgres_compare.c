@@ -405,7 +405,7 @@ static void unknown_columns(struct table *table)
         if (has->not_null && !has->default_sql.data && !has->identity && !(options && options->allow_drop))
             together(table, JB_HOLD_MOMENT, jb_format(table->scope, JB_L(table->scope, "모델에 없는 열 %.*s: 비울 수 있게", "column %.*s, which is in no model: may be empty"), JB_FMT(name)),
                 alter(table, jb_format(table->scope, "ALTER COLUMN %.*s DROP NOT NULL", JB_FMT(quoted))));
-        together(table, JB_HOLD_MOMENT, jb__unknown_reason(table->scope, JB__UNKNOWN_COLUMN, name, options), alter(table, jb_format(table->scope, "DROP COLUMN %.*s", JB_FMT(quoted))))->destructive = true;
+        together(table, JB_HOLD_MOMENT, jb__unknown_reason(table->scope, JB__UNKNOWN_COLUMN, name), alter(table, jb_format(table->scope, "DROP COLUMN %.*s", JB_FMT(quoted))))->destructive = true;
     }
 }
 
@@ -560,7 +560,7 @@ static void unknown_tables(struct jb__pg_difference *difference)
         if ((i > 0 && jb_str_equal(table, catalog->columns[i - 1].table)) || !catalog->columns[i].ours || jb__model_of_table(difference->db, table))
             continue;
         jb__step_add(scope, &difference->together, (struct jb_migration_step){
-                                                       .reason = jb__unknown_reason(scope, JB__UNKNOWN_TABLE, table, difference->options),
+                                                       .reason = jb__unknown_reason(scope, JB__UNKNOWN_TABLE, table),
                                                        .sql = jb_format(scope, "DROP TABLE %.*s", JB_FMT(quoted)),
                                                        .hold = JB_HOLD_MOMENT,
                                                        .destructive = true,

@@ -122,7 +122,7 @@ static void unwanted(struct search *search, const struct jb__pg_has_index *has)
     bool ours = jb__index_is_ours(search->table, has->name);
     struct jb_str quoted = jb__quoted(search->scope, jb_cstr(search->scope, has->name)), sql = jb_format(search->scope, "DROP INDEX CONCURRENTLY IF EXISTS %.*s", JB_FMT(quoted));
     struct jb_str reason = ours ? jb_format(search->scope, JB_L(search->scope, "안 쓰는 색인 %.*s 지우기", "index %.*s is not wanted any more"), JB_FMT(has->name))
-                                : jb__unknown_reason(search->scope, JB__UNKNOWN_INDEX, has->name, search->difference->options);
+                                : jb__unknown_reason(search->scope, JB__UNKNOWN_INDEX, has->name);
 
     if (has->of_constraint)
         sql = jb_format(search->scope, "ALTER TABLE \"%.*s\" DROP CONSTRAINT IF EXISTS %.*s", JB_FMT(search->table), JB_FMT(quoted));

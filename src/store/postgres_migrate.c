@@ -329,6 +329,24 @@ static bool compare(struct run *run)
     return jb__pg_catalog_read(run->connection, run->scope, (const struct jb_model *const *)run->db->models, catalog) && jb__pg_compare(&run->difference);
 }
 
+/* What a plan would meet. */
+static bool look(struct run *run)
+{
+    struct jb_scope *child = jb_scope_child(run->scope, "checks"), *scope = run->scope;
+
+    if (!compare(run))
+        return false;
+    run->scope = child;
+    bool ok = check_all(run);
+    run->scope = scope;
+    if (!ok && (jb_error(child) == JB_INVALID || jb_error(child) == JB_CONFLICT))
+        jb__say_refused(scope, &run->difference.notices, child);
+    else if (!ok)
+        return jb_failure_pass(child, scope);
+    jb_scope_end(child);
+    return true;
+}
+
 static bool apply(struct run *run)
 {
     return refuse_replica(run) && exec(run, "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set synchronous_commit = on") && take_turn(run) && compare(run) && check_all(run) && do_all(run);
@@ -343,7 +361,7 @@ bool jb__pg_migrate(struct jb_db *db, struct jb_scope *scope, const struct jb_mi
     run.difference.options = options;
     run.lock_ms = options && options->lock_ms > 0 ? options->lock_ms : 1000;
     run.lock_attempts = options && options->lock_attempts > 0 ? options->lock_attempts : 30;
-    bool ok = options ? apply(&run) : compare(&run);
+    bool ok = options ? apply(&run) : look(&run);
     if (ok && options)
         jb__pg_note_position(run.connection, scope);
     run.connection->broken |= options != NULL; /* its settings and its lock end with it */

@@ -157,6 +157,16 @@ static bool fail_opening(struct jb_scope *scope, const struct opening *opening, 
     return jb_wrap(scope, JB_L(scope, "PostgreSQL 서버(%s)에 연결하지 못했습니다", "cannot connect to the PostgreSQL server (%s)"), opening->server->name);
 }
 
+/* SQL_ASCII keeps any bytes and LATIN1 no Korean. */
+static bool encoding_fits(struct jb_scope *scope, const struct jb__pg_connection *connection)
+{
+    const char *encoding = PQparameterStatus(connection->handle, "server_encoding");
+
+    return !encoding || strcmp(encoding, "UTF8") == 0 ||
+           jb_fail(scope, JB_CONFLICT, JB_L(scope, "데이터베이스 %s의 글자는 UTF8이 아니라 %s(으)로 적힙니다. UTF8 데이터베이스를 만들어 DATABASE_URL에 적으세요 (createdb -E UTF8 -T template0 이름).", "The database %s keeps text as %s, not as UTF8. Make one that does and name it in DATABASE_URL (createdb -E UTF8 -T template0 NAME)."),
+               PQdb(connection->handle), encoding);
+}
+
 struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb_scope *scope, bool live)
 {
     int timeout_s = server->pg->connect_timeout_s;
@@ -176,7 +186,7 @@ struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb
     jb_map_init(&connection->by_sql);
     jb_list_init(&connection->recent);
     PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
-    bool ok = jb__pg_exec_on(connection, scope, "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set default_transaction_isolation = 'read committed'");
+    bool ok = encoding_fits(scope, connection) && jb__pg_exec_on(connection, scope, "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set default_transaction_isolation = 'read committed'");
     if (ok && live)
         ok = jb__pg_exec_on(connection, scope, "set synchronous_commit = off");
     if (!ok) {

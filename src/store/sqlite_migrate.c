@@ -138,7 +138,7 @@ static struct jb_str new_table_sql(struct plan *plan, const struct jb_model *mod
     return sql;
 }
 
-static bool keep_index(struct plan *plan, sqlite3_stmt *statement, void *arg)
+static bool keep_made(struct plan *plan, sqlite3_stmt *statement, void *arg)
 {
     jb_buf_printf(arg, ";\n%s", (const char *)sqlite3_column_text(statement, 0));
     (void)plan;
@@ -163,8 +163,14 @@ static bool can_be_filled(struct plan *plan, const struct jb_model *model, const
             continue;
         if (!ask(plan, jb_cstr(plan->scope, jb_format(plan->scope, "select 1 from \"%.*s\" limit 1", JB_FMT(table))), JB_STR_NULL, note_row, &rows))
             return false;
-        if (rows)
+        if (rows && plan->apply)
             return jb__fail_unfillable(plan->scope, table, field->name);
+        if (rows) {
+            struct jb_scope *child = jb_scope_child(plan->scope, "checks");
+            jb__fail_unfillable(child, table, field->name);
+            jb__say_refused(plan->scope, &plan->notices, child);
+            jb_scope_end(child);
+        }
     }
     return true;
 }
@@ -206,13 +212,13 @@ static bool table_rebuild(struct plan *plan, const struct jb_model *model, const
     struct jb_str table = jb_model_table(model), fresh = jb_format(plan->scope, "%.*s_new", JB_FMT(table));
     struct jb_buf sql = JB_BUF_INIT(JB__SQL_BYTES_MAX), into = JB_BUF_INIT(JB__SQL_BYTES_MAX), from = JB_BUF_INIT(JB__SQL_BYTES_MAX);
 
-    if (plan->apply && !can_be_filled(plan, model, old))
+    if (!can_be_filled(plan, model, old))
         return false;
     put_copied(plan, &into, &from, model, old);
     struct jb_str insert = jb_format(plan->scope, "INSERT INTO \"%.*s\" (%.*s)\n  SELECT %.*s FROM \"%.*s\"", JB_FMT(fresh), JB_FMT(jb_buf_str(&into)), JB_FMT(jb_buf_str(&from)), JB_FMT(table));
     jb_buf_put(&sql, new_table_sql(plan, model, old, fresh));
     jb_buf_printf(&sql, ";\n%.*s;\nDROP TABLE \"%.*s\";\nALTER TABLE \"%.*s\" RENAME TO \"%.*s\"", JB_FMT(insert), JB_FMT(table), JB_FMT(fresh), JB_FMT(table));
-    bool ok = ask(plan, "select sql from sqlite_schema where type = 'index' and lower(tbl_name) = lower(?) and sql is not null", table, keep_index, &sql);
+    bool ok = ask(plan, "select sql from sqlite_schema where type in ('index', 'trigger') and lower(tbl_name) = lower(?) and sql is not null order by type", table, keep_made, &sql);
     struct jb_str reason = jb_format(plan->scope, JB_L(plan->scope, "표 %.*s 고쳐 짓기 (%.*s)", "table %.*s rebuilt (%.*s)"), JB_FMT(table), JB_FMT(changed));
     plan->rebuilt = true;
     ok = ok && (step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_copy(plan->scope, jb_buf_str(&sql)), .hold = JB_HOLD_WRITERS }) || blame_row(plan, model, insert));
@@ -260,7 +266,7 @@ static bool columns_drop(struct plan *plan, const struct jb_model *model, const 
         if (jb_record_field(&model->record, old->at[i].name))
             continue;
         struct jb_str name = jb__dotted(plan->scope, table, old->at[i].name), sql = jb_format(plan->scope, "ALTER TABLE \"%.*s\" DROP COLUMN \"%.*s\"", JB_FMT(table), JB_FMT(old->at[i].name));
-        if (!step(plan, (struct jb_migration_step){ .reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_COLUMN, name, plan->apply), .sql = sql, .hold = JB_HOLD_WRITERS, .destructive = true }))
+        if (!step(plan, (struct jb_migration_step){ .reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_COLUMN, name), .sql = sql, .hold = JB_HOLD_WRITERS, .destructive = true }))
             return false;
     }
     return true;
@@ -305,7 +311,7 @@ static bool index_drop(struct plan *plan, const struct index_search *search, str
 {
     struct jb_str quoted = jb__quoted(plan->scope, jb_cstr(plan->scope, name));
     bool theirs = !jb__index_is_ours(search->table, name) && !name_is_wanted(search->wanted, name);
-    struct jb_str reason = theirs ? jb__unknown_reason(plan->scope, JB__UNKNOWN_INDEX, name, plan->apply)
+    struct jb_str reason = theirs ? jb__unknown_reason(plan->scope, JB__UNKNOWN_INDEX, name)
                                   : jb_format(plan->scope, JB_L(plan->scope, "안 쓰는 색인 %.*s 지우기", "index %.*s is not wanted any more"), JB_FMT(name));
 
     return step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP INDEX %.*s", JB_FMT(quoted)), .hold = JB_HOLD_MOMENT, .destructive = theirs });
@@ -448,7 +454,7 @@ static bool tables_drop(struct plan *plan)
     if (!ask(plan, "select name, sql from sqlite_schema where type = 'table' order by name", JB_STR_NULL, table_seen, tables))
         return false;
     for (size_t i = 0; i < tables->count; i++) {
-        struct jb_str reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_TABLE, tables->names[i], plan->apply), quoted = jb__quoted(plan->scope, jb_cstr(plan->scope, tables->names[i]));
+        struct jb_str reason = jb__unknown_reason(plan->scope, JB__UNKNOWN_TABLE, tables->names[i]), quoted = jb__quoted(plan->scope, jb_cstr(plan->scope, tables->names[i]));
         plan->rebuilt = true; /* who refers to it is looked for at the end */
         if (!step(plan, (struct jb_migration_step){ .reason = reason, .sql = jb_format(plan->scope, "DROP TABLE %.*s", JB_FMT(quoted)), .hold = JB_HOLD_MOMENT, .destructive = true }))
             return false;
@@ -480,20 +486,21 @@ static bool apply_in_tx(struct plan *plan)
     return plan->applied == 0 || note(plan);
 }
 
-/* Rebuilding drops tables that others refer to, so references are checked at the end instead; that switch cannot be moved inside a transaction. */
+/* Rebuilding drops tables that others refer to, so references are checked at the end instead; that switch cannot be moved inside a transaction. legacy_alter_table: views and triggers that read a table are not asked about while
+ * it is away for a moment. */
 static bool apply_on_writer(struct jb__connection *writer, struct jb_scope *scope, void *arg)
 {
     struct plan *plan = arg;
 
     plan->handle = writer->handle;
-    if (!jb__sqlite_exec(scope, writer->handle, "pragma foreign_keys = off"))
+    if (!jb__sqlite_exec(scope, writer->handle, "pragma foreign_keys = off; pragma legacy_alter_table = on"))
         return false;
     bool ok = jb__write_begin(writer, scope);
     if (ok) {
         ok = apply_in_tx(plan);
         ok = jb__write_end(writer, scope, ok) && ok;
     }
-    sqlite3_exec(writer->handle, "pragma foreign_keys = on", NULL, NULL, NULL);
+    sqlite3_exec(writer->handle, "pragma foreign_keys = on; pragma legacy_alter_table = off", NULL, NULL, NULL);
     return ok;
 }
 

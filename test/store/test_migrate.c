@@ -157,16 +157,24 @@ JB_FIBER_TEST("a new choice rebuilds the table with its rows, indexes and the ro
     migrated(before, first_models, folder);
     items(before, "a", "b");
     CHECK_OK(jb_exec(before, JB_SQL("create index mine on items (name, id)"), NULL));
+    CHECK_OK(jb_exec(before, JB_SQL("create view names as select name from items"), NULL));
+    if (test_is_sqlite())
+        CHECK_OK(jb_exec(before, JB_SQL("create trigger told after delete on items begin insert into projects (id, code, name) values (77, 'told', old.name); end"), NULL));
     jb_scope_end(before);
     CHECK_INT(migrated(scope, lost_models, folder), test_is_sqlite() ? 3 : 4); /* the table (PostgreSQL: the rule, and its look at the rows), one index gone, one new */
     CHECK_INT(jb_count(scope, &item_lost, .where = JB_SQL("state = 'done' and project_id = id")), 2);
     CHECK_OK(jb_update(scope, &item_lost, .set = JB_SQL("state = 'lost'")));
     CHECK(made(scope, "items_name_key") && made(scope, "mine") && made(scope, "items_state_name_idx") && made(scope, "items_project_id_idx"));
     CHECK_FAILS(jb_delete(scope, &sample_project, 1), JB_CONFLICT); /* references hold again */
+    CHECK_INT(asked(scope, JB_SQL("select count(*) from names")), 2);
+    if (test_is_sqlite()) {
+        CHECK_OK(jb_exec(scope, JB_SQL("delete from items where id = 2"), NULL));
+        CHECK_INT(asked(scope, JB_SQL("select count(*) from projects where code = 'told'")), 1);
+    }
     struct jb_migration_step *steps;
     CHECK_INT(planned(scope, &steps), 1);
     CHECK(steps[0].destructive);
-    CHECK_STR(steps[0].reason, JB_STR("모델에 없는 색인 mine (지우지 않음)"));
+    CHECK_STR(steps[0].reason, JB_STR("모델에 없는 색인 mine 지우기"));
 }
 
 JB_FIBER_TEST("a rule that rows break leaves everything as it was")
@@ -197,6 +205,9 @@ JB_FIBER_TEST("a required column without a default can only join an empty table"
     items(before, "a", "b");
     jb_scope_end(before);
     test_database_open(scope, demanding_models, folder, (struct jb_db_options){ 0 });
+    struct jb_migration_step *steps;
+    CHECK(planned(scope, &steps) > 1);
+    CHECK(steps[0].by_hand && jb_str_starts(steps[0].reason, JB_STR("지금은 거부됩니다: 표 items")));
     CHECK(!jb_migrate(scope, &done));
     CHECK_INT(jb_error(scope), JB_INVALID);
     jb_failure_clear(scope);
@@ -219,7 +230,7 @@ JB_FIBER_TEST("a column that no model names is reported, kept, and survives a re
     count = planned(between, &steps);
     CHECK_INT(count, 3);
     CHECK(steps[0].destructive && steps[1].destructive && steps[2].destructive);
-    CHECK_STR(steps[0].reason, JB_STR("모델에 없는 열 items.memo (지우지 않음)"));
+    CHECK_STR(steps[0].reason, JB_STR("모델에 없는 열 items.memo 지우기"));
     jb_scope_end(between);
     migrated(scope, lost_models, folder);
     CHECK_INT(asked(scope, JB_SQL("select count(*) from items where memo = 'keep me' and stock = 0")), 1);
@@ -375,7 +386,7 @@ JB_FIBER_TEST("what no model names goes when that is allowed: a column with its 
     jb_scope_end(between);
     test_database_open(scope, no_models, folder, (struct jb_db_options){ 0 });
     CHECK_INT(planned(scope, &steps), 1);
-    CHECK_TEXT(steps[0].reason, "모델에 없는 표 items (지우지 않음)");
+    CHECK_TEXT(steps[0].reason, "모델에 없는 표 items 지우기");
     CHECK_OK(jb_migrate(scope, &done));
     CHECK(done == 0 && made(scope, "items"));
     CHECK_OK(jb_migrate_with(scope, &(struct jb_migrate_options){ .allow_drop = true }, &done));

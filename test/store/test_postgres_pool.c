@@ -236,6 +236,19 @@ JB_FIBER_TEST("a server that cannot be reached is one sentence, without the pass
     close(silent);
 }
 
+JB_FIBER_TEST("a database that does not keep text as UTF8 is refused")
+{
+    struct jb_str url = jb_str_of(getenv(PRIMARY)), name = jb_format(scope, "jb-latin-%d", (int)getpid());
+    size_t slash = jb_str_find_char(url, '/', jb_str_find_char(url, '@', 0));
+    PGconn *handle = PQconnectdb(url.data);
+    PQclear(PQexec(handle, jb_format(scope, "create database \"%.*s\" encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0", JB_FMT(name)).data));
+    CHECK_FAILS(jb_db_open(scope, &(struct jb_db_options){ .url = jb_format(scope, "%.*s/%.*s", JB_FMT(jb_str_slice(url, 0, slash)), JB_FMT(name)), .models = sample_models }) != NULL, JB_CONFLICT);
+    PGresult *result = PQexec(handle, jb_format(scope, "drop database \"%.*s\" with (force)", JB_FMT(name)).data);
+    CHECK(PQresultStatus(result) == PGRES_COMMAND_OK); /* it was there */
+    PQclear(result);
+    PQfinish(handle);
+}
+
 JB_FIBER_TEST("of several hosts the one that answers is found behind one that is silent, and asked first from then on")
 {
     const char *folder = test_folder(scope);
