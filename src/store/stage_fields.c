@@ -175,6 +175,12 @@ bool jb__stage_group_at(const struct jb_stage *stage, int n, struct jb__stage_gr
             return true;
         }
     }
+    for (const struct jb_index *index = model->named_indexes; index && index->name; index++)
+        if (index->unique && !index->where && seen++ == n) { /* what is unique among some rows only is found when the table refuses it */
+            group_of_list(model, jb_str_of(index->fields), ret_group);
+            describe(stage, ret_group);
+            return true;
+        }
     return false;
 }
 
