@@ -159,6 +159,8 @@ static void column_look(struct look *look, struct sketch *sketch, const struct j
     *field = (struct jb_field){ .name = jb_cstr(look->scope, column->name) };
     if (!can_be_named(column->name)) {
         told->why = with_consequence(look, column, say(look, "이름에 빈칸이나 부호가 있거나 63바이트보다 긺", "its name has a blank or a sign, or more than 63 bytes"));
+    } else if (jb_str_find(lowered(look->scope, column->name), JB_STR("password"), 0) != SIZE_MAX) {
+        told->why = with_consequence(look, column, say(look, "암호는 보이지 않음", "passwords are not shown"));
     } else if (!kind_of(look, column, field)) {
         told->why = with_consequence(look, column, say(look, "글이 아닌 바이트", "bytes that are no text"));
     } else if (sketch->field_count >= JB__TABLE_COLUMNS_MAX && !is_key) {

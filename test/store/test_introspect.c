@@ -273,6 +273,16 @@ JB_FIBER_TEST("names in Korean, with blanks and of SQL's own words are read")
     CHECK_INT(number, 32);
 }
 
+JB_FIBER_TEST("a column of passwords is not shown")
+{
+    test_database(scope, sample_models);
+    jb_language_set(scope, JB_EN);
+    MAKE("create table auth_user (id integer primary key, username text not null, Password varchar(128) not null, old_passwords text)", "create table auth_user (id serial primary key, username text not null, Password varchar(128) not null, old_passwords text)");
+    struct jb_tables tables = read_names(scope, "auth_user");
+    CHECK_STR(fields_of(scope, tables.at[0].model), JB_STR("id int64 key\nusername text not null\n"));
+    CHECK_STR(column_why(&tables.at[0], "old_passwords"), JB_STR("passwords are not shown"));
+}
+
 JB_FIBER_TEST("references lead to chosen and to declared tables, also to the table itself")
 {
     test_database(scope, sample_models);
