@@ -369,7 +369,6 @@ int jb__command_worker(struct jb_program *program)
         .queues = queues.data ? jb_cstr(program->scope, queues) : NULL,
         .hostname = hostname.data ? jb_cstr(program->scope, hostname) : NULL,
         .concurrency = (int)concurrency,
-        .lease_s = (int)program->config.lease_s,
         .tasks_max = (int)tasks_max,
         .drain = jb__flag(program, "drain"),
     };

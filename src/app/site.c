@@ -157,6 +157,7 @@ struct jb_runtime *jb__site_open(struct jb_scope *scope, const struct jb_site *s
         return NULL;
     if (!(runtime->queue = jb_queue_new(scope, runtime->tasks)))
         return NULL;
+    jb_queue_lease_set(runtime->queue, (int)config->lease_s);
     jb_queue_use(scope, runtime->queue);
     runtime->notify = jb_notify_new(scope, &(struct jb_mail_options){
                                                .host = config->email_host,

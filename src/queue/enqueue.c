@@ -83,9 +83,15 @@ struct jb_queue *jb_queue_new(struct jb_scope *scope, const struct jb_task *cons
     struct jb_queue *queue = calloc(1, sizeof *queue);
     JB_CHECK(queue);
     queue->tasks = tasks;
+    queue->lease_s = JB_LEASE_S;
     pthread_mutex_init(&queue->mutex, NULL);
     jb_list_init(&queue->workers);
     return queue;
+}
+
+void jb_queue_lease_set(struct jb_queue *queue, int lease_s)
+{
+    queue->lease_s = lease_s;
 }
 
 void jb_queue_free(struct jb_queue *queue)

@@ -51,6 +51,7 @@ bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const v
 /* The service: which tasks exist. Tied to the scope like the database. */
 struct jb_queue;
 struct jb_queue *jb_queue_new(struct jb_scope *scope, const struct jb_task *const *tasks); /* fails INVALID on a name twice */
+void jb_queue_lease_set(struct jb_queue *queue, int lease_s);                              /* of all who work here and say nothing else, jb_task_run_here too; else 10 */
 void jb_queue_free(struct jb_queue *queue);
 void jb_queue_use(struct jb_scope *scope, struct jb_queue *queue);
 
@@ -62,7 +63,7 @@ struct jb_work {
     const char *queues;   /* "default,email"; NULL: all */
     int concurrency;      /* fibers; 0: cores */
     const char *hostname; /* stands before host:pid in the worker's name; NULL: nothing does */
-    int lease_s;          /* 0: 10 */
+    int lease_s;          /* 0: jb_queue_lease_set's */
     int tasks_max;        /* then returns; 0: no limit (--max-tasks-per-child) */
     bool drain;           /* returns when nothing is left to run now (tests, `jangbu worker --drain`) */
 };

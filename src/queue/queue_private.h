@@ -43,6 +43,7 @@ struct queue_worker {
 
 struct jb_queue {
     const struct jb_task *const *tasks;
+    int lease_s;
     pthread_mutex_t mutex;
     struct jb_list workers; /* struct jb__work of this process, to be poked */
 };

@@ -339,7 +339,7 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
         .beat_scope = jb_scope_child(steady, "heartbeat"),
         .queue = jb__queue_of(scope),
         .pokes = jb_channel_new(1),
-        .claim = { .worker = jb__worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : JB_LEASE_S },
+        .claim = { .worker = jb__worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : jb__queue_of(scope)->lease_s },
         .concurrency = how->concurrency ? how->concurrency : default_concurrency(),
         .tasks_max = how->tasks_max,
         .drain = how->drain,

@@ -134,9 +134,10 @@ def test_the_pages_ask_and_then_undo(site):
 @pytest.mark.parametrize("point", ["compared", "chunk", "committed"])
 def test_killed_at_any_point_a_worker_finishes_the_undo(site, point):
     before, job = imported(site)
+    site.environment["LEASE_SECONDS"] = "2"
     site.run("jobs", "undo", str(job), status=None, JANGBU_FAULTS=f"transfer/undo/{point}=crash")
     assert site.status not in (0, 3)
-    site.start("worker", LEASE_SECONDS="2")
+    site.start("worker")
     undo = site.number("select max(id) from import_jobs")
     assert site.json("jobs", "wait", str(undo))["removed"] == 2
     assert site.rows(TABLE) == before
