@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Chromium in front of a real site. Each test has its own folder, database and port; JB_SHOTS=FOLDER keeps screenshots to look at."""
+"""A real Chromium in front of a real site. Each test has its own folder, database, port and tab; starting a Chromium takes longer than most tests, so that it goes on to the next one. JB_SHOTS=FOLDER keeps screenshots to look at."""
 import importlib.util
 import os
 
@@ -48,9 +48,23 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
         self.driver.set_page_load_timeout(HANG_SECONDS)
-        if script:
-            self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LISTEN})
+        self.script = script
         self.address = None
+
+    def fresh(self):
+        """Another person in another tab: without cookies, cache, log and what the last one had set."""
+        before = self.driver.window_handles
+        self.driver.switch_to.new_window("tab")
+        tab = self.driver.current_window_handle
+        for handle in before:
+            self.driver.switch_to.window(handle)
+            self.driver.close()
+        self.driver.switch_to.window(tab)
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        if self.script:
+            self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LISTEN})
+        self.complaints()
 
     def open(self, path):
         self.driver.get(self.address + path)
@@ -153,19 +167,30 @@ def site(tmp_path, ready):
     made.close()
 
 
-@pytest.fixture
-def browsers(tmp_path):
-    """Makes browsers, and closes them."""
-    made = []
+@pytest.fixture(scope="session")
+def idle_browsers():
+    """By language and whether they run scripts."""
+    idle = {}
+    yield idle
+    for browsers in idle.values():
+        for browser in browsers:
+            browser.driver.quit()
 
-    def make(address, **how):
-        folder = tmp_path / f"browser{len(made)}"
-        folder.mkdir()
-        browser = Browser(folder, **how)
-        made.append(browser)
+
+@pytest.fixture
+def browsers(tmp_path_factory, idle_browsers):
+    """Gives browsers out, and takes them back."""
+    used = []
+
+    def make(address, script=True, language="ko-KR,ko"):
+        idle = idle_browsers.setdefault((script, language), [])
+        browser = idle.pop() if idle else Browser(tmp_path_factory.mktemp("browser"), script, language)
+        used.append((idle, browser))
+        browser.fresh()
         browser.address = address
         return browser
 
     yield make
-    for browser in made:
-        browser.driver.quit()
+    for idle, browser in used:
+        browser.fresh()  # its pages let go of the site, which stops now
+        idle.append(browser)
