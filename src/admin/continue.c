@@ -17,7 +17,7 @@ bool jb__went_on(struct jb_request *req, const struct jb_model *model, struct jb
         return false;
     }
     *ret_job = id;
-    return jb_import_continue_submit(scope, id, spool, once, &ended);
+    return jb__job_allowed(scope, &job) && jb_import_continue_submit(scope, id, spool, once, &ended);
 }
 
 static struct jb_response *again(struct jb_request *req, const struct import_job *job)

@@ -186,8 +186,9 @@ static void outcome(struct jb_scope *scope, const struct import_job *job, struct
     struct jb_str head, rest = JB_STR("");
 
     if (jb_str_is(job->status, "failed")) {
-        head = jb_str_of(jb_str_is(job->kind, "import") ? JB_L(scope, "아무것도 반영하지 않았습니다.", "Nothing was applied.") : jb_str_is(job->kind, "undo") ? JB_L(scope, "되돌리지 못했습니다.", "Nothing was undone.")
-                                                                                                                                                              : JB_L(scope, "내보내지 못했습니다.", "Nothing was exported."));
+        head = jb_str_of(applied + job->removed > 0 ? JB_L(scope, "끝내지 못했습니다.", "It did not come to its end.") : jb_str_is(job->kind, "import") ? JB_L(scope, "아무것도 반영하지 않았습니다.", "Nothing was applied.")
+                                                                                                                     : jb_str_is(job->kind, "undo")     ? JB_L(scope, "되돌리지 못했습니다.", "Nothing was undone.")
+                                                                                                                                                        : JB_L(scope, "내보내지 못했습니다.", "Nothing was exported."));
         rest = jb__without_head(job->reason, jb_str_slice(head, 0, head.size - 1));
     } else if (jb_str_is(job->status, "cancelled")) {
         head = jb_str_of(JB_L(scope, "취소했습니다.", "Cancelled."));

@@ -35,6 +35,6 @@ bool jb__job_allowed(struct jb_scope *scope, const struct import_job *job)
         return true;
     }
     if (jb_str_is(job->kind, "undo"))
-        return jb_job_get(scope, job->undoes, &import) && jb__undo_allowed(scope, &import);
+        return jb_job_get(scope, job->undoes, &import) && (jb_job_undoes_whole(scope, job) ? jb__return_allowed(scope, &import) : jb__undo_allowed(scope, &import));
     return jb_str_is(job->kind, "import") ? jb__import_allowed(scope, model, jb_job_mode(scope, job)) : require(scope, model, "export");
 }

@@ -311,7 +311,7 @@ bool jb_import_answer(struct jb_scope *scope, int64_t id, const struct jb_import
     struct import_job job;
     bool ended;
 
-    if (!jb_import_question(scope, id, &question) || !get_waiting(scope, id, &job, &options))
+    if (!jb_import_question(scope, id, &question) || !get_waiting(scope, id, &job, &options) || !jb__wish_forget(scope, id))
         return false;
     bool stays = same_place(&question, answer);
     options.asks = options.confirmed = false;

@@ -378,9 +378,22 @@ static int64_t rows_written(const struct jb__attempt *attempt)
     return base->new_rows + base->changed + base->unchanged + now->new_rows + now->changed + now->unchanged;
 }
 
+/* One that ends before it merges does not know yet what earlier attempts have committed. */
+static bool know_committed(struct jb__attempt *attempt)
+{
+    if (attempt->options.import.on_error != JB_SKIP || attempt->options.import.dry_run || attempt->batch_position > 0)
+        return true;
+    struct jb_scope *scope = jb_scope_detached(attempt->outer, "earlier attempts");
+    bool ok = jb__mark_resume(attempt, scope) || jb_failure_pass(scope, attempt->outer);
+    jb_scope_end(scope);
+    return ok;
+}
+
 /* After a failed attempt or a dry run: nothing more is written than the result. */
 static bool end_without_rows(struct jb__attempt *attempt, const char *status, const struct jb_failure *failure)
 {
+    if (!know_committed(attempt))
+        return false;
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "end of import");
     struct jb__ending ending = { .status = status };
 
@@ -466,6 +479,8 @@ static bool is_final(enum jb_error error)
 
 static bool end_cancelled(struct jb__attempt *attempt)
 {
+    if (!know_committed(attempt))
+        return false;
     struct jb_scope *scope = jb_scope_child(attempt->outer, "words");
     int64_t written = rows_written(attempt);
     bool stays = attempt->options.import.on_error == JB_SKIP && attempt->batch_position > 0;

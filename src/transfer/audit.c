@@ -79,8 +79,10 @@ static bool insert(struct jb_scope *scope, struct admin_log *log)
     const struct jb_user *actor = jb_actor(scope);
 
     log->at = jb_now();
-    log->user_id = actor->id;
-    log->user = actor->name;
+    if (!log->user.data) {
+        log->user_id = actor->id;
+        log->user = actor->name;
+    }
     log->title = jb_utf8_first(log->title, 200);
     return jb_insert(scope, &jb_admin_log, log);
 }
@@ -120,6 +122,8 @@ bool jb_log_action(struct jb_scope *scope, const char *action, const struct jb_m
 bool jb__log_job(struct jb_scope *scope, const struct import_job *job)
 {
     struct admin_log log = {
+        .user_id = job->user_id,
+        .user = job->user, /* whoever runs it */
         .what = job->kind,
         .model = job->model,
         .job_id = job->id,

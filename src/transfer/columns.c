@@ -32,7 +32,7 @@ static bool fail_name(struct jb_scope *scope, const struct jb_record *record, st
 {
     struct jb_str nearest = jb_record_nearest(record, name);
 
-    if (!nearest.data)
+    if (!nearest.data || jb_str_equal(nearest, name)) /* a secret one is not there for anybody */
         return jb_fail(scope, JB_INVALID, JB_L(scope, "%s에는 ‘%.*s’ 열이 없습니다.", "%s has no column \"%.*s\"."), record->name, JB_FMT(name));
     return jb_fail(scope, JB_INVALID, JB_L(scope, "%s에는 ‘%.*s’ 열이 없습니다. 혹시 ‘%.*s’입니까?", "%s has no column \"%.*s\". Did you mean \"%.*s\"?"), record->name, JB_FMT(name), JB_FMT(nearest));
 }
@@ -58,12 +58,12 @@ bool jb__target_resolve(struct jb_scope *scope, const struct jb_model *model, st
     struct jb__target target = { .name = name };
 
     target.field = rest.data ? reference_find(&model->record, first) : jb_record_field(&model->record, name);
-    if (!target.field)
+    if (!target.field || target.field->secret)
         return fail_name(scope, &model->record, first);
     if (rest.data) {
         target.lookup_in = target.field->references;
         target.lookup = jb_record_field(&target.lookup_in->record, rest);
-        if (!target.lookup)
+        if (!target.lookup || target.lookup->secret)
             return fail_name(scope, &target.lookup_in->record, rest);
         if (!target.lookup->unique)
             return jb_fail(scope, JB_INVALID, JB_L(scope, "%s.%s은(는) 고유하지 않아 찾아볼 수 없습니다.", "%s.%s is not unique, so it cannot be looked up by."), target.lookup_in->record.name, target.lookup->name);
@@ -81,7 +81,7 @@ static bool is_default_column(const struct jb_field *field)
 static const struct jb_field *default_match(const struct jb_model *model)
 {
     for (const struct jb_field *field = model->record.fields; field->type != JB_END; field++)
-        if (field->type != JB_WORD && field->unique && !field->primary)
+        if (field->type != JB_WORD && field->unique && !field->primary && !field->secret)
             return field;
     return jb_model_primary(model);
 }
@@ -91,7 +91,7 @@ const struct jb_field *jb_reference_field(const struct jb_field *field)
     const struct jb_model *there = field->references;
     const struct jb_field *key = there && there->title ? jb_record_field(&there->record, jb_str_of(there->title)) : NULL;
 
-    if (there && (!key || !key->unique))
+    if (there && (!key || !key->unique || key->secret))
         key = default_match(there);
     return key && !key->primary ? key : NULL;
 }
@@ -169,7 +169,7 @@ static bool match_resolve(struct jb__plan *plan, struct jb_scope *scope, struct 
         if (name.size == 0)
             continue;
         const struct jb_field *field = jb_record_field(&plan->model->record, name);
-        if (!field)
+        if (!field || field->secret)
             return fail_name(scope, &plan->model->record, name);
         if (!add_match(plan, scope, field))
             return false;

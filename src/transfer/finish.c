@@ -237,6 +237,53 @@ bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct 
     return changes == 1 || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 상태가 그사이 바뀌었습니다. 다시 보세요.", "The state of job %lld changed meanwhile. Look again."), (long long)job->id);
 }
 
+/* Batches of a skip import and stagings of an undo commit one by one: what is in stays, and only the mark knows of it. *ret_rows: how many rows. */
+static bool take_committed(struct jb_scope *scope, struct import_job *job, int64_t *ret_rows)
+{
+    struct jb__job_options options = { 0 };
+    struct import_mark mark;
+    bool undo = jb_str_is(job->kind, "undo");
+
+    *ret_rows = 0;
+    if (!undo && !jb_str_is(job->kind, "import"))
+        return true;
+    if (!jb_first(scope, &jb_import_mark, &mark, .where = JB_SQL("id = ?", job->id)))
+        return !jb_failure(scope);
+    if (!undo && !jb__import_options_read(scope, job->options, &options))
+        return false;
+    job->removed = undo ? mark.new_rows : job->removed;
+    job->new_rows = undo ? 0 : options.base.new_rows + mark.new_rows;
+    job->changed = options.base.changed + mark.changed;
+    job->unchanged = options.base.unchanged + mark.unchanged;
+    job->skipped = options.base.skipped + mark.skipped;
+    if (mark.position > 0) {
+        job->position = mark.position;
+        job->refused = mark.refused;
+        *ret_rows = mark.new_rows + mark.changed + (undo ? 0 : mark.unchanged);
+    }
+    return true;
+}
+
+/* "… The 300 rows already applied stay." */
+static void say_committed(struct jb_scope *scope, struct import_job *job, int64_t rows)
+{
+    const char *words = jb_str_is(job->kind, "undo") ? JB_L(scope, "이미 되돌린 %lld행은 그대로입니다.", "The %lld rows undone before stay so.") : JB_L(scope, "이미 반영된 %lld행은 남아 있습니다.", "The %lld rows already applied stay.");
+    struct jb_str head = jb_str_is(job->status, "cancelled") ? jb_str_of(JB_L(scope, "취소했습니다.", "Cancelled.")) : job->reason, rest = jb_format(scope, words, (long long)rows);
+
+    job->reason = jb_format(scope, "%.*s %.*s", JB_FMT(head), JB_FMT(rest));
+}
+
+static bool end_in(struct jb_scope *scope, struct import_job *job, struct jb_str was)
+{
+    int64_t rows;
+
+    if (!take_committed(scope, job, &rows))
+        return false;
+    if (rows > 0)
+        say_committed(scope, job, rows);
+    return jb__job_leave(scope, job, was) && jb__job_save(scope, job) && (rows == 0 || jb__log_job(scope, job)) && jb__mail_enqueue(scope, job->id);
+}
+
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)
 {
     const struct jb_transfer *transfer = jb__transfer_of(scope);
@@ -254,14 +301,13 @@ bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *sta
     } else if (was_waiting || strcmp(status, "cancelled") == 0) {
         job->reason = jb_str_of(JB_L(scope, "취소했습니다. 아무것도 반영하지 않았습니다.", "Cancelled. Nothing was applied."));
         job->error = jb_str_of(jb_error_name(JB_CANCELLED));
-        job->new_rows = job->changed = job->unchanged = job->skipped = 0;
     }
     if (!keep)
         job->spool = job->corrections = JB_STR_NULL;
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (!jb__job_leave(scope, job, was) || !jb__job_save(scope, job) || !jb__mail_enqueue(scope, job->id)) {
+    if (!end_in(scope, job, was)) {
         jb_rollback(tx);
         return false;
     }

@@ -21,7 +21,7 @@ static bool find_once(struct jb_scope *scope, struct jb_str once, const struct j
 
     if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)))
         return false;
-    if (!jb_str_equal(job.file_hash, hash) || !jb_str_equal(job.model, jb_model_full_name(model, scope)))
+    if (!jb_str_is(job.kind, "import") || !jb_str_equal(job.file_hash, hash) || !jb_str_equal(job.model, jb_model_full_name(model, scope)))
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job.id);
     *ret_job = job.id;
     return true;
@@ -35,7 +35,7 @@ bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, st
     if (jb_error(scope) != JB_NOT_FOUND || !key.data)
         return false;
     struct jb_scope *look = jb_scope_child(scope, "repeated");
-    bool found = jb_first(look, &jb_import_job, &job, .where = JB_SQL("once = ? and model = ?", key, jb_model_full_name(model, look)));
+    bool found = jb_first(look, &jb_import_job, &job, .where = JB_SQL("once = ? and kind = 'import' and model = ?", key, jb_model_full_name(model, look)));
     jb_scope_end(look);
     if (!found)
         return false;
@@ -116,8 +116,12 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
     if (!jb__job_start(scope, &job, spool, background) && !is_started(scope, spool, &job)) {
         if (jb_error(scope) != JB_CONFLICT || !once.data)
             return false;
-        jb_failure_clear(scope); /* the same request came twice at the same moment */
-        return find_once(scope, once, model, hash, ret_job);
+        struct jb_scope *again = jb_scope_child(scope, "again"); /* the same request may have come twice at the same moment */
+        bool found = find_once(again, once, model, hash, ret_job);
+        jb_scope_end(again);
+        if (found)
+            jb_failure_clear(scope);
+        return found;
     }
     jb__spool_taken(spool);
     *ret_job = job.id;
@@ -279,7 +283,7 @@ bool jb_import_confirm(struct jb_scope *scope, int64_t id)
 {
     struct import_job job;
 
-    if (!get_waiting(scope, id, &job))
+    if (!get_waiting(scope, id, &job) || !jb__wish_forget(scope, id))
         return false;
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)

@@ -104,6 +104,17 @@ enum jb_import_mode jb_job_mode(struct jb_scope *outer, const struct import_job 
     return mode;
 }
 
+bool jb_job_undoes_whole(struct jb_scope *outer, const struct import_job *job)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "whole");
+    struct jb__job_options options = { .whole = true };
+
+    (void)jb__import_options_read(scope, job->options, &options);
+    bool whole = options.whole;
+    jb_scope_end(scope);
+    return whole;
+}
+
 static bool lay_live_over(struct jb_scope *scope, struct import_job *job)
 {
     struct import_progress live;
@@ -183,6 +194,11 @@ static bool fail_ended(struct jb_scope *scope, const struct import_job *job)
     return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 끝났습니다.", "Job %lld has ended already."), (long long)job->id);
 }
 
+bool jb__wish_forget(struct jb_scope *scope, int64_t id)
+{
+    return jb_live_exec(scope, JB_SQL("delete from import_progress where job_id = ? and number = 0", id), NULL);
+}
+
 bool jb_job_cancel(struct jb_scope *scope, int64_t id)
 {
     struct import_job job;
@@ -232,7 +248,7 @@ bool jb_job_retry(struct jb_scope *scope, int64_t id)
     bool import = jb_str_is(job.kind, "import");
     if (import && (!job.spool.data || access(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data, R_OK) != 0))
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 파일이 이제 없습니다. 다시 올리세요.", "The file of job %lld is gone. Upload it again."), (long long)id);
-    if (!jb_live_exec(scope, JB_SQL("delete from import_progress where job_id = ? and number = 0", id), NULL))
+    if (!jb__wish_forget(scope, id))
         return false;
     struct jb_str was = job.status;
     job.status = JB_STR("queued");

@@ -32,9 +32,9 @@ const struct jb_model jb_import_mark = {
         JB_FIELD(import_mark, refusals, .length_max = 64000000)),
 };
 
-static bool fail_overtaken(struct jb__attempt *attempt)
+static bool fail_overtaken(struct jb_scope *scope)
 {
-    return jb_fail(attempt->scope, JB_UNAVAILABLE, "%s", JB_L(attempt->scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
+    return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "다른 작업자가 이 작업을 먼저 반영했습니다.", "Another worker was faster with this job."));
 }
 
 struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_fresh)
@@ -86,7 +86,7 @@ bool jb__mark_take(struct jb__attempt *attempt)
 
     if (!jb_exec(attempt->scope, JB_SQL("update import_marks set done = true where id = ? and not done and coalesce(round, 0) = ?", attempt->job.id, attempt->options.continued), &changes))
         return false;
-    return changes == 1 || fail_overtaken(attempt);
+    return changes == 1 || fail_overtaken(attempt->scope);
 }
 
 static bool merge_rows(struct jb__attempt *attempt)
@@ -163,7 +163,7 @@ bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const 
                 to, counts->new_rows, counts->changed, counts->unchanged, counts->skipped, attempt->job.id, from, attempt->options.continued),
             &changes))
         return false;
-    return changes == 1 || fail_overtaken(attempt);
+    return changes == 1 || fail_overtaken(attempt->scope);
 }
 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
@@ -225,16 +225,15 @@ void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *c
     jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
 }
 
-/* What earlier attempts have committed. */
-static bool resume(struct jb__attempt *attempt)
+bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope)
 {
     struct import_mark mark;
 
-    if (!jb_get(attempt->scope, &jb_import_mark, attempt->job.id, &mark))
+    if (!jb_get(scope, &jb_import_mark, attempt->job.id, &mark))
         return false;
     if (mark.done)
-        return fail_overtaken(attempt);
-    if (mark.refusals.size > 0 && !jb__refusals_restore(attempt, mark.refusals))
+        return fail_overtaken(scope);
+    if (attempt->stage && mark.refusals.size > 0 && !jb__refusals_restore(attempt, scope, mark.refusals))
         return false;
     attempt->batch_position = mark.position;
     jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused });
@@ -290,7 +289,7 @@ static bool merge_skip(struct jb__attempt *attempt)
     jb_stage_watch(attempt->stage, NULL, NULL); /* rows count once they are in */
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
     attempt->decided = attempt->counts.refused - attempt->counts.carried;
-    if (!resume(attempt))
+    if (!jb__mark_resume(attempt, attempt->scope))
         return false;
     for (;;) {
         if (JB_FAULT("transfer/import/group", attempt->scope) || !next_range(attempt, groups * batch_rows, &last))

@@ -93,12 +93,12 @@ static void restore_blocking(void *arg)
     }
 }
 
-bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines)
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope, struct jb_str lines)
 {
-    struct work work = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "refusals"), .text = lines };
+    struct work work = { .attempt = attempt, .scope = jb_scope_child(scope, "refusals"), .text = lines };
 
     jb_thread_call(attempt->thread, restore_blocking, &work);
-    bool ok = work.ok || jb_failure_pass(work.scope, attempt->scope);
+    bool ok = work.ok || jb_failure_pass(work.scope, scope);
     jb_scope_end(work.scope);
     return ok;
 }

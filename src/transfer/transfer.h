@@ -325,6 +325,7 @@ bool jb_export_start(struct jb_scope *scope, const struct jb_model *model, const
 /* ---- jobs ------------------------------------------------------------------------------------------------------------------------------------ */
 
 enum jb_import_mode jb_job_mode(struct jb_scope *scope, const struct import_job *job); /* an import's */
+bool jb_job_undoes_whole(struct jb_scope *scope, const struct import_job *job);        /* an undo that puts the backup back */
 /* The job row with its live figures laid over; NOT_FOUND; DENIED when the actor may not see it (its owner, superusers, the command line may). */
 bool jb_job_get(struct jb_scope *scope, int64_t job, struct import_job *ret_job);
 

@@ -296,7 +296,7 @@ bool jb__sift_all(struct jb__attempt *attempt, const struct jb__ending *ending);
 bool jb__sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts);
 /* refusals.c: what the comparison of committed batches refused, and their table, carried over a crash. */
 bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines);
-bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_str lines);
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope, struct jb_str lines);
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
 /* asking.c: on the page, headings that do not fit are asked about; what the owner said about these before counts. */
@@ -343,6 +343,8 @@ bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, cons
 void jb__ending_sweep(struct jb__attempt *attempt);
 /* Writes job->status, in the caller's transaction, if it still is `was`: it may have started, been confirmed or ended meanwhile. Otherwise CONFLICT. */
 bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was);
+/* An old wish to cancel is not one to cancel what is asked for now. */
+bool jb__wish_forget(struct jb_scope *scope, int64_t id);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
 /* May the job go on with corrected rows? CONFLICT says why not. */
@@ -364,6 +366,8 @@ struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_f
 void jb__merge_close(struct jb__attempt *attempt);
 /* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
 bool jb__merge_compare_again(struct jb__attempt *attempt);
+/* What earlier attempts of a skip import have committed: position, counts and refusals, added to the attempt's. */
+bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope);
 bool jb__mark_take(struct jb__attempt *attempt);                                                                 /* abort, in the transaction */
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts); /* skip */
 bool jb__job_save(struct jb_scope *scope, struct import_job *job);

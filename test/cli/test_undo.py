@@ -76,14 +76,18 @@ def test_with_undo_days_0_nothing_is_kept(site):
 def test_the_api_undoes_once_however_often_it_is_asked(site):
     boss = person(site, "boss", *EVERYTHING)
     address = site.serve()
-    job = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers=boss, timeout=60).json()["job"]
+    job = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers={**boss, "Idempotency-Key": "import"}, timeout=60).json()["job"]
     wait_job(address, f"/api/jobs/{job}", boss)
+    wrong = requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "import"}, timeout=60)
+    assert wrong.status_code == 409 and str(job) in wrong.json()["detail"], wrong.text
     answers = [requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "once"}, timeout=60) for _ in range(3)]
     assert {answer.status_code for answer in answers} <= {200, 202}
     assert len({answer.json()["job"] for answer in answers}) == 1
     undo = wait_job(address, f"/api/jobs/{answers[0].json()['job']}", boss)
     assert (undo["undoes"], undo["removed"], undo["left"]) == (job, 2, 0)
     assert site.number("select count(*) from cashbook") == 0
+    wrong = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv", data=rows(line(1), line(2)), headers={**boss, "Idempotency-Key": "once"}, timeout=60)
+    assert wrong.status_code == 409 and site.number("select count(*) from cashbook") == 0, wrong.text
     again = requests.post(f"{address}/api/jobs/{job}/undo", headers=boss, timeout=60)
     assert again.status_code == 409 and again.headers["Content-Type"].startswith("application/problem+json")
 

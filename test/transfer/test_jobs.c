@@ -243,6 +243,19 @@ JB_FIBER_TEST("a confirmed preview that nothing stopped is a first attempt")
     CHECK_INT(job.attempt, 1);
 }
 
+JB_FIBER_TEST("a wish to cancel that came too late for the preview does not cancel what is confirmed after it")
+{
+    site_new(scope);
+    int64_t id = start(scope, rows_text(scope, 1, 5), (struct jb_import_options){ .confirm = true });
+    drain(scope);
+    struct import_progress wish = { .job_id = id, .phase = JB_STR(""), .at = jb_now(), .started_at = jb_now(), .cancel_wish = true };
+    CHECK_OK(jb_bulk_insert(scope, &jb_import_progress, &wish, 1, &(struct jb_bulk){ .match_on = "job_id number", .on_conflict = JB_CONFLICT_UPDATE }));
+    CHECK_OK(jb_import_confirm(scope, id));
+    drain(scope);
+    CHECK_TEXT(job_of(scope, id).status, "done");
+    CHECK_INT(books(scope), 5);
+}
+
 JB_FIBER_TEST("a confirmed preview can be cancelled before a worker takes it")
 {
     site_new(scope);

@@ -298,6 +298,56 @@ JB_TEST("a file whose worker dies each time is given up after as many deaths as 
     run_ok(check_poison, &plan);
 }
 
+/* Some groups are in, and nobody goes on. */
+static void check_stays(struct plan *plan, const char *status, bool cancel)
+{
+    struct jb_scope *scope = jb_scope_new("restart");
+    int64_t logged;
+
+    site_open(scope, plan->folder);
+    free_leases(scope);
+    if (cancel)
+        CHECK_OK(jb_job_cancel(scope, 1));
+    CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
+    struct import_job job = job_of(scope, 1);
+    check_status(&job, status);
+    CHECK(books(scope) > 0 && books(scope) < plan->rows);
+    CHECK_INT(job.new_rows, books(scope));
+    CHECK(contains(job.reason, "rows already applied stay"));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from admin_log where job_id = 1 and added = ?", job.new_rows), &logged));
+    CHECK_INT(logged, 1);
+    jb_scope_end(scope);
+}
+
+static void check_cancelled(void *arg)
+{
+    check_stays(arg, "cancelled", true);
+}
+
+static void check_given_up(void *arg)
+{
+    check_stays(arg, "failed", false);
+}
+
+JB_TEST("what a dead worker had committed is told when its job is cancelled before it goes on, or given up")
+{
+    static const struct {
+        const char *faults;
+        int deaths;
+        void (*check)(void *arg);
+    } ends[] = { { "transfer/import/batch=crash", 0, check_cancelled }, { "transfer/import/batch=crash", 4, check_given_up } };
+
+    for (size_t i = 0; i < JB_COUNT(ends); i++) {
+        struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/group=crash@2", .rows = 8000, .options = { .on_error = JB_SKIP, .batch_rows = 500 } };
+        run_ok(set_up, &plan);
+        CHECK(WIFSIGNALED(wait_end(start(work, &plan))));
+        plan.faults = ends[i].faults;
+        for (int death = 0; death < ends[i].deaths; death++)
+            CHECK(WIFSIGNALED(wait_end(start(work, &plan))));
+        run_ok(ends[i].check, &plan);
+    }
+}
+
 JB_TEST("a worker that dies a dozen times in a row comes through in the end")
 {
     struct plan plan = { .folder = test_folder(scope), .faults = "transfer/import/group=crash@1", .rows = 14000, .options = { .on_error = JB_SKIP, .batch_rows = 500 } };
