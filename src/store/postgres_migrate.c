@@ -332,19 +332,19 @@ static bool compare(struct run *run)
 /* What a plan would meet. */
 static bool look(struct run *run)
 {
-    struct jb_scope *child = jb_scope_child(run->scope, "checks"), *scope = run->scope;
+    struct jb_scope *scope = run->scope;
 
     if (!compare(run))
         return false;
-    run->scope = child;
-    bool ok = check_all(run);
+    run->scope = jb_scope_child(scope, "checks");
+    bool met = !check_all(run), refused = met && (jb_error(run->scope) == JB_INVALID || jb_error(run->scope) == JB_CONFLICT);
+    if (refused)
+        jb__say_refused(scope, &run->difference.notices, run->scope);
+    else if (met)
+        jb_failure_pass(run->scope, scope);
+    jb_scope_end(run->scope);
     run->scope = scope;
-    if (!ok && (jb_error(child) == JB_INVALID || jb_error(child) == JB_CONFLICT))
-        jb__say_refused(scope, &run->difference.notices, child);
-    else if (!ok)
-        return jb_failure_pass(child, scope);
-    jb_scope_end(child);
-    return true;
+    return !met || refused;
 }
 
 static bool apply(struct run *run)
