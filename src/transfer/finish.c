@@ -277,11 +277,11 @@ static bool end_in(struct jb_scope *scope, struct import_job *job, struct jb_str
 {
     int64_t rows;
 
-    if (!take_committed(scope, job, &rows))
+    if (!jb__job_leave(scope, job, was) || !take_committed(scope, job, &rows)) /* left first: a batch asks whether the job still runs */
         return false;
     if (rows > 0)
         say_committed(scope, job, rows);
-    return jb__job_leave(scope, job, was) && jb__job_save(scope, job) && (rows == 0 || jb__log_job(scope, job)) && jb__mail_enqueue(scope, job->id);
+    return jb__job_save(scope, job) && (rows == 0 || jb__log_job(scope, job)) && jb__mail_enqueue(scope, job->id);
 }
 
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)
