@@ -333,7 +333,7 @@ static bool compare_all(struct undo *undo, struct jb_stage_undo_counts *ret_coun
     if (undo->how->again && !exec(undo, jb_format(undo->scope, "update %.*s set state = %d where state = %d", JB_FMT(undo->undone), JB_STAGE_STANDS, JB_STAGE_GONE), NULL))
         return false;
     jb__pg_stage_part(stage, 0.5, 1, CHECK_NS);
-    if (!leave_retaken(undo) || !leave_dangling(undo) || !leave_forbidden(undo) || !leave_referred(undo) || !count_rows(undo, ret_counts))
+    if (!leave_dangling(undo) || !leave_forbidden(undo) || !leave_referred(undo) || !leave_retaken(undo) || !count_rows(undo, ret_counts))
         return false;
     jb__pg_stage_part(stage, 1, 1, 0);
     return true;
@@ -459,14 +459,31 @@ static bool find_bounds(struct undo *undo, struct bounds *ret_bounds)
     return true;
 }
 
-static bool undo_chunk(struct undo *undo, struct undoing *undoing, int64_t from, int64_t to)
+static bool undo_chunk(struct undo *undo, struct undoing *undoing, bool restore, int64_t from, int64_t to)
 {
     if (JB_FAULT("transfer/undo/chunk", undo->scope) || !jb_continue(undo->scope))
         return false;
     undoing->args[undoing->times] = jb_v_int(from);
     undoing->args[undoing->times + 1] = jb_v_int(to);
-    return run(undo->stage, undo->scope, undoing->remove, undoing->args + undoing->times, 2) && (!undoing->restore.data || run(undo->stage, undo->scope, undoing->restore, undoing->args, undoing->times + 2));
+    return restore ? run(undo->stage, undo->scope, undoing->restore, undoing->args, undoing->times + 2) : run(undo->stage, undo->scope, undoing->remove, undoing->args + undoing->times, 2);
 }
+
+static bool undo_pass(struct undo *undo, struct undoing *undoing, bool restore, struct bounds bounds)
+{
+    double told = restore ? 0.5 : 0;
+    int64_t chunk = JB_MAX(CHUNK_ROWS, (bounds.last - bounds.first) / CHUNKS_MAX);
+
+    for (int64_t from = bounds.first - 1; from < bounds.last;) {
+        int64_t to = JB_MIN(from + chunk, bounds.last);
+        if (!undo_chunk(undo, undoing, restore, from, to))
+            return false;
+        jb__stage_tell(undo->stage, told + 0.5 * (double)(to - bounds.first + 1) / (double)(bounds.last - bounds.first + 1));
+        from = to;
+    }
+    return true;
+}
+
+/* All that go, then all that get back what they held: a unique value may have moved from a row that was changed to a new one. */
 
 bool jb__pg_stage_undo(struct jb_stage *stage, struct jb_scope *scope)
 {
@@ -477,13 +494,5 @@ bool jb__pg_stage_undo(struct jb_stage *stage, struct jb_scope *scope)
     write_sql(&undo, &undoing);
     if (!find_bounds(&undo, &bounds))
         return false;
-    int64_t chunk = JB_MAX(CHUNK_ROWS, (bounds.last - bounds.first) / CHUNKS_MAX);
-    for (int64_t from = bounds.first - 1; from < bounds.last;) {
-        int64_t to = JB_MIN(from + chunk, bounds.last);
-        if (!undo_chunk(&undo, &undoing, from, to))
-            return false;
-        jb__stage_tell(stage, (double)(to - bounds.first + 1) / (double)(bounds.last - bounds.first + 1));
-        from = to;
-    }
-    return true;
+    return undo_pass(&undo, &undoing, false, bounds) && (!undoing.restore.data || undo_pass(&undo, &undoing, true, bounds));
 }

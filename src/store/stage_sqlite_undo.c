@@ -237,7 +237,7 @@ static bool compare_all(struct undo *undo, struct jb_stage_undo_counts *ret_coun
     if (!find_new(undo) || !find_changed(undo) || (undo->how->again && !exec(undo, jb_format(undo->scope, "update main.jb_undo set state = %d where state = %d", JB_STAGE_STANDS, JB_STAGE_GONE))))
         return false;
     jb__stage_part(stage, 0.6, 1, MATCH_STEPS);
-    return leave_retaken(undo) && leave_dangling(undo) && leave_forbidden(undo) && leave_referred(undo) && count_rows(undo, ret_counts);
+    return leave_dangling(undo) && leave_forbidden(undo) && leave_referred(undo) && leave_retaken(undo) && count_rows(undo, ret_counts);
 }
 
 static struct undo undo_of(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how)
@@ -349,7 +349,8 @@ struct undoing {
     struct jb_str remove, restore; /* restore NULL: nothing to set */
     struct jb_value args[JB_STAGE_COLUMNS_MAX];
     int times;
-    int64_t from, to, last, changes;
+    bool restoring;
+    int64_t first, from, to, last, changes;
 };
 
 static bool on_writer_chunk(sqlite3 *writer, void *arg)
@@ -359,10 +360,11 @@ static bool on_writer_chunk(sqlite3 *writer, void *arg)
 
     if (JB_FAULT("transfer/undo/chunk", undoing->scope))
         return false;
+    if (!undoing->restoring)
+        return jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->remove.data, range, 2, &undoing->changes, NULL);
     undoing->args[undoing->times] = range[0];
     undoing->args[undoing->times + 1] = range[1];
-    return jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->remove.data, range, 2, &undoing->changes, NULL) &&
-           (!undoing->restore.data || jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->restore.data, undoing->args, undoing->times + 2, &undoing->changes, NULL));
+    return jb__stage_on_writer(writer, undoing->stage, undoing->scope, undoing->restore.data, undoing->args, undoing->times + 2, &undoing->changes, NULL);
 }
 
 static bool on_writer_bounds(sqlite3 *writer, void *arg)
@@ -372,7 +374,7 @@ static bool on_writer_bounds(sqlite3 *writer, void *arg)
     int code = sqlite3_prepare_v2(writer, "select coalesce(min(id), 1) - 1, coalesce(max(id), 0) from " SCHEMA ".jb_undo", -1, &statement, NULL);
 
     if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        undoing->from = sqlite3_column_int64(statement, 0);
+        undoing->first = sqlite3_column_int64(statement, 0);
         undoing->last = sqlite3_column_int64(statement, 1);
     }
     bool ok = code == SQLITE_ROW || jb__sqlite_fail(undoing->scope, writer, code, "the bounds of an undo");
@@ -400,18 +402,25 @@ static void write_sql(struct undoing *undoing)
         JB_FMT(undo.table), JB_FMT(sets), JB_FMT(now), JB_STAGE_RESTORED, JB_FMT(undo.primary));
 }
 
+static bool undo_pass(struct undoing *undoing, bool restoring)
+{
+    double told = restoring ? 0.5 : 0;
+
+    undoing->restoring = restoring;
+    for (undoing->from = undoing->first; undoing->from < undoing->last; undoing->from = undoing->to) {
+        undoing->to = JB_MIN(undoing->from + CHUNK_ROWS, undoing->last);
+        if (!jb_continue(undoing->scope) || !jb__writer_call(undoing->stage->db, false, on_writer_chunk, undoing, undoing->scope))
+            return false;
+        jb__stage_tell(undoing->stage, told + 0.5 * (double)(undoing->to - undoing->first) / (double)(undoing->last - undoing->first));
+    }
+    return true;
+}
+
+/* All that go, then all that get back what they held: a unique value may have moved from a row that was changed to a new one. */
 bool jb__sqlite_stage_undo(struct jb_stage *stage, struct jb_scope *scope)
 {
     struct undoing undoing = { .stage = stage, .scope = scope };
 
     write_sql(&undoing);
-    if (!jb__writer_call(stage->db, false, on_writer_bounds, &undoing, scope))
-        return false;
-    for (int64_t first = undoing.from; undoing.from < undoing.last; undoing.from = undoing.to) {
-        undoing.to = JB_MIN(undoing.from + CHUNK_ROWS, undoing.last);
-        if (!jb_continue(scope) || !jb__writer_call(stage->db, false, on_writer_chunk, &undoing, scope))
-            return false;
-        jb__stage_tell(stage, (double)(undoing.to - first) / (double)(undoing.last - first));
-    }
-    return true;
+    return jb__writer_call(stage->db, false, on_writer_bounds, &undoing, scope) && undo_pass(&undoing, false) && (!undoing.restore.data || undo_pass(&undoing, true));
 }

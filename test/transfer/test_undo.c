@@ -222,6 +222,41 @@ JB_FIBER_TEST("a value that another row has taken since is not given back")
     CHECK_INT(jb_count(scope, &sample_project, .where = JB_SQL("code = 'P-2'")), 1);
 }
 
+/* P-1 goes to Q-1 in the first batch; a new row of the last one takes what it was. */
+static struct import_job move_a_code(struct jb_scope *scope)
+{
+    struct jb_buf buf = JB_BUF_INIT((size_t)64 << 20);
+
+    site_new(scope);
+    add_project(scope, "P-1");
+    jb_buf_put_z(&buf, "id,사업코드,사업명\n1,Q-1,moved\n");
+    for (int i = 0; i < 6000; i++) /* more than are undone at a time */
+        jb_buf_printf(&buf, ",F-%d,filler\n", i);
+    jb_buf_put_z(&buf, ",P-1,new\n");
+    struct import_job job = import_into(scope, &sample_project, jb_buf_str(&buf), (struct jb_import_options){ .match_on = JB_STR("id"), .on_error = JB_SKIP, .batch_rows = 100 });
+    jb_buf_done(&buf);
+    check_counts(&job, 6001, 1, 0, 0);
+    return job;
+}
+
+JB_FIBER_TEST("a value that moved to a new row of a later batch goes back")
+{
+    struct import_job job = move_a_code(scope), undone = undo(scope, job.id);
+    check_undo(&undone, 6001, 1, 0);
+    CHECK_INT(jb_count(scope, &sample_project, .where = JB_SQL("code = 'P-1' and id = 1")), 1);
+    CHECK_INT(jb_count(scope, &sample_project, .limit = 0), 1);
+}
+
+JB_FIBER_TEST("a value that moved to a new row stays there when that row has to stay")
+{
+    struct import_job job = move_a_code(scope);
+    IMPORT("external_ref,date,description,사업코드\nE-1,2025-01-01,a,P-1\n");
+    struct import_job undone = undo(scope, job.id);
+    check_undo(&undone, 6000, 0, 2);
+    CHECK(contains(undone.errors, "Another row has the value"));
+    CHECK_INT(jb_count(scope, &sample_project, .where = JB_SQL("code = 'Q-1' and id = 1")), 1);
+}
+
 JB_FIBER_TEST("rows without any key are found by the ids they got")
 {
     for (size_t i = 0; i < JB_COUNT(both); i++) {
