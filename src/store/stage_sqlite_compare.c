@@ -384,7 +384,7 @@ struct jb_str jb__stage_generation_sql(struct jb_scope *scope, const struct jb_s
     for (size_t i = 0; stage->model->check && stage->db->models[i]; i++)
         if (stage->model->app && stage->db->models[i]->app && strcmp(stage->db->models[i]->app, stage->model->app) == 0)
             names = list_literal(scope, names, jb_model_table(stage->db->models[i]));
-    return jb_format(scope, "select coalesce(sum(number), 0) from %s.jb_generation where name in (%.*s) and name not in ('import_jobs', 'import_marks')", schema, JB_FMT(names));
+    return jb_format(scope, "select coalesce(sum(number), 0) from %s.jb_generation where name in (%.*s) and name not in ('import_jobs', 'import_marks', 'import_refusals')", schema, JB_FMT(names));
 }
 
 bool jb__sqlite_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved)

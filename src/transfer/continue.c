@@ -162,7 +162,7 @@ static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__
     job->finished_at = job->expires_at = (struct jb_time){ 0 };
     if (!jb__upload_taken(scope, spool) || !jb__job_leave(scope, job, was))
         return false;
-    if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0, refusals = null where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
+    if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0 where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
         return false;
     if (changes != 1)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 상태가 그사이 바뀌었습니다. 다시 보세요.", "The state of job %lld changed meanwhile. Look again."), (long long)job->id);

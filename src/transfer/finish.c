@@ -153,7 +153,7 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
     }
     attempt->status = ending->status;
     bool logged = ends(ending->status) && !job->dry_run && !ending->stands && (complete || attempt->batch_position > 0);
-    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!logged || jb__log_job(scope, job)) && (!ends(ending->status) || jb__mail_enqueue(scope, job->id));
+    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!logged || jb__log_job(scope, job)) && (!ends(ending->status) || (jb__refusals_forget(scope, job->id) && jb__mail_enqueue(scope, job->id)));
 }
 
 bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
@@ -201,7 +201,7 @@ bool jb__job_forget(struct jb_scope *scope, struct import_job *job)
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (!jb__job_leave(scope, job, job->status) || !jb__job_save(scope, job)) {
+    if (!jb__job_leave(scope, job, job->status) || !jb__refusals_forget(scope, job->id) || !jb__job_save(scope, job)) {
         jb_rollback(tx);
         return false;
     }
@@ -281,7 +281,7 @@ static bool end_in(struct jb_scope *scope, struct import_job *job, struct jb_str
         return false;
     if (rows > 0)
         say_committed(scope, job, rows);
-    return jb__job_save(scope, job) && (rows == 0 || jb__log_job(scope, job)) && jb__mail_enqueue(scope, job->id);
+    return (job->spool.data || jb__refusals_forget(scope, job->id)) && jb__job_save(scope, job) && (rows == 0 || jb__log_job(scope, job)) && jb__mail_enqueue(scope, job->id);
 }
 
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure)

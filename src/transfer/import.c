@@ -6,6 +6,7 @@
 
 #define ANSWER_WITHIN_US (800 * 1000)
 #define LOOK_US (2 * JB_SECOND_US)
+#define REPEATED_JOBS_MAX 200 /* that many of the last jobs may be the one that a request sent twice made go on */
 
 /* ---- starting -------------------------------------------------------------------------------------------------------------- */
 
@@ -27,20 +28,31 @@ static bool find_once(struct jb_scope *scope, struct jb_str once, const struct j
     return true;
 }
 
-bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job)
+/* The import that the request started, or made go on with corrected rows; 0: none. */
+static int64_t find_repeated(struct jb_scope *scope, struct jb_str model, struct jb_str once)
 {
     struct import_job job;
-    struct jb_str key = jb__once_key(scope, once);
 
-    if (jb_error(scope) != JB_NOT_FOUND || !key.data)
+    if (jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ? and kind = 'import' and model = ?", jb__once_key(scope, once), model)))
+        return job.id;
+    struct jb_rows *last = jb_failure(scope) ? NULL : jb_select(scope, &jb_import_job, .where = JB_SQL("kind = 'import' and model = ?", model), .order = JB_STR("-id"), .limit = REPEATED_JOBS_MAX, .only = "options");
+    for (size_t i = 0; last && i < last->count; i++)
+        if (jb_import_went_on(scope, jb_rows_at(last, i), once))
+            return jb_row_id(&jb_import_job, jb_rows_at(last, i));
+    return 0;
+}
+
+bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job)
+{
+    if (jb_error(scope) != JB_NOT_FOUND || !once.data)
         return false;
     struct jb_scope *look = jb_scope_child(scope, "repeated");
-    bool found = jb_first(look, &jb_import_job, &job, .where = JB_SQL("once = ? and kind = 'import' and model = ?", key, jb_model_full_name(model, look)));
+    int64_t found = find_repeated(look, jb_model_full_name(model, look), once);
     jb_scope_end(look);
     if (!found)
         return false;
     jb_failure_clear(scope);
-    *ret_job = job.id;
+    *ret_job = found;
     return true;
 }
 

@@ -28,8 +28,7 @@ const struct jb_model jb_import_mark = {
         JB_FIELD(import_mark, changed),
         JB_FIELD(import_mark, unchanged),
         JB_FIELD(import_mark, skipped),
-        JB_FIELD(import_mark, refused),
-        JB_FIELD(import_mark, refusals, .length_max = 64000000)),
+        JB_FIELD(import_mark, refused)),
 };
 
 static bool fail_overtaken(struct jb_scope *scope)
@@ -151,11 +150,9 @@ static bool merge_abort(struct jb__attempt *attempt)
 
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
-    struct jb_str lines;
     int64_t changes;
 
-    if (counts->refused > 0 && (!jb__refusals_of_range(attempt, from, to, &lines) ||
-                                   !jb_exec(attempt->scope, JB_SQL("update import_marks set refusals = case when refused < ? then coalesce(refusals, '') || ? else refusals end, refused = refused + ? where id = ?", JB_ERRORS_KEPT, lines, counts->refused, attempt->job.id), NULL)))
+    if (counts->refused > 0 && (!jb__refusals_keep(attempt, from, to) || !jb_exec(attempt->scope, JB_SQL("update import_marks set refused = refused + ? where id = ?", counts->refused, attempt->job.id), NULL)))
         return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?"
@@ -233,7 +230,7 @@ bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope)
         return false;
     if (mark.done)
         return fail_overtaken(scope);
-    if (attempt->stage && mark.refusals.size > 0 && !jb__refusals_restore(attempt, scope, mark.refusals))
+    if (attempt->stage && mark.refused > 0 && !jb__refusals_restore(attempt, scope))
         return false;
     attempt->batch_position = mark.position;
     jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused });

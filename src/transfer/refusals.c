@@ -1,20 +1,63 @@
 /* refusals.c — what the comparison of committed batches refused, carried over a crash.
  *
- * A `skip` import that goes on after its last commit does not compare the batches before it again, so their sentences would be lost with the staging file. They stand with the mark, written by
- * the commit of their batch: one JSON list per line. Rows that are refused for their own cells are met again anyway. */
+ * A `skip` import that goes on after its last commit does not compare the batches before it again, so their sentences would be lost with the staging file. They stand in a table, written by the commit
+ * of their batch: JSON lists [row, column, value, reason], one per line, about a mebibyte of them in a row. Rows that are refused for their own cells are met again anyway. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 
-#define BYTES_MAX ((size_t)2 << 20) /* of one commit; the mark keeps as many as the result does */
+#define PIECE_BYTES ((size_t)1 << 20)
+#define PIECE_BYTES_MAX ((size_t)64 << 20) /* a piece may end with a long line */
+
+struct import_refusals {
+    int64_t id, job_id;
+    struct jb_str lines;
+};
+
+const struct jb_model jb_import_refusals = {
+    .app = "cash",
+    .reads = JB_READS_PRIMARY,
+    .name = "importrefusals",
+    .table = "import_refusals",
+    .label = "거절된 행",
+    .label_en = "Refused rows",
+    .indexes = "job_id",
+    .hidden = true,
+    .record = JB_RECORD(import_refusals,
+        JB_FIELD(import_refusals, id, .primary = true),
+        JB_FIELD(import_refusals, job_id, .required = true),
+        JB_FIELD(import_refusals, lines, .required = true, .length_max = PIECE_BYTES_MAX)),
+};
+
+struct piece {
+    struct piece *next;
+    struct jb_str lines;
+};
 
 struct work {
     struct jb__attempt *attempt;
     struct jb_scope *scope;
-    int64_t after_row, last_row, count;
+    int64_t after_row, last_row;
     struct jb_buf lines;
+    struct piece *first, **last;
     struct jb_str text;
     bool ok;
 };
+
+/* ---- keeping ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool end_piece(struct work *work)
+{
+    if (work->lines.full)
+        return jb_fail(work->scope, JB_LIMIT, "a refusal of more than %zu bytes", PIECE_BYTES_MAX);
+    if (work->lines.size == 0)
+        return true;
+    struct piece *piece = JB_NEW(work->scope, struct piece);
+    piece->lines = jb_copy(work->scope, jb_buf_str(&work->lines));
+    *work->last = piece;
+    work->last = &piece->next;
+    jb_buf_clear(&work->lines);
+    return true;
+}
 
 static bool put_line(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason)
 {
@@ -22,8 +65,6 @@ static bool put_line(void *arg, struct jb_scope *scope, int64_t row, struct jb_s
     struct jb_json_writer writer;
 
     (void)scope;
-    if (work->count++ >= JB_ERRORS_KEPT)
-        return true;
     jb_json_start(&writer, &work->lines);
     jb_json_array(&writer);
     jb_json_int(&writer, row);
@@ -32,7 +73,7 @@ static bool put_line(void *arg, struct jb_scope *scope, int64_t row, struct jb_s
     jb_json_text(&writer, reason);
     jb_json_array_end(&writer);
     jb_buf_put_char(&work->lines, '\n');
-    return true;
+    return work->lines.size < PIECE_BYTES || end_piece(work);
 }
 
 static bool put_sifted(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
@@ -46,23 +87,30 @@ static void gather_blocking(void *arg)
 {
     struct work *work = arg;
     work->ok = jb_stage_refused_by_compare(work->attempt->stage, work->scope, work->after_row, work->last_row, put_line, work) &&
-               jb_stage_sifted(work->attempt->stage, work->scope, put_sifted, work);
+               jb_stage_sifted(work->attempt->stage, work->scope, put_sifted, work) && end_piece(work);
 }
 
-bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines)
+bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row)
 {
-    struct work work = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "refusals"), .after_row = after_row, .last_row = last_row, .lines = JB_BUF_INIT(BYTES_MAX) };
+    struct work work = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "refusals"), .after_row = after_row, .last_row = last_row, .lines = JB_BUF_INIT(PIECE_BYTES_MAX), .last = &work.first };
 
     jb_fiber_allow_wait(true); /* within the batch's transaction: the thread only reads the staging file */
     jb_thread_call(attempt->thread, gather_blocking, &work);
     jb_fiber_allow_wait(false);
+    for (struct piece *piece = work.first; work.ok && piece; piece = piece->next)
+        work.ok = jb_exec(work.scope, JB_SQL("insert into import_refusals (job_id, lines) values (?, ?)", attempt->job.id, piece->lines), NULL);
     bool ok = work.ok || jb_failure_pass(work.scope, attempt->scope);
-    if (ok)
-        *ret_lines = work.lines.full ? JB_STR("") : jb_copy(attempt->scope, jb_buf_str(&work.lines));
     jb_buf_done(&work.lines);
     jb_scope_end(work.scope);
     return ok;
 }
+
+bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id)
+{
+    return jb_exec(scope, JB_SQL("delete from import_refusals where job_id = ?", job_id), NULL);
+}
+
+/* ---- for the attempt that goes on --------------------------------------------------------------------------------------------------- */
 
 static struct jb_str text_of(const struct jb_json *item)
 {
@@ -75,7 +123,7 @@ static bool restore_line(struct work *work, struct jb_scope *scope, struct jb_st
     int64_t row;
 
     if (!list || list->count != 4 || !jb_str_to_int64(list->first->text, &row))
-        return jb_failure(scope) ? false : jb_fail(scope, JB_BROKEN, "a refusal of the mark");
+        return jb_failure(scope) ? false : jb_fail(scope, JB_BROKEN, "a refusal that was kept");
     const struct jb_json *column = list->first->next, *value = column->next;
     return jb_stage_refuse(work->attempt->stage, scope, row, text_of(column), text_of(value), text_of(value->next));
 }
@@ -93,12 +141,18 @@ static void restore_blocking(void *arg)
     }
 }
 
-bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope, struct jb_str lines)
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *outer)
 {
-    struct work work = { .attempt = attempt, .scope = jb_scope_child(scope, "refusals"), .text = lines };
+    struct work work = { .attempt = attempt, .scope = jb_scope_child(outer, "refusals"), .ok = true };
+    struct jb_cursor *cursor = jb_cursor_open(work.scope, &jb_import_refusals, &(struct jb_select){ .where = JB_SQL("job_id = ?", attempt->job.id) });
+    const void *row;
 
-    jb_thread_call(attempt->thread, restore_blocking, &work);
-    bool ok = work.ok || jb_failure_pass(work.scope, scope);
+    while (cursor && work.ok && jb_cursor_next(cursor, work.scope, &row)) {
+        work.text = ((const struct import_refusals *)row)->lines;
+        jb_thread_call(attempt->thread, restore_blocking, &work);
+    }
+    jb_cursor_close(cursor);
+    bool ok = !jb_failure(work.scope) || jb_failure_pass(work.scope, outer);
     jb_scope_end(work.scope);
     return ok;
 }

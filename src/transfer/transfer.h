@@ -65,12 +65,13 @@ struct import_job {
 };
 extern const struct jb_model jb_import_job;
 extern const struct jb_model jb_import_mark;     /* main: guards the merge */
+extern const struct jb_model jb_import_refusals; /* main: what committed batches refused */
 extern const struct jb_model jb_import_progress; /* live */
 extern const struct jb_model jb_import_mapping;  /* main: what people said that columns mean */
 extern const struct jb_model jb_admin_log;       /* main: who did what */
 extern const struct jb_model jb_import_kept;     /* main: what an undo needs */
 extern const struct jb_model jb_import_upload;   /* main: uploads that are not a job's yet */
-#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_upload, &jb_import_mark, &jb_import_mapping, &jb_import_progress, &jb_import_kept, &jb_admin_log
+#define JB_TRANSFER_MODELS &jb_import_job, &jb_import_upload, &jb_import_mark, &jb_import_refusals, &jb_import_mapping, &jb_import_progress, &jb_import_kept, &jb_admin_log
 extern const struct jb_task jb_import_task, jb_export_task, jb_undo_task, jb_job_mail_task;
 #define JB_TRANSFER_TASKS &jb_import_task, &jb_export_task, &jb_undo_task, &jb_job_mail_task
 

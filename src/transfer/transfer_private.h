@@ -295,8 +295,9 @@ bool jb__sift_all(struct jb__attempt *attempt, const struct jb__ending *ending);
 /* skip: the batch is in and committed, but for those rows. *counts: of the batch. */
 bool jb__sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts);
 /* refusals.c: what the comparison of committed batches refused, and their table, carried over a crash. */
-bool jb__refusals_of_range(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, struct jb_str *ret_lines);
-bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope, struct jb_str lines);
+bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row); /* in the transaction that merges that range */
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope);
+bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id); /* once no attempt can go on */
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
 /* asking.c: on the page, headings that do not fit are asked about; what the owner said about these before counts. */
@@ -385,7 +386,6 @@ struct import_mark {
     int round; /* rises each time the job goes on with corrected rows: who still works at an earlier one writes nothing */
     bool done;
     int64_t position, new_rows, changed, unchanged, skipped, refused;
-    struct jb_str refusals; /* of committed batches: a JSON list [row, column, value, reason] per line, for an attempt that goes on */
 };
 struct jb_payload_job {
     int64_t job;

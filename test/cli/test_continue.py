@@ -153,3 +153,23 @@ def test_on_the_page_of_imports_a_corrected_file_goes_to_its_job(site):
     assert site.number("select count(*) from cashbook") == 2 and site.number("select count(*) from import_jobs") == 1
     again = session.post(address + "/admin/cash/cashbook/import/", files={"csrfmiddlewaretoken": (None, token), "file": ("fixed.csv", fixed)}, timeout=60)
     assert again.status_code == 409 and "no refused rows left" in again.text
+
+
+def test_a_form_sent_twice_leads_both_times_to_the_job_that_its_upload_made_go_on(site):
+    clerk = person(site, "clerk", *PERMISSIONS)
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    job = failed_job(site, address, session)
+    page = session.get(address + "/admin/cash/cashbook/import/", timeout=30)
+    fixed = corrected(site, "refused.xlsx", date="2026-02-28").encode()
+    made = requests.post(address + "/api/uploads", params={"file_name": "fixed.csv"}, headers={**clerk, "Upload-Length": str(len(fixed))}, timeout=30)
+    upload = made.headers["Location"]
+    assert requests.patch(address + upload, data=fixed, headers={**clerk, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}, timeout=30).status_code == 204
+    form = {"csrfmiddlewaretoken": (None, form_token(page)), "once": (None, "a-form"), "upload": (None, upload.rsplit("/", 1)[1])}
+    for _ in range(2):
+        answer = session.post(address + "/admin/cash/cashbook/import/", files=form, timeout=60)
+        assert answer.status_code == 200 and answer.url.endswith(job), answer.url
+    other = session.post(address + "/admin/cash/cashbook/import/", files={**form, "once": (None, "another-form")}, timeout=60)
+    assert other.status_code == 404
+    wait_until(lambda: 'class="badge done"' in session.get(address + job, timeout=30).text)
+    assert site.number("select count(*) from cashbook") == 2 and site.number("select count(*) from import_jobs") == 1

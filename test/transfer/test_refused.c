@@ -134,6 +134,38 @@ JB_FIBER_TEST("of many refused rows all are counted and in the file, and the fir
     jb_buf_done(&text);
 }
 
+JB_FIBER_TEST("what batches refused before an attempt died is in the file of the next one, however many rows it is")
+{
+    enum { ROWS = 3000 };
+    struct site *site = site_new(scope);
+    IMPORT(rows_text(scope, 1, ROWS).data);
+    struct jb_import_options options = { .on_error = JB_SKIP, .mode = JB_INSERT, .batch_rows = 100 };
+    int64_t id, kept;
+    CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, ROWS)), &options, false, &id));
+    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@25")));
+    struct jb_scope *first = jb_scope_child(scope, "first attempt");
+    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
+    jb_scope_end(first);
+    jb_fault_clear();
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals where job_id = ?", id), &kept));
+    CHECK_INT(kept, 25);
+    CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
+    struct import_job job = job_of(scope, id);
+    check_status(&job, "done");
+    check_counts(&job, 0, 0, 0, ROWS);
+    CHECK_INT(job.errors_total, ROWS);
+    struct jb_sheet_row row;
+    struct jb_sheet *sheet = jb_sheet_open(scope, refused_path(scope, site, &job), JB_STR_NULL, NULL);
+    int64_t rows = 0;
+    while (sheet && jb_sheet_next(sheet, scope, &row))
+        rows++;
+    CHECK_OK(sheet && !jb_failure(scope));
+    jb_sheet_close(sheet);
+    CHECK_INT(rows, ROWS + 1);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals"), &kept));
+    CHECK_INT(kept, 0);
+}
+
 JB_FIBER_TEST("a refused row with a text that no workbook holds comes back with an error in its place")
 {
     struct site *site = site_new(scope);
