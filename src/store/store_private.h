@@ -102,7 +102,7 @@ enum jb_reads jb__reads_of(struct jb_scope *scope, const struct jb__statement *s
 enum jb_reads jb__reads_of_model(const struct jb_db *db, const struct jb_model *model);
 bool jb__may_relate(const struct jb_db *db, const struct jb_model *a, const struct jb_model *b);
 /* A commit has reached this position; JB__POSITION_LOST: nobody knows which, so that reads go to the primary until… */
-#define JB__POSITION_LOST UINT64_MAX
+#define JB__POSITION_LOST ((uint64_t)INT64_MAX) /* the web tier hands it on as any other */
 void jb__session_note(struct jb_scope *scope, uint64_t position);
 /* … it was asked where it is. */
 void jb__session_found(struct jb_scope *scope, uint64_t position);

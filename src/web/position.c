@@ -32,9 +32,9 @@ void jb__position_save(struct jb_request *req, struct jb_response *response)
     if (!jb_service(req->http->scope, JB_SERVICE_DB))
         return;
     uint64_t position = jb_db_session_position(req->http->scope);
-    if (position <= req->state->position)
+    if (position == req->state->position) /* it falls when what was lost has been found: a cookie that stays above every position is not renewed by later writes */
         return;
-    struct jb_str text = jb_format(req->http->scope, "%lld", (long long)JB_MIN(position, (uint64_t)INT64_MAX));
+    struct jb_str text = jb_format(req->http->scope, "%lld", (long long)position);
     jb_response_header(response, HEADER_NAME, text);
     jb_response_header(response, "Set-Cookie", jb_format(req->http->scope, COOKIE_NAME "=%.*s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", JB_FMT(text), COOKIE_S, jb__cookie_secure(req)));
 }

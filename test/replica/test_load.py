@@ -63,7 +63,7 @@ class Client(threading.Thread):
         if page:
             found = re.search(r'name="name"[^>]* value="([^"]*)"', page.text).group(1)
             if found not in self.possible:
-                self.stale.append((found, self.possible))
+                self.stale.append((time.monotonic(), found, self.possible, self.session.cookies.get("read_after")))
             self.token = form_token(page)
 
 

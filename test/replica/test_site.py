@@ -55,6 +55,17 @@ def test_who_sends_the_position_of_a_write_back_sees_it_and_who_sends_an_older_o
     wait_until(lambda: first_tag(address, {**bearer, "X-Read-After": late}) == "second" and reads(cluster.replica) > before)
 
 
+def test_a_position_that_was_lost_is_found_by_the_next_request(site, cluster):  # noqa: F811
+    lost = str((1 << 63) - 1)
+    cluster.primary.sql("insert into tags (name) values ('before')", "site")
+    address = site.serve()
+    wait_until(lambda: metrics(address)["db_replicas_usable"] == 1)
+    session, position = rename(address, "first")
+    session.cookies.clear(name="read_after", domain="127.0.0.1", path="/")
+    answer = session.get(address + "/admin/shop/tag/1/", headers={"X-Read-After": lost}, timeout=30)
+    assert int(position) <= int(session.cookies["read_after"]) == int(answer.headers["X-Read-After"]) < int(lost)
+
+
 def test_a_replica_that_lets_nobody_in_is_told_once_and_used_again_when_it_does(site, cluster):  # noqa: F811
     cluster.primary.sql("create role reader login password 'wrong'")
     try:
