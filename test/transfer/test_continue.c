@@ -437,13 +437,24 @@ JB_FIBER_TEST("what is kept to go on is swept after seven days, or given up at o
 
 /* ---- stopping ----------------------------------------------------------------------------------------------------------------------- */
 
-/* Goes on in the background with a fault set, cancels once that phase is reached. */
+/* In that phase; of writing, when the first batch is in. */
+static bool has_come_to(struct jb_scope *scope, int64_t id, const char *phase)
+{
+    int64_t position = 0;
+
+    if (!jb_str_is(phase_of(scope, id), phase))
+        return false;
+    CHECK_OK(jb_query_int(scope, JB_SQL("select position from import_marks where id = ?", id), &position));
+    return position > 0 || strcmp(phase, "writing") != 0;
+}
+
+/* Goes on in the background with a fault set, cancels once it has come so far. */
 static struct import_job cancel_in(struct jb_scope *scope, int64_t id, struct jb_str text, const char *phase, const char *fault)
 {
     CHECK_OK(jb_import_continue(scope, id, spool_of(scope, "fixed.csv", text), JB_STR_NULL, true));
     CHECK_OK(jb_fault_set(scope, jb_str_of(fault)));
     struct worker *worker = start_worker(scope);
-    while (!jb_str_is(phase_of(scope, id), phase) && !has_ended(scope, id))
+    while (!has_come_to(scope, id, phase) && !has_ended(scope, id))
         CHECK_OK(jb_sleep(scope, 5000));
     CHECK_OK(jb_job_cancel(scope, id));
     join_worker(scope, worker);
