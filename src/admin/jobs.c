@@ -340,6 +340,22 @@ struct jb_response *jb__job_discard(struct jb_request *req)
     return act(req, jb_import_discard);
 }
 
+static bool stream_differences(struct jb_request *req, void *arg)
+{
+    return jb_import_differences(req->scope, *(const int64_t *)arg, jb__to_client, req);
+}
+
+struct jb_response *jb__job_differences(struct jb_request *req)
+{
+    struct jb_scope *scope = req->scope;
+    struct import_job *job = JB_NEW(scope, struct import_job); /* lives as long as the stream */
+
+    if (!jb__job_read(req, job) || !jb_import_waits(scope, job->id))
+        return jb_problem(req);
+    struct jb_str name = jb_format(scope, JB_L(scope, "바뀔 내용 %lld", "differences %lld"), (long long)job->id);
+    return jb_respond_download(req, jb_sheet_format_type(JB_SHEET_XLSX), jb_format(scope, "%.*s.xlsx", JB_FMT(name)), stream_differences, &job->id, -1);
+}
+
 struct jb_response *jb__job_file_view(struct jb_request *req)
 {
     struct import_job job;

@@ -247,6 +247,7 @@ bool jb__preview_vars(struct jb_request *req, const struct import_job *job, cons
     jb__pager(req, vars, page, pages);
     mix_vars(scope, job, vars);
     jb_vars_text(vars, "confirm", confirm_words(scope, job));
+    jb__set(vars, "has_changes", (bool)(job->changed > 0));
     jb__set(vars, "nothing", (bool)(job->new_rows + job->changed == 0));
     jb_vars_text(vars, "expires", job->expires_at.us ? jb__clock(req, job->expires_at) : JB_STR_NULL);
     return true;

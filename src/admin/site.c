@@ -39,6 +39,7 @@ static const struct jb_route site_routes[] = {
     { JB_GET, "/admin/jobs/{id}/", jb__job_view, "admin.job", .permission = "staff" },
     { JB_GET, "/admin/jobs/{id}/events", jb__job_events_view, NULL, .permission = "staff" },
     { JB_GET, "/admin/jobs/{id}/refused.xlsx", jb__job_file_view, NULL, .permission = "staff" },
+    { JB_GET, "/admin/jobs/{id}/differences.xlsx", jb__job_differences, NULL, .permission = "staff" },
     { JB_GET, "/admin/jobs/{id}/download", jb__job_file_view, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/cancel/", jb__job_cancel, NULL, .permission = "staff" },
     { JB_POST, "/admin/jobs/{id}/retry/", jb__job_retry, NULL, .permission = "staff" },

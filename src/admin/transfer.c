@@ -280,7 +280,7 @@ struct download {
     struct jb_export_options options;
 };
 
-static bool to_client(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+bool jb__to_client(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
 {
     struct jb_request *req = arg;
     if (jb_http_write(req->http, bytes, size))
@@ -291,7 +291,7 @@ static bool to_client(void *arg, struct jb_scope *scope, const void *bytes, size
 static bool stream_export(struct jb_request *req, void *arg)
 {
     const struct download *download = arg;
-    return jb_export_to(req->scope, download->model, &download->options, to_client, req, NULL);
+    return jb_export_to(req->scope, download->model, &download->options, jb__to_client, req, NULL);
 }
 
 static struct jb_response *download_of(struct jb_request *req, const struct jb__book *book, struct download *download)

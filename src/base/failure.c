@@ -109,6 +109,13 @@ bool jb_failure_of_field(struct jb_scope *scope, struct jb_str field)
     return fail_field(scope, field, failure->message);
 }
 
+bool jb_failure_of_full_disk(struct jb_scope *scope)
+{
+    JB_CHECK(scope->failure);
+    scope->failure->full = true;
+    return false;
+}
+
 /* What errno says, without a full stop. */
 static const char *reason(struct jb_scope *scope, int number, char *out, size_t size)
 {

@@ -128,6 +128,8 @@ bool jb_wrap_at(struct jb_scope *scope, const char *file, int line, const char *
 bool jb_fail_field(struct jb_scope *scope, struct jb_str field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Turns the newest failure (of jb_field_parse, say) into that field's message, keeping what failed before it; returns false. */
 bool jb_failure_of_field(struct jb_scope *scope, struct jb_str field);
+/* The failure at hand is that a disk is full. */
+bool jb_failure_of_full_disk(struct jb_scope *scope);
 /* errno as a failure: ENOSPC, EDQUOT → UNAVAILABLE, EACCES → DENIED, ENOENT → NOT_FOUND, else BROKEN; "doing what: reason". */
 #define jb_fail_errno(scope, number, ...) jb_fail_errno_at((scope), (number), __FILE__, __LINE__, __VA_ARGS__)
 bool jb_fail_errno_at(struct jb_scope *scope, int number, const char *file, int line, const char *format, ...) __attribute__((format(printf, 5, 6)));

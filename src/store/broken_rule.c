@@ -151,7 +151,8 @@ bool jb__fail_busy(struct jb_scope *scope)
 
 bool jb__fail_disk_full(struct jb_scope *scope)
 {
-    return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "디스크가 가득 차서 저장하지 못했습니다. 자리를 비우고 다시 하세요.", "The disk is full; nothing was saved. Free some space and try again."));
+    jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "디스크가 가득 차서 저장하지 못했습니다. 자리를 비우고 다시 하세요.", "The disk is full, so this could not be saved. Free some space and try again."));
+    return jb_failure_of_full_disk(scope);
 }
 
 bool jb__fail_too_big(struct jb_scope *scope)

@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/broken_rule.h"
 #include "store/sqlite_private.h"
+#include <errno.h>
 #include <string.h>
 
 /* ---- references ----------------------------------------------------------------------------------------------------------------- */
@@ -110,6 +111,15 @@ static bool fail_constraint(struct jb_scope *scope, sqlite3 *handle, int code, s
     }
 }
 
+static bool fail_file(struct jb_scope *scope, sqlite3 *handle, struct jb_str message)
+{
+    int number = handle ? sqlite3_system_errno(handle) : 0;
+
+    if (number == ENOSPC || number == EDQUOT)
+        return jb__fail_disk_full(scope);
+    return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "데이터베이스 파일을 쓸 수 없습니다: %.*s. 디스크와, 파일과 폴더의 권한을 살펴본 뒤 다시 하세요.", "The database file cannot be used: %.*s. Check the disk, and the permissions of the file and its folder; then try again."), JB_FMT(message));
+}
+
 bool jb__statement_fail(struct jb_scope *scope, sqlite3 *handle, int code, const struct jb__statement *what)
 {
     struct jb_str message = jb_copy(scope, jb_str_of(handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code)));
@@ -130,6 +140,7 @@ bool jb__statement_fail(struct jb_scope *scope, sqlite3 *handle, int code, const
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
+        return fail_file(scope, handle, message);
     case SQLITE_AUTH:
     case SQLITE_NOMEM:
     case SQLITE_NOLFS:

@@ -307,7 +307,7 @@ bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64
     return stage->driver->refused_rows(stage, scope, ret_rows);
 }
 
-bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
+bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
 {
-    return stage->driver->look(stage, scope, kind, offset, limit, each, arg);
+    return stage->driver->look(stage, scope, kind, after_row, offset, limit, each, arg);
 }

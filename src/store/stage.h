@@ -207,7 +207,7 @@ enum jb_stage_kind {
     JB_STAGE_CHANGED,
     JB_STAGE_UNCHANGED,
 };
-/* Rows of that kind: `each` gets the sheet's row number, the record as it would be, and what stands in the table (NULL for new ones). */
-bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg);
+/* Rows of that kind, those after a row of the sheet (0: all): `each` gets the sheet's row number, the record as it would be, and what stands in the table (NULL for new ones). */
+bool jb_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, const void *after, const void *before), void *arg);
 
 #endif

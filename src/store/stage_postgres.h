@@ -50,7 +50,7 @@ bool jb__pg_stage_compare(struct jb_stage *stage, struct jb_scope *scope, const 
 
 /* stage_postgres_look.c: pairs of a staged row and the row of the table that it meets (NULL: a new one). `where` chooses among rows s and notes m; `rest` may hold limit and offset. */
 bool jb__pg_stage_pairs(struct jb_stage *stage, struct jb_scope *scope, struct jb_str where, const char *rest, jb__each_pair *each, void *arg);
-bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
 bool jb__pg_stage_each_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
 bool jb__pg_stage_each_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg);
 bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);

@@ -93,14 +93,14 @@ bool jb__pg_stage_pairs(struct jb_stage *stage, struct jb_scope *scope, struct j
     return ok && jb__pg_stage_exec(stage, scope, JB_STR("close jb_after"), NULL) && jb__pg_stage_exec(stage, scope, JB_STR("close jb_before"), NULL);
 }
 
-bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
+bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
 {
     static const char *const which[] = { "m.row is null", "m.state = 1", "m.state = 0" };
-    struct jb_str rest = jb_format(scope, " limit %lld offset %lld", (long long)limit, (long long)offset);
+    struct jb_str where = jb_format(scope, "%s and s.jb_row > %lld", which[kind], (long long)after_row), rest = jb_format(scope, " limit %lld offset %lld", (long long)limit, (long long)offset);
 
     if (!jb__pg_stage_shown(stage, scope, &stage->pg.shows))
         return false;
-    return jb__pg_stage_exec(stage, scope, JB_STR("begin isolation level repeatable read"), NULL) && jb__pg_stage_pairs(stage, scope, jb_str_of(which[kind]), rest.data, each, arg) &&
+    return jb__pg_stage_exec(stage, scope, JB_STR("begin isolation level repeatable read"), NULL) && jb__pg_stage_pairs(stage, scope, where, rest.data, each, arg) &&
            jb__pg_stage_exec(stage, scope, JB_STR("commit"), NULL);
 }
 

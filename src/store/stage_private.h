@@ -72,7 +72,7 @@ struct jb__stage_driver {
     bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
     bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
     bool (*refused_rows)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
-    bool (*look)(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
+    bool (*look)(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
     bool (*show)(struct jb_stage *stage, struct jb_scope *scope);
     bool (*shown)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_there);
     bool (*differ)(struct jb_stage *stage, struct jb_scope *scope, int64_t limit, jb_stage_differ_fn *each, void *arg, int64_t *ret_count);

@@ -89,11 +89,11 @@ bool jb__pairs_next(struct jb__pairs *pairs, struct jb_scope *scope, int64_t *re
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------------- */
 
-bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
+bool jb__sqlite_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg)
 {
     static const char *const which[] = { "m.id is null", "m.state = 1", "m.state = 0" };
     struct jb_str table = jb__stage_table(scope, stage);
-    struct jb_str ids = jb_format(scope, "select s.rowid, m.target from main.%.*s s left join main.jb_match m on m.id = s.rowid where %s order by s.rowid limit %lld offset %lld", JB_FMT(table), which[kind], (long long)limit, (long long)offset);
+    struct jb_str ids = jb_format(scope, "select s.rowid, m.target from main.%.*s s left join main.jb_match m on m.id = s.rowid where %s and s.rowid > %lld order by s.rowid limit %lld offset %lld", JB_FMT(table), which[kind], (long long)(stage->sqlite.id_base + after_row), (long long)limit, (long long)offset);
     struct jb__pairs pairs = { 0 };
     int64_t row;
     void *after, *before;

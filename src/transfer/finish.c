@@ -237,8 +237,7 @@ bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct 
     return changes == 1 || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 상태가 그사이 바뀌었습니다. 다시 보세요.", "The state of job %lld changed meanwhile. Look again."), (long long)job->id);
 }
 
-/* Batches of a skip import and stagings of an undo commit one by one: what is in stays, and only the mark knows of it. *ret_rows: how many rows. */
-static bool take_committed(struct jb_scope *scope, struct import_job *job, int64_t *ret_rows)
+bool jb__take_committed(struct jb_scope *scope, struct import_job *job, int64_t *ret_rows)
 {
     struct jb__job_options options = { 0 };
     struct import_mark mark;
@@ -277,7 +276,7 @@ static bool end_in(struct jb_scope *scope, struct import_job *job, struct jb_str
 {
     int64_t rows;
 
-    if (!jb__job_leave(scope, job, was) || !take_committed(scope, job, &rows)) /* left first: a batch asks whether the job still runs */
+    if (!jb__job_leave(scope, job, was) || !jb__take_committed(scope, job, &rows)) /* left first: a batch asks whether the job still runs */
         return false;
     if (rows > 0)
         say_committed(scope, job, rows);

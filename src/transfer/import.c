@@ -151,6 +151,25 @@ static bool end_failed(struct jb_scope *scope, int64_t id, const struct jb_failu
     return jb__job_ended(&job) || jb__job_end(scope, &job, failure->error == JB_CANCELLED ? "cancelled" : "failed", failure);
 }
 
+/* Not even the job's end could be written (a full disk): who waits for it shall know that its batches are in. */
+static void say_what_is_in(struct jb_scope *outer, int64_t id)
+{
+    struct jb_scope *scope = jb_scope_detached(outer, "what is in");
+    enum jb_error error = jb_error(outer);
+    bool full = jb_failure(outer)->full;
+    struct import_job job;
+    int64_t rows;
+
+    if (jb_get(scope, &jb_import_job, id, &job) && !jb__job_ended(&job) && jb__take_committed(scope, &job, &rows) && rows > 0) {
+        struct jb_str text = jb__failure_sentence(scope, jb_failure(outer));
+        jb_failure_clear(outer);
+        jb_fail(outer, error, JB_L(outer, "%.*s 이미 반영된 %lld행은 남아 있습니다.", "%.*s The %lld rows already applied stay."), JB_FMT(text), (long long)rows);
+        if (full)
+            jb_failure_of_full_disk(outer);
+    }
+    jb_scope_end(scope);
+}
+
 bool jb_import_run(struct jb_scope *scope, int64_t job)
 {
     struct jb_scope *run = jb_scope_child(scope, "import run");
@@ -160,6 +179,8 @@ bool jb_import_run(struct jb_scope *scope, int64_t job)
         struct jb_scope *steady = jb_scope_detached(scope, "end of import");
         ok = end_failed(steady, job, jb_failure(run)) || jb_failure_pass(steady, scope);
         jb_scope_end(steady);
+        if (!ok)
+            say_what_is_in(scope, job);
     }
     jb_scope_end(run);
     return ok;
@@ -263,11 +284,20 @@ bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, stru
 
 /* ---- previews -------------------------------------------------------------------------------------------------------------------- */
 
+bool jb__fail_not_waiting(struct jb_scope *scope, int64_t id)
+{
+    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 확인했거나 버린 것입니다. 작업 목록에서 결과를 보세요.", "Job %lld has been confirmed or discarded already. See the list of jobs for what came of it."), (long long)id);
+}
+
 static bool get_waiting(struct jb_scope *scope, int64_t id, struct import_job *ret_job)
 {
-    if (!jb_job_get(scope, id, ret_job))
-        return false;
-    return jb_str_is(ret_job->status, "waiting") || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 확인했거나 버린 것입니다. 작업 목록에서 결과를 보세요.", "Job %lld has been confirmed or discarded already. See the list of jobs for what came of it."), (long long)id);
+    return jb_job_get(scope, id, ret_job) && (jb_str_is(ret_job->status, "waiting") || jb__fail_not_waiting(scope, id));
+}
+
+bool jb_import_waits(struct jb_scope *scope, int64_t id)
+{
+    struct import_job job;
+    return get_waiting(scope, id, &job);
 }
 
 static bool confirm_in(struct jb_scope *scope, struct import_job *job)
@@ -283,7 +313,7 @@ static bool confirm_in(struct jb_scope *scope, struct import_job *job)
     if (!jb_exec(scope, JB_SQL("update import_jobs set status = 'queued' where id = ? and status = 'waiting'", job->id), &changes))
         return false;
     if (changes == 0)
-        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 확인했거나 버린 것입니다. 작업 목록에서 결과를 보세요.", "Job %lld has been confirmed or discarded already. See the list of jobs for what came of it."), (long long)job->id);
+        return jb__fail_not_waiting(scope, job->id);
     job->status = JB_STR("queued");
     job->options = jb__import_options_json(scope, &options);
     job->expires_at = (struct jb_time){ 0 };

@@ -21,9 +21,10 @@ struct looking {
     const struct jb__plan *plan;
     struct jb_stage_options options;
     enum jb_preview what;
-    int64_t offset, limit;
+    int64_t after_row, offset, limit, rows;
     struct import_difference *at;
     size_t count, capacity;
+    struct jb_stage *stage;
     bool ok;
 };
 
@@ -63,6 +64,8 @@ static bool each(void *arg, struct jb_scope *scope, int64_t row, const void *aft
     struct jb_str key = key_text(looking->scope, looking->plan, before ? before : after);
 
     (void)scope;
+    looking->rows++;
+    looking->after_row = row;
     for (size_t i = 0; i < looking->plan->count && looking->count < DIFFERENCES_MAX; i++) {
         const struct jb__target *target = &looking->plan->targets[i];
         struct jb_value new_value = jb_record_get(record, after, target->field), old_value = before ? jb_record_get(record, before, target->field) : jb_v_null();
@@ -82,14 +85,23 @@ static bool each(void *arg, struct jb_scope *scope, int64_t row, const void *aft
     return true;
 }
 
-static void look_blocking(void *arg)
+static void open_blocking(void *arg)
 {
     struct looking *looking = arg;
-    struct jb_stage *stage = jb_stage_open_sealed(looking->scope, looking->db, &looking->options);
-    static const enum jb_stage_kind kinds[] = { JB_STAGE_NEW, JB_STAGE_CHANGED, JB_STAGE_UNCHANGED };
+    looking->stage = jb_stage_open_sealed(looking->scope, looking->db, &looking->options);
+}
 
-    looking->ok = stage && jb_stage_look(stage, looking->scope, kinds[looking->what], looking->offset, looking->limit, each, looking);
-    jb_stage_close(stage);
+static void look_blocking(void *arg)
+{
+    static const enum jb_stage_kind kinds[] = { JB_STAGE_NEW, JB_STAGE_CHANGED, JB_STAGE_UNCHANGED };
+    struct looking *looking = arg;
+    looking->ok = jb_stage_look(looking->stage, looking->scope, kinds[looking->what], looking->after_row, looking->offset, looking->limit, each, looking);
+}
+
+static void close_blocking(void *arg)
+{
+    struct looking *looking = arg;
+    jb_stage_close(looking->stage);
 }
 
 /* The sheet's columns were noted when the file was staged: the order and the set of fields it brings. */
@@ -112,27 +124,27 @@ static bool map_columns(struct looking *looking, struct jb__plan *plan, struct j
     return true;
 }
 
-struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_preview what, int64_t offset, int64_t limit)
+/* Opens the staging; looking->stage stays NULL without a failure when the job has ended: then there is nothing to look at any more. */
+static bool start(struct looking *looking, int64_t id)
 {
+    struct jb_scope *scope = looking->scope;
     const struct jb_transfer *transfer = jb__transfer_of(scope);
-    struct looking looking = { .scope = scope, .db = jb_db_of(scope), .what = what, .offset = offset, .limit = limit };
     struct jb__job_options options;
     struct import_job job;
 
+    looking->db = jb_db_of(scope);
     if (!jb_job_get(scope, id, &job) || !jb__import_options_read(scope, job.options, &options))
-        return NULL;
-    struct jb_rows *rows = JB_NEW(scope, struct jb_rows);
-    rows->record = &jb_import_difference_record;
+        return false;
     struct jb_str path = jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)id);
     if (access(path.data, R_OK) != 0)
-        return rows; /* it has ended: there is nothing to look at any more */
+        return true;
     const struct jb_model *model = jb_model_find(scope, job.model);
     struct jb__plan *plan = model ? jb__plan_of(scope, transfer, jb_exchange_of(scope, model), &options.import) : NULL;
-    if (!plan || !map_columns(&looking, plan, options.present))
-        return NULL;
+    if (!plan || !map_columns(looking, plan, options.present))
+        return false;
     bool by_id = plan->match_count == 1 && plan->match[0]->primary;
-    looking.plan = plan;
-    looking.options = (struct jb_stage_options){
+    looking->plan = plan;
+    looking->options = (struct jb_stage_options){
         .path = path.data,
         .model = model,
         .columns = plan->present,
@@ -141,10 +153,91 @@ struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_pr
         .match_count = plan->match_count,
         .by_id = by_id && plan->match_given,
     };
+    jb_offload(open_blocking, looking);
+    return looking->stage != NULL;
+}
+
+struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_preview what, int64_t offset, int64_t limit)
+{
+    struct looking looking = { .scope = scope, .what = what, .offset = offset, .limit = limit };
+
+    if (!start(&looking, id))
+        return NULL;
+    struct jb_rows *rows = JB_NEW(scope, struct jb_rows);
+    rows->record = &jb_import_difference_record;
+    if (!looking.stage)
+        return rows;
     jb_offload(look_blocking, &looking);
+    jb_offload(close_blocking, &looking);
     if (!looking.ok)
         return NULL;
     rows->count = looking.count;
     rows->data = (char *)looking.at;
     return rows;
+}
+
+/* ---- all differences as a workbook ------------------------------------------------------------------------------------------------ */
+
+static bool write_head(struct jb_sheet_writer *writer, struct jb_scope *scope)
+{
+    const struct jb_str titles[] = { JB_STR("행 row"), JB_STR("열쇠 key"), JB_STR("열 column"), JB_STR("지금 now"), JB_STR("바뀐 뒤 then") };
+    const struct jb_field *fields[JB_COUNT(titles)] = { &jb_import_difference_record.fields[0] };
+
+    return jb_sheet_writer_head(writer, scope, titles, fields, JB_COUNT(titles));
+}
+
+static struct jb_value text_value(struct jb_str text)
+{
+    return text.data ? jb_v_text(text) : jb_v_null();
+}
+
+/* The next rows of the sheet, as many as are held at a time. */
+static bool write_page(struct looking *looking, struct jb_sheet_writer *writer)
+{
+    looking->at = NULL;
+    looking->count = looking->capacity = 0;
+    looking->rows = 0;
+    jb_offload(look_blocking, looking);
+    bool ok = looking->ok;
+    for (size_t i = 0; ok && i < looking->count; i++) {
+        const struct import_difference *at = &looking->at[i];
+        const struct jb_value values[] = { jb_v_int(at->row), text_value(at->key), text_value(at->label.data ? at->label : at->column), text_value(at->before), text_value(at->after) };
+        ok = jb_sheet_writer_row(writer, looking->scope, values, JB_COUNT(values));
+    }
+    return ok && jb_continue(looking->scope);
+}
+
+static bool write_all(struct looking *looking, struct jb_scope *scope, struct jb_sheet_writer *writer)
+{
+    bool ok = write_head(writer, scope);
+
+    looking->limit = JB_MAX(1, DIFFERENCES_MAX / (int64_t)looking->plan->count);
+    looking->rows = looking->limit;
+    while (ok && looking->rows == looking->limit) {
+        looking->scope = jb_scope_child(scope, "page");
+        ok = write_page(looking, writer) || jb_failure_pass(looking->scope, scope);
+        jb_scope_end(looking->scope);
+    }
+    looking->scope = scope;
+    return ok && jb_sheet_writer_finish(writer, scope);
+}
+
+bool jb_import_differences(struct jb_scope *outer, int64_t id, jb_sheet_sink *sink, void *arg)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "differences");
+    struct looking looking = { .scope = scope, .what = JB_PREVIEW_CHANGED };
+    bool ok = start(&looking, id);
+
+    if (ok && looking.stage) {
+        struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet = jb_str_of(JB_L(scope, "바뀔 내용", "Differences")) }, sink, arg);
+        ok = write_all(&looking, scope, writer);
+        jb_sheet_writer_free(writer);
+        jb_offload(close_blocking, &looking);
+    } else if (ok) {
+        ok = jb__fail_not_waiting(scope, id);
+    }
+    if (!ok)
+        jb_failure_pass(scope, outer);
+    jb_scope_end(scope);
+    return ok;
 }

@@ -91,6 +91,7 @@ struct jb_transfer *jb_transfer_new(struct jb_scope *scope, const struct jb_tran
         .upload_bytes_max = options->upload_bytes_max ? options->upload_bytes_max : (int64_t)4 << 30,
         .upload_kept_s = options->upload_kept_s ? options->upload_kept_s : 86400,
         .disk_free_bytes_min = options->disk_free_bytes_min,
+        .latency_max_us = options->latency_max_us,
         .batch_rows = options->batch_rows ? options->batch_rows : BATCH_ROWS,
         .zone = options->zone,
         .undo_days = options->undo_days ? options->undo_days : UNDO_DAYS,
@@ -179,11 +180,11 @@ static int64_t job_of_file(struct jb_str name)
     return jb_str_to_int64(jb_str_cut(&rest, '.'), &job) && rest.data ? job : 0;
 }
 
-/* A job whose run died where no queue will take it up again (the command line). */
+/* A job whose run died where no queue will take it up again (the command line). Its upload stays, so that it can be tried again. */
 static bool bury(struct jb_scope *scope, struct import_job *job)
 {
     struct jb_scope *one = jb_scope_child(scope, "bury");
-    jb_fail(one, JB_UNAVAILABLE, "%s", JB_L(one, "처리하던 프로그램이 끝까지 가지 못하고 죽었습니다. 다시 가져오세요.", "The program that ran it died. Import again."));
+    jb_fail(one, JB_UNAVAILABLE, "%s", JB_L(one, "처리하던 프로그램이 끝까지 가지 못하고 죽었습니다. 다시 시도하세요.", "The program that ran it died. Try it again."));
     bool ok = jb__job_end(scope, job, "failed", jb_failure(one));
     jb_scope_end(one);
     return ok;
@@ -221,10 +222,7 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
     if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))
         return false;
     bool about_to_start = jb_str_is(job.status, "queued") && job.created_at.us > jb_now().us - 60 * JB_SECOND_US;
-    if (task_queued || about_to_start)
-        return true;
-    *ret_needed = false;
-    return bury(scope, &job);
+    return task_queued || about_to_start || bury(scope, &job);
 }
 
 static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *ret_needed)

@@ -63,6 +63,12 @@ static void spool_done(void *arg)
     close(spool->fd);
 }
 
+bool jb__fail_spool(struct jb_scope *scope, const char *path, int number)
+{
+    jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "받을 파일 %s을(를) 만들지 못했습니다: %s", "The spool file %s cannot be made: %s"), path, strerror(number));
+    return number == ENOSPC || number == EDQUOT ? jb_failure_of_full_disk(scope) : false;
+}
+
 struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name)
 {
     struct jb_spool *spool = JB_NEW(scope, struct jb_spool);
@@ -75,8 +81,7 @@ struct jb_spool *jb_spool_open(struct jb_scope *scope, struct jb_str file_name)
     spool->path = jb__spool_path(scope, spool->transfer, spool->file).data;
     spool->fd = open(spool->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (spool->fd < 0) {
-        /* our folder, whatever is wrong with it: UNAVAILABLE is logged, and its path told to nobody else */
-        jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "받을 파일 %s을(를) 만들지 못했습니다: %s", "The spool file %s cannot be made: %s"), spool->path, strerror(errno));
+        jb__fail_spool(scope, spool->path, errno);
         return NULL;
     }
     (void)flock(spool->fd, LOCK_EX | LOCK_NB); /* nobody else knows the name yet */

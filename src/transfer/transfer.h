@@ -128,6 +128,7 @@ struct jb_transfer_options {
     int64_t upload_bytes_max;
     int64_t upload_kept_s;       /* UPLOAD_KEPT_SECONDS: an upload that nobody goes on with; 0: a day */
     int64_t disk_free_bytes_min; /* DISK_FREE_BYTES_MIN: what uploads leave free */
+    int64_t latency_max_us;      /* IMPORT_MAX_DB_LATENCY_MS: imports slow down above it; 0: they never do */
     int batch_rows;              /* IMPORT_EXPORT_CHUNK_SIZE; 0: 1,000 */
     const struct jb_zone *zone;
     struct jb_str site_url; /* for links in mails: http://127.0.0.1:8000 */
@@ -190,6 +191,7 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
 bool jb_import_run(struct jb_scope *scope, int64_t job);
 /* What a view does with an upload: below async_bytes runs it and waits ≤ 0.8 s (it goes on by itself after that), otherwise queues it. *ret_ended says whether it ended. */
 bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, int64_t *ret_job, bool *ret_ended);
+bool jb_import_waits(struct jb_scope *scope, int64_t job);   /* for being confirmed; CONFLICT when it does not */
 bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: merges exactly what was shown (again by the queue); CONFLICT when it does not wait */
 /* A waiting one ends; one that is kept to go on with its refused rows gives up what it keeps: its upload and their workbook. */
 bool jb_import_discard(struct jb_scope *scope, int64_t job);
@@ -243,6 +245,8 @@ struct import_difference {
 };
 extern const struct jb_record jb_import_difference_record;
 struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_preview what, int64_t offset, int64_t limit);
+/* Every cell that a waiting import would change, as a workbook: row, key, column, now, then. CONFLICT when it does not wait any more. */
+bool jb_import_differences(struct jb_scope *scope, int64_t job, jb_sheet_sink *sink, void *arg);
 
 /* ---- undoing -------------------------------------------------------------------------------------------------------------------------------- */
 

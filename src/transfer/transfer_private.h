@@ -25,7 +25,7 @@ struct jb_transfer {
     int64_t undo_bytes_max;
     struct jb_lock *merging; /* one staging file at a time is attached to this process's writer */
     struct jb_str site_url;
-    int64_t async_bytes, upload_bytes_max, upload_kept_s, disk_free_bytes_min;
+    int64_t async_bytes, upload_bytes_max, upload_kept_s, disk_free_bytes_min, latency_max_us;
     int batch_rows;
     const struct jb_zone *zone;
 };
@@ -148,6 +148,8 @@ void jb__spool_taken(struct jb_spool *spool); /* a committed job owns the file n
 /* Locks a job's spool file for as long as the fd is open: CONFLICT when another run has it, NOT_FOUND when it is gone. */
 bool jb__spool_lock(struct jb_scope *scope, struct jb_str file, int *ret_fd);
 struct jb_str jb__spool_path(struct jb_scope *scope, const struct jb_transfer *transfer, struct jb_str file);
+/* It cannot be made. Our folder, whatever is wrong with it: UNAVAILABLE is logged, and its path told to nobody else. `number`: errno. */
+bool jb__fail_spool(struct jb_scope *scope, const char *path, int number);
 void jb__file_remove(struct jb_scope *scope, struct jb_str path);  /* on an offload thread; absence is fine */
 void jb__stage_remove(struct jb_scope *scope, struct jb_str path); /* likewise a staging; one that cannot be removed now is left to the sweep */
 
@@ -169,6 +171,21 @@ enum jb__phase {
 };
 #define JB_EVENTS_PENDING 128
 
+/* pace.c: how long the import should rest now, so that others get the database. */
+struct jb__pace {
+    int64_t limit_us;  /* of the database's latency; 0: it never rests */
+    _Atomic int share; /* of the time it works: how often as long it rests */
+    int64_t since_us;  /* it works since then; whoever does the work */
+    int64_t rested_us; /* in all */
+    bool told;         /* the reporter's */
+};
+void jb__pace_open(struct jb__pace *pace, int64_t limit_us);
+void jb__pace_measure(struct jb__pace *pace, struct jb_scope *scope, int64_t job_id); /* asks the database */
+void jb__pace_note(struct jb__pace *pace, int64_t latency_us);
+bool jb__pace_is_slow(const struct jb__pace *pace);
+bool jb__pace_rest_blocking(struct jb__pace *pace, struct jb_scope *scope); /* on a thread; false when cancelled */
+bool jb__pace_rest(struct jb__pace *pace, struct jb_scope *scope);          /* on a fiber, outside a transaction */
+
 struct jb__progress {
     pthread_mutex_t mutex;
     int64_t job_id, number; /* of the last event */
@@ -185,6 +202,7 @@ struct jb__progress {
     struct jb_scope *steady, *scope, *attempt_scope;
     struct jb_channel *ended;
     bool wished;
+    struct jb__pace pace; /* opened by who wants one, after _open */
 };
 /* Starts the reporter on a fiber: writes events, and cancels attempt_scope (setting `wished`) when somebody asks for it. */
 bool jb__progress_open(struct jb__progress *progress, struct jb_scope *attempt_scope, int64_t job_id, bool writes);
@@ -346,6 +364,9 @@ void jb__ending_sweep(struct jb__attempt *attempt);
 bool jb__job_leave(struct jb_scope *scope, const struct import_job *job, struct jb_str was);
 /* An old wish to cancel is not one to cancel what is asked for now. */
 bool jb__wish_forget(struct jb_scope *scope, int64_t id);
+/* Batches of a skip import and stagings of an undo commit one by one: what is in stays, and only the mark knows of it. Into the job's figures; *ret_rows: how many rows. */
+bool jb__take_committed(struct jb_scope *scope, struct import_job *job, int64_t *ret_rows);
+bool jb__fail_not_waiting(struct jb_scope *scope, int64_t id);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
 /* May the job go on with corrected rows? CONFLICT says why not. */

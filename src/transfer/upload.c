@@ -186,7 +186,7 @@ bool jb_upload_new(struct jb_scope *scope, struct jb_str file_name, int64_t byte
     const char *path = path_of(scope, upload.row.token, "upload").data;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (fd < 0)
-        return jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "받을 파일 %s을(를) 만들지 못했습니다: %s", "The spool file %s cannot be made: %s"), path, strerror(errno));
+        return jb__fail_spool(scope, path, errno);
     (void)flock(fd, LOCK_EX | LOCK_NB); /* until its row is there, so that it is not swept */
     bool ok = jb_insert(scope, &jb_import_upload, &upload.row) && (look(scope, &upload) || fail_gone(scope));
     close(fd);

@@ -267,6 +267,31 @@ def test_a_preview_is_not_applied_by_who_may_no_longer_import(site, clerk):
     assert session.get(address + "/admin/cash/cashbook/1/", timeout=30).status_code == 404
 
 
+def test_the_differences_of_a_preview_come_as_a_workbook(site, clerk):
+    site.csv("a.csv", HEAD, *(line(n) for n in range(3000)))
+    site.run("import", "cash.cashbook", "a.csv")
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    token = form_token(session.get(address + "/admin/cash/cashbook/import/", timeout=30))
+    sheet = rows(line(1), *(line(n, expense="2000", memo="=1") for n in range(2, 2500)), line(9000))
+    answer = session.post(address + "/admin/cash/cashbook/import/", files={"csrfmiddlewaretoken": (None, token), "file": ("b.csv", sheet)}, timeout=60)
+    job = re.search(r"/admin/jobs/(\d+)/", answer.url).group(0)
+    wait_until(lambda: f'href="{job}differences.xlsx"' in session.get(address + job, timeout=30).text)
+    answer = session.get(address + job + "differences.xlsx", timeout=60)
+    assert answer.status_code == 200 and "attachment" in answer.headers["Content-Disposition"]
+    with open(site.path("differences.xlsx"), "wb") as file:
+        file.write(answer.content)
+    cells = {}
+    for text in site.run("sheet", "cells", "differences.xlsx")[0].splitlines():
+        row, column, _, value = text.split("\t")
+        cells.setdefault(int(row), {})[int(column)] = value
+    assert len(cells) == 1 + 2 * 2498
+    assert [cells[2], cells[3], cells[len(cells)]] == [{1: "3", 2: '"CB-2"', 3: '"Expense"', 4: '"1000.00"', 5: '"2000.00"'}, {1: "3", 2: '"CB-2"', 3: '"Memo"', 5: '"=1"'}, {1: "2500", 2: '"CB-2499"', 3: '"Memo"', 5: '"=1"'}]
+    assert session.post(address + job + "discard/", data={"csrfmiddlewaretoken": token}, timeout=30).status_code == 200
+    assert session.get(address + job + "differences.xlsx", timeout=30).status_code == 409
+    assert requests.get(address + job + "differences.xlsx", timeout=30, allow_redirects=False).status_code != 200
+
+
 def test_a_jobs_page_names_refused_columns_as_the_sheet_does(site):
     person(site, "clerk", "cash.view_projectcashbook", "cash.add_projectcashbook", "cash.change_projectcashbook", "cash.import_projectcashbook")
     address = site.serve("up")
