@@ -23,7 +23,7 @@ struct jb_config {
     int64_t db_port;
     int64_t db_slow_ms, db_pool_min, db_pool_max, db_connection_age_s, db_connect_timeout_s, db_shared_read_ms, replica_lag_ms;
     struct jb_str db_reads;
-    int64_t chunk_size, import_async_bytes, upload_bytes_max, upload_kept_s, disk_free_bytes_min, data_upload_bytes_max, file_upload_memory_bytes;
+    int64_t chunk_size, import_async_bytes, upload_bytes_max, upload_kept_s, disk_free_bytes_min, latency_max_ms, data_upload_bytes_max, file_upload_memory_bytes;
     struct jb_str spool_dir, media_dir, undo_dir;
     int64_t undo_days, undo_bytes_max;
     struct jb_str secret_key, allowed_hosts, trusted_proxies, internal_ips, cdn_domain, time_zone, language;

@@ -128,6 +128,7 @@ static bool open_transfer(struct jb_scope *scope, struct jb_runtime *runtime)
                                                    .upload_bytes_max = config->upload_bytes_max,
                                                    .upload_kept_s = config->upload_kept_s,
                                                    .disk_free_bytes_min = config->disk_free_bytes_min,
+                                                   .latency_max_us = config->latency_max_ms * 1000,
                                                    .batch_rows = (int)config->chunk_size,
                                                    .zone = runtime->zone,
                                                    .site_url = config->site_url.data ? config->site_url : JB_STR("http://127.0.0.1:8000"),

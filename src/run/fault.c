@@ -23,6 +23,7 @@ static const char *const names[] = {
     "transfer/import/batch",
     "transfer/import/group",
     "transfer/import/keep",
+    "transfer/import/latency",
     "transfer/import/merge_chunk",
     "transfer/import/merged",
     "transfer/import/part",

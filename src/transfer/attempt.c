@@ -571,6 +571,7 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     }
     if (ok && jb__spool_lock(attempt.scope, attempt.job.spool, &lock_fd) && begin(&attempt) &&
         jb__progress_open(&attempt.progress, attempt.scope, job_id, will_write(&attempt))) {
+        jb__pace_open(&attempt.progress.pace, attempt.transfer->latency_max_us);
         if (attempt.job.attempt > 1) /* it died */
             jb__attempt_let_go(&attempt, attempt.job.attempt - 1);
         jb__progress_phase(&attempt.progress, JB_READING, 0);

@@ -322,6 +322,8 @@ static bool check_batch(struct checking *checking, struct jb_scope *scope, const
 
     if (JB_FAULT("transfer/import/batch", scope))
         return false;
+    if (!jb__pace_rest_blocking(&checker->progress->pace, scope))
+        return false;
     if (batch->source->carried)
         return carry_batch(checking, scope, batch);
     if (!jb_stage_begin(checker->stage, scope))

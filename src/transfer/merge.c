@@ -42,7 +42,12 @@ struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_f
 
     if (!jb_lock_take(attempt->transfer->merging, scope))
         return NULL;
-    struct jb_tx *tx = jb_stage_attach(attempt->stage, scope) ? jb_begin(scope) : NULL;
+    bool attached = jb_stage_attach(attempt->stage, scope);
+    int64_t began_us = jb_monotonic_us();
+    struct jb_tx *tx = attached ? jb_begin(scope) : NULL;
+    int64_t waited_us = jb_monotonic_us() - began_us; /* on SQLite others hold the writer */
+    if (waited_us > attempt->progress.pace.limit_us)
+        jb__pace_note(&attempt->progress.pace, waited_us);
     if (tx && jb_stage_is_fresh(attempt->stage, scope, hold, ret_fresh))
         return tx;
     if (tx)
@@ -289,7 +294,8 @@ static bool merge_skip(struct jb__attempt *attempt)
     if (!jb__mark_resume(attempt, attempt->scope))
         return false;
     for (;;) {
-        if (JB_FAULT("transfer/import/group", attempt->scope) || !next_range(attempt, groups * batch_rows, &last))
+        bool crowded = jb__pace_is_slow(&attempt->progress.pace);
+        if (JB_FAULT("transfer/import/group", attempt->scope) || !jb__pace_rest(&attempt->progress.pace, attempt->scope) || !next_range(attempt, groups * batch_rows, &last))
             return false;
         if (last == 0)
             return end_skip(attempt);
@@ -297,9 +303,9 @@ static bool merge_skip(struct jb__attempt *attempt)
             return false;
         attempt->batch_position = last;
         jb_task_moved(attempt->outer);
-        if (hold_us < HOLD_US / 2)
+        if (hold_us < HOLD_US / 2 && !crowded)
             groups = JB_MIN(groups * 2, groups_max);
-        else if (hold_us > HOLD_US)
+        else if (hold_us > HOLD_US || crowded)
             groups = JB_MAX(1, groups / 2);
     }
 }

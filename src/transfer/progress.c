@@ -182,6 +182,7 @@ static void report(void *arg)
         last = jb_cancelled(progress->scope);
         write_events(progress, scope);
         look_for_wish(progress, scope);
+        jb__pace_measure(&progress->pace, scope, progress->job_id);
         jb_scope_end(scope);
         if (!last) {
             struct jb_scope *wait = jb_scope_child(progress->scope, "wait");
@@ -223,6 +224,8 @@ void jb__progress_close(struct jb__progress *progress)
 
     jb_cancel(progress->scope);
     (void)jb_channel_receive(progress->ended, NULL, &item); /* closed: the reporter has returned. No scope: the end of the loop would cancel it, and the reporter uses what is freed below */
+    if (progress->pace.rested_us > 0)
+        jb_log(JB_LOG_NOTICE, "transfer", "the import of job %lld rested for %.1f s in all", (long long)progress->job_id, (double)progress->pace.rested_us / JB_SECOND_US);
     jb_channel_free(progress->ended);
     jb_scope_end(progress->scope);
     jb_scope_end(progress->steady);

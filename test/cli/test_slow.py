@@ -2,6 +2,8 @@
 """Slow statements in the log of a running site."""
 import re
 
+import pytest
+
 from conftest import ON_POSTGRESQL
 from test_api import person, sign_in
 from test_commands import HEAD, line
@@ -35,3 +37,19 @@ def test_a_slow_statement_with_a_secret_shows_none_of_it(site):
     told = site.wait_log(site.processes[-1], r'warning slow_queries: \[req \w+\] \d+\.\d{3} s: insert into auth_session [^\n]*\n').group(0)
     ((stored,),) = site.rows("select token_hash from auth_session", live=True)
     assert '["…","…","…","…",' in told and str(stored) not in told, told
+
+
+@pytest.mark.parametrize("on_error", ["abort", "skip"])
+def test_an_import_rests_while_the_database_answers_slowly(site, on_error):
+    site.csv("a.csv", HEAD, *(line(n) for n in range(3000)))
+    slow = {"JANGBU_FAULTS": "transfer/import/latency=sleep:50*10,transfer/import/batch=sleep:20"}
+    for limit, rests in (("20", True), ("0", False)):
+        worker = site.start("worker", IMPORT_MAX_DB_LATENCY_MS=limit, **slow)
+        job = site.json("import", "cash.cashbook", "a.csv", "--background", "--batch-rows", "100", "--on-error", on_error)["job"]
+        result = site.json("jobs", "wait", str(job))
+        assert (result["status"], result["rows"], result["refused"]) == ("done", 3000, 0)
+        site.stop(worker)
+        with open(worker.log, encoding="utf-8") as file:
+            text = file.read()
+        assert len(re.findall(r"takes \d+ ms for a small question .* the import slows down", text)) == rests, text
+        assert len(re.findall(rf"the import of job {job} rested for [1-9]?\d*\.\d s in all", text)) == rests, text
