@@ -20,7 +20,7 @@ SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|
 
 
 ON_POSTGRESQL = os.environ.get("JB_TEST_DATABASE") == "postgresql"
-collect_ignore = [] if ON_POSTGRESQL else ["test_crash.py", "test_deadlock.py"]  # about a server that SQLite does not have
+collect_ignore = [] if ON_POSTGRESQL else ["test_crash.py", "test_deadlock.py", "test_disk_server.py"]  # about a server that SQLite does not have
 
 
 PSQL = "psql"

@@ -14,12 +14,9 @@ import tempfile
 import pytest
 import requests
 
-from conftest import BINARY, ON_POSTGRESQL, Site, wait_until
+from conftest import BINARY, ON_POSTGRESQL, wait_until
 from test_api import person
 from test_commands import HEAD, line
-
-if ON_POSTGRESQL:
-    from pg_server import Cluster
 
 SHIM = os.environ.get("JB_FAULTY_DISK", os.path.join(os.path.dirname(BINARY), "test", "cli", "faulty_disk.so"))
 CAMPAIGN = os.environ.get("JB_CAMPAIGN") == "full"
@@ -69,14 +66,19 @@ def disk(site):
     made.close()
 
 
+def some_of(writes, count):
+    """Numbers of that many writes."""
+    seed = int(os.environ.get("JB_SEED", random.randrange(1000000)))
+    print(f"{writes} writes, seed {seed}")
+    assert writes > 2  # the library is loaded
+    return sorted(random.Random(seed).sample(range(1, writes + 1), min(count, writes)))
+
+
 def points(disk):
     """(error, first, last) of what fails: a full disk stays full, a bad block is one."""
-    seed = int(os.environ.get("JB_SEED", random.randrange(1000000)))
-    print(f"{disk.writes()} writes, seed {seed}")
-    dice, every = random.Random(seed), range(1, disk.writes() + 1)
-    assert len(every) > 2  # it is loaded
+    writes = disk.writes()
     for error in (errno.ENOSPC, errno.EIO):
-        for number in sorted(dice.sample(every, min(TRIED, len(every)))):
+        for number in some_of(writes, TRIED):
             yield error, number, FOREVER if error == errno.ENOSPC else number
 
 
@@ -152,38 +154,3 @@ def test_a_server_on_a_full_disk_says_so_and_goes_on_when_there_is_room(site, di
     assert answer.status_code in (200, 202), answer.text
     wait_until(lambda: site.number("select count(*) from cashbook") == ROWS)
     wait_until(lambda: site.left_in("spool") == [])
-
-
-@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite's files are among those of the tests above")
-def test_a_database_server_on_a_full_disk(tmp_path, monkeypatch):
-    disk = Disk("/primary/base/")
-    for name, value in disk.environment.items():
-        monkeypatch.setenv(name, value)
-    with Cluster() as cluster:
-        for name in ("LD_PRELOAD", "JB_DISK", "JB_DISK_UNDER"):
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("JB_TEST_POSTGRES", cluster.primary.url())
-        site = Site(tmp_path)
-        site.run("migrate")
-        make_sheet(site)
-        for words in ((), ("--on-error", "skip")):
-            disk.heal()
-            site.run("import", "cash.cashbook", "a.csv", *words)
-            wanted = disk.writes()
-            assert wanted > 0
-            for first in sorted(random.sample(range(1, wanted + 1), min(wanted, 100 if CAMPAIGN else 4))):
-                site.sql("delete from cashbook")
-                site.sql("vacuum full cashbook")  # so that there is something to grow
-                disk.fail(errno.ENOSPC, first)
-                _, err = site.run("import", "cash.cashbook", "a.csv", *words, status=None)
-                disk.heal()
-                found = site.number("select count(*) from cashbook")
-                if site.status == 0:
-                    assert found == ROWS
-                else:
-                    is_told(site, err)
-                    assert found == 0 or (words and found < ROWS), err
-                site.run("import", "cash.cashbook", "a.csv", *words)
-                assert site.number("select count(*) from cashbook") == ROWS
-        site.end_processes()
-    disk.close()
