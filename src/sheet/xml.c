@@ -457,6 +457,8 @@ static void unescape(struct jb_buf *buf)
 bool jb__xml_append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *buf)
 {
     struct jb_str raw = xml->text;
+    if (raw.size == 0)
+        return true;
     if (xml->cdata || (!memchr(raw.data, '&', raw.size) && !memchr(raw.data, '\r', raw.size))) {
         jb_buf_put(buf, raw);
         return true;
@@ -474,7 +476,7 @@ bool jb__xml_append(struct jb__xml *xml, struct jb_scope *scope, struct jb_buf *
 
 bool jb__xml_check(struct jb__xml *xml, struct jb_scope *scope, struct jb_str text)
 {
-    if (memchr(text.data, '\0', text.size))
+    if (text.size > 0 && memchr(text.data, '\0', text.size))
         return fail_nul(xml, scope);
     if (!jb_utf8_valid(text))
         return jb__xml_broken(xml, scope, JB_L(scope, "UTF-8이 아닌 글자가 있습니다", "it has text that is not UTF-8"));
