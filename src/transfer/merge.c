@@ -45,9 +45,7 @@ struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_f
     bool attached = jb_stage_attach(attempt->stage, scope);
     int64_t began_us = jb_monotonic_us();
     struct jb_tx *tx = attached ? jb_begin(scope) : NULL;
-    int64_t waited_us = jb_monotonic_us() - began_us; /* on SQLite others hold the writer */
-    if (waited_us > attempt->progress.pace.limit_us)
-        jb__pace_note(&attempt->progress.pace, waited_us);
+    jb__pace_waited(&attempt->progress.pace, jb_monotonic_us() - began_us); /* on SQLite others may hold the writer */
     if (tx && jb_stage_is_fresh(attempt->stage, scope, hold, ret_fresh))
         return tx;
     if (tx)

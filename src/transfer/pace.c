@@ -16,12 +16,10 @@ void jb__pace_open(struct jb__pace *pace, int64_t limit_us)
     *pace = (struct jb__pace){ .limit_us = limit_us, .since_us = jb_monotonic_us() };
 }
 
-void jb__pace_note(struct jb__pace *pace, int64_t latency_us)
+static void note(struct jb__pace *pace, int64_t latency_us)
 {
     int share = atomic_load(&pace->share);
 
-    if (pace->limit_us == 0)
-        return;
     atomic_store(&pace->share, latency_us <= pace->limit_us ? 0 : share == 0 ? 1
                                                                              : JB_MIN(share * 2, SHARE_MAX));
     if (latency_us > pace->limit_us && !pace->told) {
@@ -38,7 +36,12 @@ void jb__pace_measure(struct jb__pace *pace, struct jb_scope *scope, int64_t job
         return;
     if (JB_FAULT("transfer/import/latency", scope) || !jb_query_int(scope, JB_SQL("select count(*) from import_jobs where id = ?", job_id), &jobs))
         jb_failure_clear(scope); /* the import meets it too, and says so */
-    jb__pace_note(pace, jb_monotonic_us() - began_us);
+    note(pace, JB_MAX(jb_monotonic_us() - began_us, atomic_exchange(&pace->waited_us, 0)));
+}
+
+void jb__pace_waited(struct jb__pace *pace, int64_t us)
+{
+    atomic_store(&pace->waited_us, JB_MAX(us, atomic_load(&pace->waited_us))); /* on the reporter's loop */
 }
 
 bool jb__pace_is_slow(const struct jb__pace *pace)

@@ -217,7 +217,7 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
     }
     if (jb__job_ended(&job)) { /* it may be tried again, or go on with corrected rows */
         *ret_needed = job.expires_at.us > jb_now().us;
-        return true;
+        return *ret_needed || jb__refusals_forget(scope, job.id);
     }
     if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))
         return false;

@@ -173,7 +173,8 @@ enum jb__phase {
 
 /* pace.c: how long the import should rest now, so that others get the database. */
 struct jb__pace {
-    int64_t limit_us;  /* of the database's latency; 0: it never rests */
+    int64_t limit_us; /* of the database's latency; 0: it never rests */
+    _Atomic int64_t waited_us;
     _Atomic int share; /* of the time it works: how often as long it rests */
     int64_t since_us;  /* it works since then; whoever does the work */
     int64_t rested_us; /* in all */
@@ -181,7 +182,7 @@ struct jb__pace {
 };
 void jb__pace_open(struct jb__pace *pace, int64_t limit_us);
 void jb__pace_measure(struct jb__pace *pace, struct jb_scope *scope, int64_t job_id); /* asks the database */
-void jb__pace_note(struct jb__pace *pace, int64_t latency_us);
+void jb__pace_waited(struct jb__pace *pace, int64_t us);                              /* the import itself, for the database: counts with the next answer */
 bool jb__pace_is_slow(const struct jb__pace *pace);
 bool jb__pace_rest_blocking(struct jb__pace *pace, struct jb_scope *scope); /* on a thread; false when cancelled */
 bool jb__pace_rest(struct jb__pace *pace, struct jb_scope *scope);          /* on a fiber, outside a transaction */
