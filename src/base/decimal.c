@@ -358,3 +358,52 @@ struct jb_str jb_decimal_text_people(struct jb_decimal number, char out[48])
     *to = '\0';
     return (struct jb_str){ out, (size_t)(to - out) };
 }
+
+/* ---- sums of many -------------------------------------------------------------------------------------------------------- */
+
+struct jb_str jb_decimal_sum_text(jb_decimal_sum units, int scale, char out[JB_DECIMAL_SUM_TEXT_SIZE])
+{
+    char digits[JB_DECIMAL_SUM_TEXT_SIZE], *end = digits + sizeof digits, *at = end;
+    jb__uint128 rest = units < 0 ? -(jb__uint128)units : (jb__uint128)units;
+
+    JB_CHECK(scale >= 0 && scale <= JB_DECIMAL_DIGITS_MAX);
+    for (int count = 0; rest > 0 || count <= scale; count++, rest /= 10) {
+        if (count == scale && count > 0)
+            *--at = '.';
+        *--at = (char)('0' + (int)(rest % 10));
+    }
+    if (units < 0)
+        *--at = '-';
+    memcpy(out, at, (size_t)(end - at));
+    out[end - at] = '\0';
+    return (struct jb_str){ out, (size_t)(end - at) };
+}
+
+bool jb_decimal_sum_parse(struct jb_str text, int scale, jb_decimal_sum *ret_units)
+{
+    bool minus = text.size > 0 && text.data[0] == '-', point = false;
+    size_t at = minus, first = at;
+    int decimals = 0;
+    jb__int128 units = 0;
+
+    for (; at < text.size && (digit(text.data[at]) || (text.data[at] == '.' && !point && at > first)); at++) {
+        if (text.data[at] == '.') {
+            point = true;
+            continue;
+        }
+        if (point && ++decimals > scale) {
+            if (text.data[at] != '0')
+                return false;
+            continue;
+        }
+        units = units * 10 + (text.data[at] - '0');
+        if (units >= power(37))
+            return false;
+    }
+    int missing = scale - JB_MIN(decimals, scale);
+    if (at != text.size || at == first || text.data[at - 1] == '.' || scale < 0 || missing > JB_DECIMAL_DIGITS_MAX || units >= power(37 - missing))
+        return false;
+    units *= power(missing);
+    *ret_units = minus ? -units : units;
+    return true;
+}

@@ -44,4 +44,12 @@ struct jb_str jb_decimal_text(struct jb_decimal number, char out[JB_DECIMAL_TEXT
 /* `−1,234.5`: thousands commas, U+2212 for minus, for people. `out` needs 48 bytes. */
 struct jb_str jb_decimal_text_people(struct jb_decimal number, char out[48]);
 
+/* Units of any number of decimals of one scale, added up. */
+__extension__ typedef __int128 jb_decimal_sum;
+#define JB_DECIMAL_SUM_TEXT_SIZE 48
+/* As jb_decimal_text, with as many digits as it takes. */
+struct jb_str jb_decimal_sum_text(jb_decimal_sum units, int scale, char out[JB_DECIMAL_SUM_TEXT_SIZE]);
+/* Sign, digits, point and digits; false when it is not that form, when digits beyond the scale are not 0, or over 37 digits. */
+bool jb_decimal_sum_parse(struct jb_str text, int scale, jb_decimal_sum *ret_units);
+
 #endif

@@ -9,14 +9,12 @@
 
 #define TOLD_EVERY 1000
 
-__extension__ typedef __int128 sum_units; /* of a million rows of 15 digits */
-
 struct column {
     const struct jb__target *target;
     bool summed;
     bool unknown; /* a value of another scale, or none that can be added */
     int scale;
-    sum_units units;
+    jb_decimal_sum units;
 };
 
 struct exporting {
@@ -102,17 +100,8 @@ static void add(struct column *column, const struct jb_value *value)
 /* All its digits, of which there may be more than a decimal has. */
 static struct jb_str sum_text(struct jb_scope *scope, const struct column *column)
 {
-    char digits[64], *end = digits + sizeof digits, *at = end;
-    sum_units units = column->units < 0 ? -column->units : column->units;
-
-    for (int count = 0; units > 0 || count <= column->scale; count++, units /= 10) {
-        if (count == column->scale && count > 0)
-            *--at = '.';
-        *--at = (char)('0' + (int)(units % 10));
-    }
-    if (column->units < 0)
-        *--at = '-';
-    return jb_copy(scope, (struct jb_str){ at, (size_t)(end - at) });
+    char text[JB_DECIMAL_SUM_TEXT_SIZE];
+    return jb_copy(scope, jb_decimal_sum_text(column->units, column->scale, text));
 }
 
 static void totals_of(const struct exporting *exporting, struct jb_scope *scope, struct jb_export_result *result)

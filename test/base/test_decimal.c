@@ -5,6 +5,7 @@
 #include "jb_test.h"
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 static char out[48];
 
@@ -190,4 +191,44 @@ JB_TEST("what people see is read back as the same number")
         CHECK(jb_decimal_parse(jb_decimal_text(one, out), &again));
         CHECK(again.units == one.units && again.scale == one.scale);
     }
+}
+
+JB_TEST("a sum of many has as many digits as it takes, and is read again as it was written")
+{
+    static const char *const texts[] = { "0", "-1", "1234", "0.00", "0.07", "-0.10", "999999999999999999999999999999999999.9", "-12345678901234567890123.45" };
+    char text[JB_DECIMAL_SUM_TEXT_SIZE];
+    jb_decimal_sum sum;
+
+    (void)scope;
+    for (size_t i = 0; i < JB_COUNT(texts); i++) {
+        const char *point = strchr(texts[i], '.');
+        int scale = point ? (int)strlen(point + 1) : 0;
+        CHECK(jb_decimal_sum_parse(jb_str_of(texts[i]), scale, &sum));
+        CHECK_TEXT(jb_decimal_sum_text(sum, scale, text), texts[i]);
+    }
+    sum = 0;
+    for (int i = 0; i < 1000; i++)
+        sum += 999999999999999999;
+    CHECK_TEXT(jb_decimal_sum_text(sum, 2, text), "9999999999999999990.00");
+}
+
+JB_TEST("a sum is brought to its scale, or refused")
+{
+    static const struct {
+        const char *text;
+        int scale;
+        int64_t units;
+    } good[] = { { "5", 2, 500 }, { "-5.1", 2, -510 }, { "5.100", 2, 510 }, { "0.000", 0, 0 } };
+    const char *bad[] = { "", "-", "+1", ".5", "5.", "5.001", "1e3", "NaN", "1.2.3", " 1", "1 ", "99999999999999999999999999999999999999" };
+    jb_decimal_sum sum = 42;
+
+    (void)scope;
+    for (size_t i = 0; i < JB_COUNT(good); i++) {
+        CHECK(jb_decimal_sum_parse(jb_str_of(good[i].text), good[i].scale, &sum));
+        CHECK(sum == good[i].units);
+    }
+    sum = 42;
+    for (size_t i = 0; i < JB_COUNT(bad); i++)
+        CHECK(!jb_decimal_sum_parse(jb_str_of(bad[i]), 2, &sum));
+    CHECK(sum == 42);
 }
