@@ -111,9 +111,10 @@ static bool fail_constraint(struct jb_scope *scope, sqlite3 *handle, int code, s
     }
 }
 
-static bool fail_file(struct jb_scope *scope, sqlite3 *handle, struct jb_str message)
+/* SQLite notes the system's number for these two kinds only, and keeps it. */
+static bool fail_file(struct jb_scope *scope, sqlite3 *handle, int kind, struct jb_str message)
 {
-    int number = handle ? sqlite3_system_errno(handle) : 0;
+    int number = handle && (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN) ? sqlite3_system_errno(handle) : 0;
 
     if (number == ENOSPC || number == EDQUOT)
         return jb__fail_disk_full(scope);
@@ -140,7 +141,7 @@ bool jb__statement_fail(struct jb_scope *scope, sqlite3 *handle, int code, const
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return fail_file(scope, handle, message);
+        return fail_file(scope, handle, code & 0xff, message);
     case SQLITE_AUTH:
     case SQLITE_NOMEM:
     case SQLITE_NOLFS:
