@@ -111,7 +111,7 @@ SANITIZERS = {
 
 def sanitized(name, folder, kind, *suites, hostile=False):
     if build(name, folder, "-Dbuildtype=debugoptimized", "-Doptimization=1", f"-Db_sanitize={kind}", "-Db_lundef=false", f"-Dhostile={str(hostile).lower()}"):
-        meson_test(name, folder, "--timeout-multiplier", "3", *without(*E2E, *suites), **SANITIZERS)
+        meson_test(name, folder, "--timeout-multiplier", "3", *without(*E2E, *suites), **SANITIZERS, **({"JB_HOSTILE": "1"} if hostile else {}))
 
 
 def without(*suites):

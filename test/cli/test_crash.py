@@ -2,12 +2,13 @@
 """The PostgreSQL server is killed while a sheet goes in, and comes back: the table holds exactly the sheet's rows, and nothing is left behind."""
 import os
 import re
+import subprocess
 import sys
 
 import pytest
 import requests
 
-from conftest import Site, wait_until
+from conftest import PSQL, Site, wait_until
 from test_api import form_token, person, sign_in
 from test_commands import HEAD, line
 
@@ -88,3 +89,36 @@ def test_a_preview_that_stood_ready_is_confirmed_after_the_server_was_killed(sit
     assert (result["status"], result["new"]) == ("done", ROWS), result
     site.stop(site.processes[0])
     check_all_are_in(site)
+
+
+@pytest.mark.parametrize("server_too", [False, True])
+def test_a_migrate_that_is_killed_inside_an_index_build_is_finished_by_the_next(site, server_too):
+    (name, definition), = site.rows("select indexname, indexdef from pg_indexes where tablename = 'cashbook' and indexdef like '%category, date%'")
+    site.sql(f'drop index "{name}"')
+    before = reader(site)  # an old transaction, for which the build waits
+    try:
+        migrate = site.start("migrate")
+        building = "select count(*) from pg_stat_activity where query like 'CREATE INDEX CONCURRENTLY%' and wait_event_type = 'Lock'"
+        wait_until(lambda: site.number(building) == 1)
+        migrate.kill()
+        migrate.wait()
+        if server_too:
+            site.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like 'CREATE INDEX CONCURRENTLY%'")
+            wait_until(lambda: site.number(building) == 0)
+            assert site.number(f"select count(*) from pg_index i join pg_class c on c.oid = i.indexrelid where c.relname = '{name}' and not indisvalid") == 1
+    finally:
+        before.stdin.close()
+        before.wait()
+    site.run("migrate")
+    site.run("migrate", "--check")
+    assert site.rows(f"select indexdef from pg_indexes where indexname = '{name}'") == [(definition,)]
+    assert site.number("select count(*) from pg_index where not indisvalid") == 0
+
+
+def reader(site):
+    """Somebody who has read the table and stays in the transaction until their input ends."""
+    process = subprocess.Popen([PSQL, "-XAtq", "-d", site.environment["DATABASE_URL"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdin.write("begin isolation level repeatable read; lock table cashbook in row exclusive mode; select 'reads';\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "reads\n"
+    return process

@@ -66,6 +66,7 @@ def plain(value):
     return "" if value is None else value
 
 
+@pytest.mark.office
 def test_openpyxl_and_libreoffice_see_every_cell_alike(site):
     book_with(site)
     site.run("export", "cash.cashbook", "-o", "a.xlsx")

@@ -168,6 +168,7 @@ def test_odfpy_reads_our_spreadsheet_cell_by_cell(site):
     assert found == cells(site, "a.ods")
 
 
+@pytest.mark.office
 def test_libreoffice_opens_our_spreadsheet_and_agrees_cell_by_cell(site):
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if not office:

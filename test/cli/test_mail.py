@@ -12,7 +12,8 @@ import pytest
 import requests
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from test_api import person, rows
+from conftest import wait_until
+from test_api import person, rows, wait_job
 from test_commands import line
 
 
@@ -84,8 +85,10 @@ def send_all(site, post, **settings):
 
 
 def import_one(site, clerk, number):
-    answer = requests.post(site.serve() + f"/api/cash/cashbook/import?file_name={number}.csv", data=rows(line(number)), headers=clerk, timeout=60)
-    assert answer.status_code == 200, answer.text
+    address = site.serve()
+    answer = requests.post(address + f"/api/cash/cashbook/import?file_name={number}.csv", data=rows(line(number)), headers=clerk, timeout=60)
+    assert answer.status_code in (200, 202), answer.text
+    assert wait_job(address, f"/api/jobs/{answer.json()['job']}", clerk)["status"] == "done"
     site.stop(site.processes[-1])
 
 
@@ -116,8 +119,10 @@ GUARDED = {"EMAIL_USE_TLS": "true", "EMAIL_HOST_USER": "books", "EMAIL_HOST_PASS
 
 
 def test_a_server_with_starttls_and_sign_in_takes_one_mail_with_counts_and_links(site, guarded, authority, clerk):
-    answer = requests.post(site.serve() + "/api/cash/cashbook/import?file_name=1.csv&on_error=skip", data=rows(line(1), line(2, date="x")), headers={**clerk, "Accept-Language": "ko"}, timeout=60)
-    assert answer.status_code == 200, answer.text
+    address = site.serve()
+    answer = requests.post(address + "/api/cash/cashbook/import?file_name=1.csv&on_error=skip", data=rows(line(1), line(2, date="x")), headers={**clerk, "Accept-Language": "ko"}, timeout=60)
+    assert answer.status_code in (200, 202), answer.text
+    assert wait_job(address, f"/api/jobs/{answer.json()['job']}", clerk)["status"] == "done"
     for _ in range(2):
         send_all(site, guarded, **GUARDED, EMAIL_CA_FILE=authority[1], SITE_URL="https://books.example.com")
     (_, mail), = guarded.mails
@@ -177,3 +182,27 @@ def test_what_a_server_refuses_for_good_is_not_sent_again(site, post, clerk):
 def test_two_kinds_of_tls_at_once_are_refused_at_start(site):
     _, err = site.run("worker", "--drain", status=3, EMAIL_HOST="127.0.0.1", EMAIL_USE_TLS="true", EMAIL_USE_SSL="true")
     assert "EMAIL_USE_SSL" in err
+
+
+def test_a_mail_whose_sender_dies_comes_once_more_under_the_same_name(site, post, clerk):
+    import_one(site, clerk, 1)
+    taken = threading.Event()
+    answer = post.handle_DATA
+
+    async def never_answers(server, session, envelope):
+        await answer(server, session, envelope)
+        taken.set()
+        await asyncio.sleep(3600)
+
+    post.handle_DATA = never_answers
+    worker = site.start("worker", EMAIL_HOST="127.0.0.1", EMAIL_PORT=str(post.port), LEASE_SECONDS="2")
+    assert taken.wait(60)
+    post.handle_DATA = answer
+    worker.kill()
+    worker.wait()
+    other = site.start("worker", EMAIL_HOST="127.0.0.1", EMAIL_PORT=str(post.port), LEASE_SECONDS="2")
+    wait_until(lambda: len(post.mails) == 2)
+    wait_until(lambda: site.number("select count(*) from queue_entries where queue = 'email' and status in ('queued', 'running')") == 0)
+    site.stop(other)
+    first, second = (mail["Message-ID"] for _, mail in post.mails)
+    assert first == second and len(post.mails) == 2
