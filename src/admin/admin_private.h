@@ -137,7 +137,6 @@ jb_view jb__list_view, jb__list_post;
 jb_view jb__add_view, jb__add_post, jb__edit_view, jb__edit_post, jb__delete_view, jb__delete_post;
 jb_view jb__history_view;
 jb_view jb__import_view, jb__import_post, jb__export_view, jb__export_post;
-bool jb__to_client(void *arg, struct jb_scope *scope, const void *bytes, size_t size); /* a jb_sheet_sink; arg: the request */
 jb_view jb__jobs_view, jb__job_view, jb__job_events_view, jb__job_file_view, jb__job_differences, jb__job_cancel, jb__job_retry, jb__job_confirm, jb__job_discard, jb__job_continue, jb__job_columns, jb__undo_view, jb__undo_post;
 
 /* One job's page; `problem` NULL: none. */
@@ -176,6 +175,7 @@ bool jb__head_row_read(struct jb_request *req, int64_t *ret_row); /* of the form
 struct jb_response *jb__columns_page(struct jb_request *req, const struct import_job *job, struct jb_vars *vars, struct jb_str problem, int status);
 /* The preview part of a waiting job's page (preview.c), and the refused rows of any job. */
 bool jb__preview_vars(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars);
+const char *jb__conflict_words(struct jb_scope *scope, const struct import_job *job); /* " (conflicts: 3)", "" without one */
 bool jb__refused_vars(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars, size_t limit);
 /* Mode, key, on error … as pairs of words (jobs.c uses it, preview too). */
 bool jb__job_facts(struct jb_request *req, const struct import_job *job, const struct jb_model *model, struct jb_vars *vars);

@@ -156,6 +156,11 @@ static void tile(struct jb_vars *vars, const char *label, struct jb_str value, c
     jb_vars_text(inner, "field", jb_str_of(field));
 }
 
+const char *jb__conflict_words(struct jb_scope *scope, const struct import_job *job)
+{
+    return job->conflicts > 0 ? jb_format(scope, JB_L(scope, " (겹침 %.*s)", " (conflicts: %.*s)"), JB_FMT(jb__number(scope, job->conflicts))).data : "";
+}
+
 static void tiles(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars)
 {
     int64_t rate = job->micros > 0 && !is_open(job) ? (int64_t)((double)job->rows * 1000000.0 / (double)job->micros) : 0;
@@ -165,7 +170,7 @@ static void tiles(struct jb_scope *scope, const struct import_job *job, struct j
         tile(vars, JB_L(scope, "새로 넣음", "New"), jb__number(scope, job->new_rows), NULL, job->new_rows ? "pos" : "muted", "new");
         tile(vars, JB_L(scope, "고침", "Changed"), jb__number(scope, job->changed), NULL, job->changed ? "" : "muted", "changed");
         tile(vars, JB_L(scope, "그대로", "Unchanged"), jb__number(scope, job->unchanged), NULL, "muted", "unchanged");
-        tile(vars, JB_L(scope, "거절", "Refused"), jb__number(scope, job->refused), NULL, job->refused ? "neg" : "muted", "refused");
+        tile(vars, JB_L(scope, "거절", "Refused"), jb__number(scope, job->refused), is_open(job) ? NULL : jb__conflict_words(scope, job), job->refused ? "neg" : "muted", "refused");
     } else if (jb_str_is(job->kind, "undo")) {
         tile(vars, JB_L(scope, "지움", "Removed"), jb__number(scope, is_open(job) ? job->new_rows : job->removed), NULL, "", "new");
         tile(vars, JB_L(scope, "되돌림", "Restored"), jb__number(scope, job->changed), NULL, job->changed ? "" : "muted", "changed");
@@ -231,6 +236,7 @@ static struct jb_response *ended_page(struct jb_request *req, const struct impor
     bool file = job->result.size > 0, export = jb_str_is(job->kind, "export");
     jb__set(vars, "download", (bool)(file && export));
     jb__set(vars, "refused_file", (bool)(file && !export));
+    jb__set(vars, "differences_file", jb_import_has_differences(req->scope, job));
     jb__undo_vars(req, job, vars);
     jb_vars_text(vars, "list_path", book ? book->path : JB_STR_NULL);
     jb__set(vars, "retry", (bool)((jb_str_is(job->status, "failed") || jb_str_is(job->status, "cancelled")) && job->spool.size > 0));
@@ -342,7 +348,7 @@ struct jb_response *jb__job_discard(struct jb_request *req)
 
 static bool stream_differences(struct jb_request *req, void *arg)
 {
-    return jb_import_differences(req->scope, *(const int64_t *)arg, jb__to_client, req);
+    return jb_import_differences(req->scope, *(const int64_t *)arg, jb_to_client, req);
 }
 
 struct jb_response *jb__job_differences(struct jb_request *req)
@@ -350,7 +356,7 @@ struct jb_response *jb__job_differences(struct jb_request *req)
     struct jb_scope *scope = req->scope;
     struct import_job *job = JB_NEW(scope, struct import_job); /* lives as long as the stream */
 
-    if (!jb__job_read(req, job) || !jb_import_waits(scope, job->id))
+    if (!jb__job_read(req, job) || !jb_import_tells_differences(scope, job))
         return jb_problem(req);
     struct jb_str name = jb_format(scope, JB_L(scope, "바뀔 내용 %lld", "differences %lld"), (long long)job->id);
     return jb_respond_download(req, jb_sheet_format_type(JB_SHEET_XLSX), jb_format(scope, "%.*s.xlsx", JB_FMT(name)), stream_differences, &job->id, -1);

@@ -89,7 +89,27 @@ static struct jb_str names_words(struct jb_request *req, const struct jb_model *
     return words;
 }
 
-static void import_facts(struct jb_request *req, const struct jb_model *model, const struct jb_json *options, struct jb_vars *vars)
+static struct jb_str sum_words(struct jb_scope *scope, const struct jb_json *total, const char *name)
+{
+    struct jb_str sum = member(total, name);
+    struct jb_decimal number;
+    char people[48];
+    return jb_decimal_parse(sum, &number) ? jb_copy(scope, jb_decimal_text_people(number, people)) : sum;
+}
+
+/* The proof of an import: what the file adds up to is how the table changed, beside what its rows held before. */
+static void balance_facts(struct jb_scope *scope, const struct import_job *job, struct jb_vars *vars)
+{
+    const struct jb_json *totals = job->totals.size > 0 ? jb_json_parse(scope, job->totals) : NULL;
+
+    for (const struct jb_json *total = totals ? totals->first : NULL; total; total = total->next) {
+        struct jb_str file = sum_words(scope, total, "file"), before = sum_words(scope, total, "before"), change = sum_words(scope, total, "change");
+        fact(vars, jb_format(scope, JB_L(scope, "합계: %.*s", "Total: %.*s"), JB_FMT(member(total, "label"))).data,
+            jb_format(scope, JB_L(scope, "파일 %.*s − 전에 있던 %.*s = 표의 변화 %.*s", "file %.*s − held before %.*s = change of the table %.*s"), JB_FMT(file), JB_FMT(before), JB_FMT(change)));
+    }
+}
+
+static void import_facts(struct jb_request *req, const struct import_job *job, const struct jb_model *model, const struct jb_json *options, struct jb_vars *vars)
 {
     struct jb_scope *scope = req->scope;
     bool skip = jb_str_is(member(options, "on_error"), "skip");
@@ -103,6 +123,7 @@ static void import_facts(struct jb_request *req, const struct jb_model *model, c
     fact(vars, JB_L(scope, "글자 인코딩", "Encoding"), member(options, "encoding"));
     if (jb_str_to_int64(batch, &rows) && rows > 0)
         fact(vars, JB_L(scope, "묶음", "Batch"), jb_format(scope, JB_L(scope, "%.*s행", "%.*s rows"), JB_FMT(jb__number(scope, rows))));
+    balance_facts(scope, job, vars);
 }
 
 /* What the file that was downloaded can be compared with. */
@@ -114,11 +135,7 @@ static void export_facts(struct jb_request *req, const struct import_job *job, c
     fact(vars, JB_L(scope, "형식", "Format"), member(options, "format"));
     fact(vars, JB_L(scope, "열", "Columns"), names_words(req, model, member(options, "columns"), ',', ", "));
     for (const struct jb_json *total = totals ? totals->first : NULL; total; total = total->next) {
-        struct jb_str sum = member(total, "sum");
-        struct jb_decimal number;
-        char people[48];
-        if (jb_decimal_parse(sum, &number))
-            sum = jb_copy(scope, jb_decimal_text_people(number, people));
+        struct jb_str sum = sum_words(scope, total, "sum");
         fact(vars, jb_format(scope, JB_L(scope, "합계: %.*s", "Total: %.*s"), JB_FMT(member(total, "label"))).data, sum);
     }
     fact(vars, "SHA-256", job->file_hash);
@@ -133,7 +150,7 @@ bool jb__job_facts(struct jb_request *req, const struct import_job *job, const s
     if (job->options.size > 0 && !(options = jb_json_parse(scope, job->options)))
         return false;
     if (jb_str_is(job->kind, "import"))
-        import_facts(req, model, options, vars);
+        import_facts(req, job, model, options, vars);
     else if (jb_str_is(job->kind, "export"))
         export_facts(req, job, model, options, vars);
     if (job->file_bytes > 0)
@@ -176,7 +193,7 @@ static void mix_vars(struct jb_scope *scope, const struct import_job *job, struc
     struct jb_str numbers[4];
     for (size_t i = 0; i < JB_COUNT(parts); i++)
         numbers[i] = jb__number(scope, parts[i]);
-    jb_vars_text(vars, "mix_words", jb_format(scope, JB_L(scope, "새로 %.*s, 고침 %.*s, 그대로 %.*s, 거절 %.*s", "new %.*s, changed %.*s, unchanged %.*s, refused %.*s"), JB_FMT(numbers[0]), JB_FMT(numbers[1]), JB_FMT(numbers[2]), JB_FMT(numbers[3])));
+    jb_vars_text(vars, "mix_words", jb_format(scope, JB_L(scope, "새로 %.*s, 고침 %.*s, 그대로 %.*s, 거절 %.*s%s", "new %.*s, changed %.*s, unchanged %.*s, refused %.*s%s"), JB_FMT(numbers[0]), JB_FMT(numbers[1]), JB_FMT(numbers[2]), JB_FMT(numbers[3]), jb__conflict_words(scope, job)));
 }
 
 static void chip(struct jb_request *req, struct jb_vars *vars, const char *name, const char *label, int64_t count, bool current)

@@ -280,18 +280,10 @@ struct download {
     struct jb_export_options options;
 };
 
-bool jb__to_client(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
-{
-    struct jb_request *req = arg;
-    if (jb_http_write(req->http, bytes, size))
-        return true;
-    return jb_failure(scope) ? false : jb_fail(scope, JB_CANCELLED, "%s", JB_L(scope, "받는 쪽이 연결을 끊었습니다.", "The client has gone."));
-}
-
 static bool stream_export(struct jb_request *req, void *arg)
 {
     const struct download *download = arg;
-    return jb_export_to(req->scope, download->model, &download->options, jb__to_client, req, NULL);
+    return jb_export_to(req->scope, download->model, &download->options, jb_to_client, req, NULL);
 }
 
 static struct jb_response *download_of(struct jb_request *req, const struct jb__book *book, struct download *download)

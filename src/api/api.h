@@ -1,7 +1,7 @@
 /* api.h — the models over HTTP for programs. Stage 1 has what moves sheets: import, export, jobs (interface.md §3).
  *
  * POST /api/APP/MODEL/import    the file as the body or as a multipart field; options as query parameters (mode, match_on, on_error, sheet, header_row, map and default (both repeatable), encoding, format, batch_rows,
- *                               limit_refused, ignore_existing, dry_run, file_name, upload); Idempotency-Key. 200 with the result, 202 + Location, 422 with the result, 413.
+ *                               limit_refused, ignore_existing, dry_run, differences, file_name, upload); Idempotency-Key. 200 with the result, 202 + Location, 422 with the result, 413.
  * POST /api/APP/MODEL/export    format, columns, order, search, field filters as query parameters. 202 + Location.
  * GET  /api/jobs/ID             the result object; GET /api/jobs/ID/download the file; POST /api/jobs/ID/cancel.
  * POST /api/uploads             a file in parts: PATCH, HEAD, GET, DELETE /api/uploads/ID (docs/uploads.md); `upload=ID` of an import or continue takes it.

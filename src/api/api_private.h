@@ -6,7 +6,7 @@
 #include "api/api.h"
 #include "transfer/transfer.h"
 
-jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_cancel, jb__api_job_continue, jb__api_job_undo;
+jb_view jb__api_import, jb__api_export, jb__api_job, jb__api_job_file, jb__api_job_differences, jb__api_job_cancel, jb__api_job_continue, jb__api_job_undo;
 jb_view jb__api_upload_new, jb__api_upload, jb__api_upload_add, jb__api_upload_drop;
 
 /* Importing is adding and changing too, as the mode says. DENIED. */

@@ -6,7 +6,7 @@ enum { UPLOAD_CHUNK = 65536 };
 
 static bool known_parameters(struct jb_request *req)
 {
-    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "backup_first", "file_name", "header_row", "map", "default", "upload" };
+    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "differences", "backup_first", "file_name", "header_row", "map", "default", "upload" };
     struct jb_str known[JB_COUNT(names)];
 
     for (size_t i = 0; i < JB_COUNT(names); i++)
@@ -62,8 +62,11 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
     int64_t batch = 0;
 
     if (!known_parameters(req) || !jb__api_choice(req, "mode", modes, &mode) || !jb__api_choice(req, "on_error", on_errors, &on_error) || !jb__api_int(req, "batch_rows", 1, 100000, &batch) ||
-        !jb__api_int(req, "limit_refused", 0, INT32_MAX, &options.limit_refused) || !jb__api_flag(req, "ignore_existing", &options.ignore_existing) || !jb__api_flag(req, "dry_run", &options.dry_run) || !jb__api_flag(req, "backup_first", &options.backup_first))
+        !jb__api_int(req, "limit_refused", 0, INT32_MAX, &options.limit_refused) || !jb__api_flag(req, "ignore_existing", &options.ignore_existing) || !jb__api_flag(req, "dry_run", &options.dry_run) ||
+        !jb__api_flag(req, "differences", &options.differences) || !jb__api_flag(req, "backup_first", &options.backup_first))
         return false;
+    if (options.differences && !options.dry_run)
+        return jb_fail(req->scope, JB_INVALID, "%s", JB_L(req->scope, "differences는 dry_run=true와 함께 적으세요.", "differences goes with dry_run=true."));
     options.mode = (enum jb_import_mode[]){ JB_UPSERT, JB_INSERT, JB_UPDATE_ONLY }[mode];
     options.on_error = on_error ? JB_SKIP : JB_ABORT;
     options.batch_rows = (int)batch;

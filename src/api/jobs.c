@@ -118,3 +118,18 @@ struct jb_response *jb__api_job_file(struct jb_request *req)
         return jb_problem(req);
     return jb_respond_file(req, jb_sheet_format_type(jb_sheet_format_of_file(file.name)), file.name, file.fd, file.bytes, file.sha256);
 }
+
+static bool stream_differences(struct jb_request *req, void *arg)
+{
+    return jb_import_differences(req->scope, *(const int64_t *)arg, jb_to_client, req);
+}
+
+struct jb_response *jb__api_job_differences(struct jb_request *req)
+{
+    int64_t *id = JB_NEW(req->scope, int64_t); /* lives as long as the stream */
+    struct import_job job;
+
+    if (!jb_path_int(req, "id", id) || !jb_job_get(req->scope, *id, &job) || !jb_import_tells_differences(req->scope, &job))
+        return jb_problem(req);
+    return jb_respond_download(req, jb_sheet_format_type(JB_SHEET_XLSX), jb_format(req->scope, "differences-%lld.xlsx", (long long)*id), stream_differences, id, -1);
+}

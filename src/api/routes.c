@@ -24,6 +24,7 @@ static struct jb_response *no_such_model(struct jb_request *req)
 static const struct jb_route own_routes[] = {
     { JB_GET, "/api/jobs/{id}", jb__api_job, NULL, .permission = "" },
     { JB_GET, "/api/jobs/{id}/download", jb__api_job_file, NULL, .permission = "" },
+    { JB_GET, "/api/jobs/{id}/differences", jb__api_job_differences, NULL, .permission = "" },
     { JB_POST, "/api/jobs/{id}/cancel", jb__api_job_cancel, NULL, .permission = "", .no_csrf = true },
     { JB_POST, "/api/jobs/{id}/continue", jb__api_job_continue, NULL, .permission = "", .upload = true, .no_csrf = true },
     { JB_POST, "/api/jobs/{id}/undo", jb__api_job_undo, NULL, .permission = "", .no_csrf = true },

@@ -23,6 +23,45 @@ static const struct jb_model *find_model(struct jb_program *program)
     return NULL;
 }
 
+/* ---- files ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Written beside and renamed at the end: a broken one never replaces a good file. What is no file (a pipe, a device) is written to as it stands. */
+struct output {
+    FILE *file;
+    const char *path, *part;
+    bool to_stdout, beside;
+};
+
+static bool output_open(struct jb_program *program, struct jb_str name, struct output *output)
+{
+    struct jb_scope *scope = program->scope;
+    struct stat there;
+
+    *output = (struct output){ .path = jb_cstr(scope, name), .part = jb_format(scope, "%.*s.part", JB_FMT(name)).data, .to_stdout = jb_str_is(name, "-") };
+    output->beside = !output->to_stdout && (stat(output->path, &there) != 0 || S_ISREG(there.st_mode));
+    output->file = output->to_stdout ? stdout : fopen(output->beside ? output->part : output->path, "wbe");
+    return output->file || jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 만들지 못했습니다", "cannot make %s"), output->path);
+}
+
+/* `ok`: all was written to it. Otherwise what there is of it goes. */
+static bool output_close(struct jb_program *program, struct output *output, bool ok)
+{
+    struct jb_scope *scope = program->scope;
+
+    if (output->file && (output->to_stdout ? fflush(output->file) : fclose(output->file)) != 0 && ok)
+        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), output->path);
+    if (ok && output->beside && rename(output->part, output->path) != 0)
+        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), output->path);
+    if (!ok && output->file && output->beside)
+        unlink(output->part);
+    return ok;
+}
+
+static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    return fwrite(bytes, 1, size, arg) == size || jb_fail_errno(scope, errno, JB_L(scope, "파일에 쓰지 못했습니다", "cannot write the file"));
+}
+
 /* ---- import ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool choose(struct jb_program *program, const char *option, const char *const *words, int *ret_choice)
@@ -72,6 +111,7 @@ static bool read_import_options(struct jb_program *program, struct jb_import_opt
     options->batch_rows = (int)batch_rows;
     options->ignore_existing = jb__flag(program, "ignore-existing");
     options->dry_run = jb__flag(program, "dry-run");
+    options->differences = jb__option(program, "differences").data != NULL;
     options->backup_first = jb__flag(program, "backup-first");
     options->match_on = jb__option(program, "match-on");
     options->sheet = jb__option(program, "sheet");
@@ -123,15 +163,20 @@ static bool may_be_written(struct jb_scope *scope, struct jb_str file)
     return access(slash ? jb_cstr(scope, jb_str_slice(file, 0, (size_t)(slash - path) + 1)) : ".", W_OK | X_OK) == 0;
 }
 
-/* Whether --refused can be written is known before a row goes in. Opening it would end what reads from a pipe, and empty what stands there. */
-static bool try_refused(struct jb_program *program)
+/* Whether --refused and --differences can be written is known before a row goes in. Opening one would end what reads from a pipe, and empty what stands there. */
+static bool try_output(struct jb_program *program, const char *option)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_str path = jb__option(program, "refused");
+    struct jb_str path = jb__option(program, option);
 
     if (!path.data || may_be_written(scope, path))
         return true;
-    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--refused %.*s’에 쓸 수 없습니다 (%s). 다른 파일 이름을 적으세요. 아무것도 가져오지 않았습니다.", "'--refused %.*s' cannot be written (%s). Name another file; nothing was imported."), JB_FMT(path), strerror(errno));
+    return jb_fail(scope, JB_INVALID, JB_L(scope, "‘--%s %.*s’에 쓸 수 없습니다 (%s). 다른 파일 이름을 적으세요. 아무것도 가져오지 않았습니다.", "'--%s %.*s' cannot be written (%s). Name another file; nothing was imported."), option, JB_FMT(path), strerror(errno));
+}
+
+static bool try_outputs(struct jb_program *program)
+{
+    return try_output(program, "refused") && try_output(program, "differences");
 }
 
 static bool save_refused(struct jb_program *program, int64_t job)
@@ -155,6 +200,29 @@ static bool save_refused(struct jb_program *program, int64_t job)
     if (out && fclose(out) != 0)
         ok = false;
     return (ok && got == 0) || jb_fail_errno(scope, error, JB_L(scope, "%.*s에 쓰지 못했습니다", "cannot write %.*s"), JB_FMT(path));
+}
+
+static bool write_differences(struct jb_program *program, int64_t job, struct jb_str path)
+{
+    struct output out;
+    bool ok = output_open(program, path, &out) && jb_import_differences(program->scope, job, write_bytes, out.file);
+    return output_close(program, &out, ok);
+}
+
+/* Into the file, after which nobody needs them any more. */
+static bool save_differences(struct jb_program *program, const struct import_job *job)
+{
+    struct jb_str path = jb__option(program, "differences");
+    return !path.data || !jb_import_has_differences(program->scope, job) || (write_differences(program, job->id, path) && jb_import_discard(program->scope, job->id));
+}
+
+static bool differences_are_possible(struct jb_program *program)
+{
+    struct jb_scope *scope = program->scope;
+
+    if (!jb__option(program, "differences").data || (jb__flag(program, "dry-run") && !jb__flag(program, "background")))
+        return true;
+    return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--differences는 --dry-run과 함께, --background 없이 씁니다.", "--differences goes with --dry-run, and not with --background."));
 }
 
 static bool refused_is_possible(struct jb_program *program)
@@ -191,6 +259,8 @@ static int run_job(struct jb_program *program, int64_t id)
     jb__job_print(program, &job);
     if (job.refused > 0 && !save_refused(program, id))
         return jb__command_failed(program);
+    if (!save_differences(program, &job))
+        return jb__command_failed(program);
     return jb__job_exit(&job);
 }
 
@@ -203,10 +273,10 @@ int jb__command_import(struct jb_program *program)
     int64_t id;
     bool background = jb__flag(program, "background");
 
-    if (!refused_is_possible(program) || !read_import_options(program, &options))
+    if (!refused_is_possible(program) || !differences_are_possible(program) || !read_import_options(program, &options))
         return jb__command_misused(program);
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) ||
-        !(model = find_model(program)) || !try_refused(program) || !fill_spool(program, program->arguments[1], &spool) ||
+        !(model = find_model(program)) || !try_outputs(program) || !fill_spool(program, program->arguments[1], &spool) ||
         !jb_import_start(scope, model, spool, &options, background, &id))
         return jb__command_failed(program);
     return background ? left_to_a_worker(program, id) : run_job(program, id);
@@ -225,17 +295,27 @@ int jb__command_continue(struct jb_program *program, int64_t id)
     }
     if (!refused_is_possible(program))
         return jb__command_misused(program);
-    if (!jb_job_get(scope, id, &job) || !try_refused(program) || !fill_spool(program, program->arguments[2], &spool) || !jb_import_continue(scope, id, spool, JB_STR_NULL, background))
+    if (!jb_job_get(scope, id, &job) || !try_outputs(program) || !fill_spool(program, program->arguments[2], &spool) || !jb_import_continue(scope, id, spool, JB_STR_NULL, background))
         return jb__command_failed(program);
     return background ? left_to_a_worker(program, id) : run_job(program, id);
 }
 
-/* ---- export -------------------------------------------------------------------------------------------------------------------------- */
-
-static bool write_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
+int jb__command_differences(struct jb_program *program, int64_t id)
 {
-    return fwrite(bytes, 1, size, arg) == size || jb_fail_errno(scope, errno, JB_L(scope, "파일에 쓰지 못했습니다", "cannot write the file"));
+    struct jb_scope *scope = program->scope;
+    struct jb_str output = jb__option(program, "output");
+    struct import_job job;
+
+    if (!output.data) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "쓸 파일을 적으세요: jangbu jobs differences 17 -o 바뀔내용.xlsx", "name the file to write: jangbu jobs differences 17 -o differences.xlsx"));
+        return jb__command_misused(program);
+    }
+    if (!jb_job_get(scope, id, &job) || !jb_import_tells_differences(scope, &job) || !write_differences(program, id, output))
+        return jb__command_failed(program);
+    return 0;
 }
+
+/* ---- export -------------------------------------------------------------------------------------------------------------------------- */
 
 static bool fail_filter_field(struct jb_scope *scope, const struct jb_model *model, struct jb_str filter, struct jb_str name)
 {
@@ -333,27 +413,11 @@ int jb__command_export(struct jb_program *program)
     if (!jb__site_open(scope, program->site, &program->config) || !jb__site_migrated(scope) || !(model = find_model(program)))
         return jb__command_failed(program);
 
-    /* Written beside and renamed at the end: a broken export never replaces a good file. What is no file (a pipe, a device) is written to as it stands. */
-    struct stat there;
-    bool to_stdout = jb_str_is(output, "-");
-    const char *path = jb_cstr(scope, output), *part = jb_cstr(scope, jb_format(scope, "%s.part", path));
-    bool beside = !to_stdout && (stat(path, &there) != 0 || S_ISREG(there.st_mode));
-    FILE *out = to_stdout ? stdout : fopen(beside ? part : path, "wbe");
-    if (!out) {
-        jb_fail_errno(scope, errno, JB_L(scope, "%s을(를) 만들지 못했습니다", "cannot make %s"), path);
+    struct output out;
+    bool ok = output_open(program, output, &out) && export_rows(program, model, out.file, output, &result);
+    if (!output_close(program, &out, ok))
         return jb__command_failed(program);
-    }
-    bool ok = export_rows(program, model, out, output, &result);
-    if ((to_stdout ? fflush(out) : fclose(out)) != 0 && ok)
-        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
-    if (ok && beside && rename(part, path) != 0)
-        ok = jb_fail_errno(scope, errno, JB_L(scope, "%s에 쓰지 못했습니다", "cannot write %s"), path);
-    if (!ok) {
-        if (beside)
-            unlink(part);
-        return jb__command_failed(program);
-    }
-    if (program->json && !to_stdout)
+    if (program->json && !out.to_stdout)
         print_export_json(&result);
     else
         print_export(program, &result);

@@ -77,6 +77,7 @@ static const struct jb_option import_options[] = {
     { "ignore-existing", 0, NULL, { "--mode insert에서 있는 행은 건너뜀", "with --mode insert, skip rows that exist" } },
     { "backup-first", 0, NULL, { "먼저 표 전체를 백업 (jobs undo ID --whole로 되돌림)", "back up the whole table first (put back by jobs undo ID --whole)" } },
     { "dry-run", 0, NULL, { "끝까지 해 보고 반영하지 않음", "do everything but the commit" } },
+    { "differences", 0, "FILE.xlsx", { "--dry-run: 바뀔 칸을 적을 파일", "--dry-run: file for the cells that would change" } },
     { "sheet", 0, "NAME", { "시트 이름 (기본: 첫 시트)", "sheet (default: the first)" } },
     { "header-row", 0, "N", { "머리글이 있는 행 (기본: 값이 있는 첫 행)", "row that holds the headings (default: the first with cells)" } },
     { "map", 0, "HEADING=FIELD", { "머리글이나 [B]열을 어디에 넣을지; 여러 번 가능, 빈 이름은 빼기", "where a heading, or column [B], goes; repeatable, no field leaves it out" } },
@@ -106,6 +107,7 @@ static const struct jb_option export_options[] = {
 
 static const struct jb_option jobs_options[] = {
     { "limit", 0, "N", { "목록의 길이 (기본 20)", "length of the list (default 20)" } },
+    { "output", 'o', "FILE.xlsx", { "differences: 바뀔 칸을 쓸 파일", "differences: file for the cells that would change" } },
     { "refused", 0, "FILE.xlsx", { "continue: 아직 거절된 행을 쓸 파일", "continue: file for the rows that are still refused" } },
     { "background", 0, NULL, { "continue: 작업자에게 맡기고 바로 돌아옴", "continue: leave it to a worker" } },
     { "format", 0, "NAME", { "continue: 표준 입력의 형식", "continue: format of stdin" } },
@@ -162,9 +164,9 @@ const struct jb_command jb__commands[] = {
         { "다시 가져오면 모두 ‘그대로’가 되는 파일을 만듭니다.\n\n  jangbu export cash.cashbook -o 출납.xlsx\n  jangbu export cash.cashbook -o - --format csv --filter category=매출 --order -date",
             "Writes a file that, imported again, changes nothing.\n\n  jangbu export cash.cashbook -o cash.xlsx\n  jangbu export cash.cashbook -o - --format csv --filter category=sales --order -date" },
         export_options, 1, 1, false, jb__command_export },
-    { "jobs", "[list] | show|wait|cancel|retry|undo|discard ID | continue ID FILE", { "가져오기와 내보내기 작업", "import and export jobs" },
-        { "list는 17: RUNNING (42%)처럼 한 줄씩 찍습니다. wait는 작업이 끝날 때까지 기다리고 가져오기와 같은 상태로 끝납니다. continue는 거절된 행의 파일을 고쳐 같은 작업을 이어 가고, discard는 그러려고 둔 파일을 버립니다. undo는 가져오기 하나를 통째로 되돌립니다: 새 행은 지우고 고친 행은 예전 값으로 되돌리되, 그 뒤에 바뀐 행은 그대로 두고 알립니다 (그런 행이 있으면 상태 3).\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 거절.xlsx\n  jangbu jobs undo 17",
-            "list prints lines like 17: RUNNING (42%). wait waits for the end and exits as the import would have. continue goes on with the workbook of refused rows, corrected; discard gives up what is kept for that. undo takes back a whole import: new rows are deleted, changed ones get their old values; rows touched since are left and listed (status 3 when there are some).\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 refused.xlsx\n  jangbu jobs undo 17" },
+    { "jobs", "[list] | show|wait|cancel|retry|undo|discard ID | continue ID FILE | differences ID -o FILE", { "가져오기와 내보내기 작업", "import and export jobs" },
+        { "list는 17: RUNNING (42%)처럼 한 줄씩 찍습니다. wait는 작업이 끝날 때까지 기다리고 가져오기와 같은 상태로 끝납니다. continue는 거절된 행의 파일을 고쳐 같은 작업을 이어 가고, discard는 그러려고 둔 파일을 버립니다. differences는 확인을 기다리는 작업이나 남겨 둔 연습이 바꿀 칸을 엑셀로 씁니다. undo는 가져오기 하나를 통째로 되돌립니다: 새 행은 지우고 고친 행은 예전 값으로 되돌리되, 그 뒤에 바뀐 행은 그대로 두고 알립니다 (그런 행이 있으면 상태 3).\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 거절.xlsx\n  jangbu jobs undo 17",
+            "list prints lines like 17: RUNNING (42%). wait waits for the end and exits as the import would have. continue goes on with the workbook of refused rows, corrected; discard gives up what is kept for that. differences writes the cells that a job would change which waits for being confirmed, or was a dry run that kept them. undo takes back a whole import: new rows are deleted, changed ones get their old values; rows touched since are left and listed (status 3 when there are some).\n\n  jangbu jobs list\n  jangbu jobs show 17 --json\n  jangbu jobs wait 17\n  jangbu jobs continue 17 refused.xlsx\n  jangbu jobs undo 17" },
         jobs_options, 0, 3, false, jb__command_jobs },
     { "sheet", "info FILE | cells FILE | generate MODEL ROWS FILE", { "통합 문서나 CSV를 들여다보고 만들기", "look into a workbook or CSV, or make one" },
         { "cells는 첫 시트를 행<TAB>열<TAB>형식<TAB>값으로 찍습니다 (n 수, s JSON 글, b 0/1, e 오류, d ISO 날짜). generate는 씨가 같으면 같은 보기 자료를 만듭니다.\n\n  jangbu sheet info 출납.xlsx\n  jangbu sheet cells 출납.xlsx\n  jangbu sheet generate cash.cashbook 100000 보기.xlsx --seed 7",

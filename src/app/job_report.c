@@ -72,11 +72,25 @@ static void print_counts(struct jb_program *program, const struct import_job *jo
 {
     struct jb_scope *scope = program->scope;
     double seconds = (double)job->micros / 1e6;
+    const char *conflicts = job->conflicts > 0 ? jb_format(scope, JB_L(scope, " (겹침 %.*s)", " (conflicts: %.*s)"), JB_FMT(people(scope, job->conflicts))).data : "";
 
-    printf(JB_L(scope, "%.*s행: 새로 %.*s, 고침 %.*s, 그대로 %.*s, 거절 %.*s, 건너뜀 %.*s (%.2f초)\n",
-               "%.*s rows: %.*s new, %.*s changed, %.*s unchanged, %.*s refused, %.*s skipped (%.2f s)\n"),
+    printf(JB_L(scope, "%.*s행: 새로 %.*s, 고침 %.*s, 그대로 %.*s, 거절 %.*s%s, 건너뜀 %.*s (%.2f초)\n",
+               "%.*s rows: %.*s new, %.*s changed, %.*s unchanged, %.*s refused%s, %.*s skipped (%.2f s)\n"),
         JB_FMT(people(scope, job->rows)), JB_FMT(people(scope, job->new_rows)), JB_FMT(people(scope, job->changed)), JB_FMT(people(scope, job->unchanged)),
-        JB_FMT(people(scope, job->refused)), JB_FMT(people(scope, job->skipped)), seconds);
+        JB_FMT(people(scope, job->refused)), conflicts, JB_FMT(people(scope, job->skipped)), seconds);
+}
+
+/* The proof: file − held before = change of the table. */
+static void print_balance(struct jb_program *program, const struct import_job *job)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_json *totals = job->totals.size > 0 ? jb_json_parse(scope, job->totals) : NULL;
+
+    for (const struct jb_json *total = totals ? totals->first : NULL; total; total = total->next) {
+        const struct jb_json *label = jb_json_member(total, "label"), *file = jb_json_member(total, "file"), *before = jb_json_member(total, "before"), *change = jb_json_member(total, "change");
+        if (label && file && before && change)
+            printf(JB_L(scope, "합계 %.*s: 파일 %.*s − 전에 있던 %.*s = 표의 변화 %.*s\n", "Total of %.*s: file %.*s − held before %.*s = change of the table %.*s\n"), JB_FMT(label->text), JB_FMT(file->text), JB_FMT(before->text), JB_FMT(change->text));
+    }
 }
 
 static void print_undone(struct jb_program *program, const struct import_job *job)
@@ -108,6 +122,8 @@ void jb__job_print(struct jb_program *program, const struct import_job *job)
             print_undone(program, job);
         if (jb_str_is(job->kind, "import") && !jb_str_is(job->status, "queued"))
             print_counts(program, job);
+        if (jb_str_is(job->kind, "import"))
+            print_balance(program, job);
     }
     jb__job_say_if_nobody_works(program, job);
     print_notes(program, job);

@@ -153,6 +153,7 @@ bool jb_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
 
 bool jb_stage_is_fresh(struct jb_stage *stage, struct jb_scope *scope, bool hold, bool *ret_fresh)
 {
+    stage->sums.count = 0;
     return stage->driver->is_fresh(stage, scope, hold, ret_fresh);
 }
 

@@ -82,6 +82,7 @@ struct jb_stage_compare {
 };
 struct jb_stage_counts {
     int64_t new_rows, changed, unchanged, skipped, refused;
+    int64_t conflicts; /* of the refused ones, as who compares counts them: the store does not */
 };
 /* Notes how the table (and what decides about it) stands now; to be asked before anything is read that a comparison uses. *ret_moved: something changed since the last time. */
 bool jb_stage_note(struct jb_stage *stage, struct jb_scope *scope, bool *ret_moved);
@@ -111,6 +112,24 @@ bool jb_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t afte
 /* The same for a whole file of new rows into an empty table; false in *ret_possible (nothing done) when the table is not empty. */
 bool jb_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);
 bool jb_stage_copies(const struct jb_stage *stage); /* whether that ever happens on this database */
+
+/* ---- the proof: what was merged in this transaction, added up ------------------------------------------------------------------- */
+
+#define JB_STAGE_SUMS_MAX 32
+/* Of a decimal column that the sheet brings, in units of the field's decimals, over the rows that are in: as the file says, as the table held them before (new ones: 0), and as it holds them now. */
+struct jb_stage_sum {
+    const struct jb_field *field;
+    bool unknown; /* the column holds what cannot be added */
+    jb_decimal_sum file, before, after;
+};
+struct jb_stage_sums {
+    struct jb_stage_sum at[JB_STAGE_SUMS_MAX];
+    size_t count; /* 0: nothing was merged, or there is no such column */
+};
+/* Of new and changed rows since jb_stage_is_fresh; `after` equals `file`, or the merge has failed INVALID: a trigger of the table's own makes other amounts. Lives as long as the stage. */
+const struct jb_stage_sums *jb_stage_sums(const struct jb_stage *stage);
+/* Adds the rows of (after_row, last_row] that stand unchanged in the table; on the caller's fiber, in the transaction. */
+bool jb_stage_sums_standing(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row);
 
 /* ---- rows that only the table refuses: on the caller's fiber, in the transaction ------------------------------------------------ */
 

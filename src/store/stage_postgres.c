@@ -460,6 +460,7 @@ const struct jb__stage_driver jb__postgres_stage = {
     .detach = nothing,
     .is_fresh = jb__pg_stage_is_fresh,
     .merge = jb__pg_stage_merge,
+    .sums_standing = jb__pg_stage_sums_standing,
     .sift_begin = jb__pg_stage_sift_begin,
     .sift_part = jb__pg_stage_sift_part,
     .sift_end = jb__pg_stage_sift_end,

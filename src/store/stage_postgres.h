@@ -64,6 +64,16 @@ bool jb__pg_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int6
 bool jb__pg_stage_sift_end(struct jb_stage *stage, struct jb_scope *scope);
 bool jb__pg_stage_rule_field(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field);
 
+bool jb__pg_stage_text(struct jb_scope *scope, struct jb_str sql, struct jb_str *ret_text); /* on the caller's connection: one row, one text */
+
+/* stage_postgres_sums.c: on the caller's connection. Adds, of the rows (from, to] (INT64_MIN, INT64_MAX: no bound), what new and changed ones are to hold and, when there are `changes`, what the changed
+ * ones hold before. */
+bool jb__pg_sums_before(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to, bool changes, struct jb_stage_sums *sums);
+/* The statement that writes rows of the table, called t, made to give one text: how many they are and what they add up to, as their triggers left them. And that text. */
+struct jb_str jb__pg_sums_returning(struct jb_scope *scope, const struct jb_stage_sums *sums, struct jb_str sql);
+bool jb__pg_sums_written(struct jb_stage_sums *sums, struct jb_str text, int64_t *ret_rows);
+bool jb__pg_stage_sums_standing(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb_stage_sums *sums);
+
 /* stage_postgres_undo.c */
 bool jb__pg_stage_undo_compare(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_undo *how, struct jb_stage_undo_counts *ret_counts);
 bool jb__pg_stage_backup(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows); /* stage_postgres_backup.c */

@@ -31,9 +31,9 @@ static bool run(struct jb_stage *stage, struct jb_scope *scope, struct jb_str sq
 }
 
 struct range {
-    int64_t first, last, standing;
+    int64_t first, last, standing, rules;
 };
-static const struct jb_record range_record = JB_RECORD(range, JB_FIELD(range, first), JB_FIELD(range, last), JB_FIELD(range, standing));
+static const struct jb_record range_record = JB_RECORD(range, JB_FIELD(range, first), JB_FIELD(range, last), JB_FIELD(range, standing), JB_FIELD(range, rules));
 
 struct text_row {
     struct jb_str text;
@@ -50,6 +50,16 @@ static bool read_one(struct jb_scope *scope, struct jb_str sql, const struct jb_
         return false;
     JB_CHECK(sink.count == 1);
     memcpy(ret_row, sink.data, record->size);
+    return true;
+}
+
+bool jb__pg_stage_text(struct jb_scope *scope, struct jb_str sql, struct jb_str *ret_text)
+{
+    struct text_row row;
+
+    if (!read_one(scope, sql, &text_record, &row))
+        return false;
+    *ret_text = row.text;
     return true;
 }
 
@@ -153,7 +163,35 @@ struct merge {
     struct jb_scope *scope;
     struct jb_str insert, update; /* update NULL: nothing to set */
     int64_t inserted, updated;
+    struct jb_stage_sums sums;
 };
+
+/* Writes rows of a range, and adds up what it wrote. */
+static bool write_rows(struct merge *merge, struct jb_str sql, const int64_t bounds[2], int64_t *ret_rows)
+{
+    struct jb_stage *stage = merge->stage;
+
+    for (size_t i = 0; i < merge->sums.count; i++)
+        merge->sums.at[i].unknown |= stage->pg.rewritten;
+    if (merge->sums.count == 0 || stage->pg.rewritten)
+        return run(stage, merge->scope, sql, bounds, ret_rows);
+    struct jb_scope *scope = jb_scope_child(merge->scope, "rows written");
+    struct jb_value args[] = { jb_v_int(bounds[0]), jb_v_int(bounds[1]) };
+    struct jb__sink sink;
+    struct jb__statement statement = { .sql = jb__pg_sums_returning(scope, &merge->sums, sql), .args = args, .arg_count = 2, .write = true, .in_order = true, .sink = &sink, .row_limit = 1, .model = stage->model, .ret_rule = &stage->pg.rule };
+
+    stage->pg.rule = JB_STR_NULL;
+    jb__sink_init(&sink, scope, &text_record, 1);
+    bool ok = jb__run(scope, &statement);
+    if (ok)
+        ok = jb__pg_sums_written(&merge->sums, ((const struct text_row *)(const void *)sink.data)->text, ret_rows) || jb_fail(scope, JB_BROKEN, "sums that are no numbers");
+    if (!ok) {
+        stage->pg.rule = stage->pg.rule.data ? jb_copy(merge->scope, stage->pg.rule) : JB_STR_NULL;
+        jb_failure_pass(scope, merge->scope);
+    }
+    jb_scope_end(scope);
+    return ok;
+}
 
 static bool numbers_rows(struct jb_scope *scope, const struct jb_stage *stage)
 {
@@ -175,7 +213,7 @@ static struct jb_str insert_sql(struct jb_scope *scope, const struct jb_stage *s
         key = jb_format(scope, "coalesce(s.jb_key, nextval(%.*s)), ", JB_FMT(sequence));
     }
     return jb_format(scope,
-        "insert into %.*s (%.*s%.*s) select %.*s%.*s from %.*s s where s.jb_row > ? and s.jb_row <= ? and not exists (select from %.*s m where m.row = s.jb_row) order by s.jb_row",
+        "insert into %.*s as t (%.*s%.*s) select %.*s%.*s from %.*s s where s.jb_row > ? and s.jb_row <= ? and not exists (select from %.*s m where m.row = s.jb_row) order by s.jb_row",
         JB_FMT(table), JB_FMT(id), JB_FMT(names), JB_FMT(key), JB_FMT(values), JB_FMT(rows), JB_FMT(match));
 }
 
@@ -214,10 +252,16 @@ static bool survey(struct jb_stage *stage, struct jb_scope *scope, int64_t after
     int64_t from = after_row ? after_row : INT64_MIN, to = last_row ? last_row : INT64_MAX;
     struct jb_str in_rows = jb__pg_stage_range(scope, "s.jb_row", from, to), in_match = jb__pg_stage_range(scope, "m.row", from, to);
 
-    return read_one(scope,
-        jb_format(scope, "select coalesce(min(s.jb_row), 1), coalesce(max(s.jb_row), 0), (select count(*) from %.*s m join %.*s t on t.%.*s = m.target and t.xmin = m.version where m.state in (%d, %d)%.*s) from %.*s s where true%.*s",
-            JB_FMT(match), JB_FMT(table), JB_FMT(primary), JB_MATCH_UNCHANGED, JB_MATCH_SKIPPED, JB_FMT(in_match), JB_FMT(rows), JB_FMT(in_rows)),
-        &range_record, ret_range);
+    struct jb_str literal = jb__literal(scope, table);
+
+    if (!read_one(scope,
+            jb_format(scope, "select coalesce(min(s.jb_row), 1), coalesce(max(s.jb_row), 0), (select count(*) from %.*s m join %.*s t on t.%.*s = m.target and t.xmin = m.version where m.state in (%d, %d)%.*s),"
+                             " (select count(*) from pg_class where oid = to_regclass(%.*s) and relhasrules) from %.*s s where true%.*s",
+                JB_FMT(match), JB_FMT(table), JB_FMT(primary), JB_MATCH_UNCHANGED, JB_MATCH_SKIPPED, JB_FMT(in_match), JB_FMT(literal), JB_FMT(rows), JB_FMT(in_rows)),
+            &range_record, ret_range))
+        return false;
+    stage->pg.rewritten = ret_range->rules > 0;
+    return true;
 }
 
 /* New rows that no key tells from others: which id each gets is noted, for an undo. */
@@ -239,9 +283,9 @@ static bool merge_chunk(struct merge *merge, const int64_t bounds[2])
 
     if (JB_FAULT("transfer/import/merge_chunk", merge->scope) || !jb_continue(merge->scope))
         return false;
-    if (merge->update.data && merge->stage->pg.expected.changed > 0 && !run(merge->stage, merge->scope, merge->update, bounds, &updated))
+    if (merge->update.data && merge->stage->pg.expected.changed > 0 && !write_rows(merge, merge->update, bounds, &updated))
         return false;
-    if (merge->stage->pg.expected.new_rows > 0 && !run(merge->stage, merge->scope, merge->insert, bounds, &inserted))
+    if (merge->stage->pg.expected.new_rows > 0 && !write_rows(merge, merge->insert, bounds, &inserted))
         return false;
     merge->updated += updated;
     merge->inserted += inserted;
@@ -278,16 +322,21 @@ static bool merge_all(struct merge *merge, int64_t after_row, int64_t last_row)
         return false;
     if (range.standing != expected->unchanged + expected->skipped)
         return fail_moved(stage, merge->scope);
-    if ((stage->by_id && expected->new_rows > 0 && !pass_ids(stage, merge->scope)) || (expected->new_rows > 0 && !number_rows(stage, merge->scope, &range)) || !merge_range(merge, &range))
+    if ((stage->by_id && expected->new_rows > 0 && !pass_ids(stage, merge->scope)) || (expected->new_rows > 0 && !number_rows(stage, merge->scope, &range)))
+        return false;
+    if (!jb__pg_sums_before(stage, merge->scope, range.first - 1, range.last, expected->changed > 0, &merge->sums) || !merge_range(merge, &range))
         return false;
     if (merge->inserted != expected->new_rows || (merge->update.data && merge->updated != expected->changed))
         return fail_moved(stage, merge->scope);
+    if (!jb__sums_stand(&merge->sums, merge->scope))
+        return false;
+    jb__sums_add(stage, &merge->sums);
     return deciders_stand(stage, merge->scope);
 }
 
 bool jb__pg_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
 {
-    struct merge merge = { .stage = stage, .scope = scope, .insert = insert_sql(scope, stage), .update = update_sql(scope, stage) };
+    struct merge merge = { .stage = stage, .scope = scope, .insert = insert_sql(scope, stage), .update = update_sql(scope, stage), .sums = jb__sums_of(stage) };
 
     if (merge_all(&merge, after_row, last_row))
         return true;
@@ -327,16 +376,18 @@ static bool expect(struct jb_stage *stage, struct jb_scope *scope, const int64_t
 
 bool jb__pg_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part)
 {
-    struct jb_str update = update_sql(scope, stage);
+    struct merge merge = { .stage = stage, .scope = scope, .insert = insert_sql(scope, stage), .update = update_sql(scope, stage), .sums = jb__sums_of(stage) };
     const int64_t bounds[2] = { after_row, last_row };
     struct part_row expected;
 
     if (!expect(stage, scope, bounds, &expected))
         return false;
     part->expected_new = expected.new_rows;
-    part->expected_changed = update.data ? expected.changed : 0;
-    bool ok = (part->expected_changed == 0 || run(stage, scope, update, bounds, &part->changed)) && (part->expected_new == 0 || run(stage, scope, insert_sql(scope, stage), bounds, &part->new_rows));
+    part->expected_changed = merge.update.data ? expected.changed : 0;
+    bool ok = jb__pg_sums_before(stage, scope, after_row, last_row, part->expected_changed > 0, &merge.sums) && (part->expected_changed == 0 || write_rows(&merge, merge.update, bounds, &part->changed)) &&
+              (part->expected_new == 0 || write_rows(&merge, merge.insert, bounds, &part->new_rows));
     part->rule = stage->pg.rule;
+    part->sums = merge.sums;
     return ok;
 }
 

@@ -28,6 +28,7 @@ struct jb__sift_part {
     int64_t new_rows, changed;              /* written */
     int64_t expected_new, expected_changed; /* by the comparison */
     struct jb_str rule;                     /* of a failure: the database's name of what was broken, in the scope */
+    struct jb_stage_sums sums;
 };
 /* A row that the table refused. Names and sentences are mostly the same from row to row, and kept once. */
 struct jb__sifted {
@@ -66,7 +67,8 @@ struct jb__stage_driver {
     bool (*rule_field)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rule, const struct jb_field **ret_field);
     bool (*value_of)(struct jb_stage *stage, struct jb_scope *scope, const struct jb_field *field, int64_t row, struct jb_str *ret_value);
     bool (*mark_refused)(struct jb_stage *stage, struct jb_scope *scope, const struct jb__sifted *rows, size_t count);
-    bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible); /* NULL: an insert from the staged rows is as quick as a copy would be */
+    bool (*sums_standing)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb_stage_sums *sums); /* `file` of unchanged rows */
+    bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);                                                /* NULL: an insert from the staged rows is as quick as a copy would be */
     bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
     bool (*refused_of)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg); /* rows: "1, 2, 3" */
     bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
@@ -120,6 +122,7 @@ struct jb__stage_postgres {
     char *deciders, *decider_lock;   /* SQL: a number that stands for what check_prepare read, and a lock on those tables; NULL: it reads none */
     char fingerprint[64];            /* that number when it read */
     struct jb_str rule;              /* of the statement that failed last, in its scope */
+    bool rewritten;                  /* the table has rewrite rules: what writes it cannot tell what it wrote */
     int64_t rows_added;
     double from, to, told;        /* the part of the call that the running statements are; what was told last */
     int64_t part_us, expected_us; /* when it began, how long it may take */
@@ -136,6 +139,7 @@ struct jb_stage {
     int comparisons;
     bool comparing; /* refusals are of the comparison, forgotten when it is repeated */
     bool refused_indexed;
+    struct jb_stage_sums sums;    /* of the transaction's merges */
     bool moved;                   /* the last merge met another table than the comparison */
     struct jb_scope *sift_memory; /* stage_sift.c; NULL: nothing was sifted */
     struct jb__sifted *sifted;
@@ -192,6 +196,14 @@ struct jb_str jb__stage_keys(struct jb_scope *scope, const struct jb_str *keys, 
 void *jb__stage_lay_over(const struct jb_stage *stage, struct jb_scope *scope, const void *before, const void *staged);
 /* Asks the model's check; a refusal goes to `refuse`. *ret_good: the row may go in. */
 bool jb__stage_check(struct jb_stage *stage, struct jb_scope *scope, const struct jb_stage_compare *how, int64_t row, const void *before, const void *after, bool *ret_good);
+
+/* ---- stage_sums.c ----------------------------------------------------------------------------------------------------------- */
+
+/* What is to be summed, nothing added yet; its fields (room for JB_STAGE_SUMS_MAX), as many as it returns. */
+struct jb_stage_sums jb__sums_of(const struct jb_stage *stage);
+size_t jb__sums_fields(const struct jb_stage_sums *sums, const struct jb_field **fields);
+bool jb__sums_stand(const struct jb_stage_sums *sums, struct jb_scope *scope); /* INVALID, naming the field */
+void jb__sums_add(struct jb_stage *stage, const struct jb_stage_sums *sums);
 
 /* ---- stage_sift.c ----------------------------------------------------------------------------------------------------------- */
 

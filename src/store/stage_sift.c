@@ -104,7 +104,7 @@ static bool run_part(struct sift *sift, struct jb_scope *scope, int64_t after_ro
     int64_t left_out = part->expected_new + part->expected_changed - part->new_rows - part->changed;
     if (ok && left_out != 0)
         ok = jb__stage_fail_left_out(scope, left_out);
-    if (ok)
+    if (ok && jb__sums_stand(&part->sums, scope))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;
@@ -121,6 +121,7 @@ static bool try_part(struct sift *sift, int64_t after_row, int64_t last_row, boo
     if (*ret_in) {
         sift->new_rows += part.new_rows;
         sift->changed += part.changed;
+        jb__sums_add(sift->stage, &part.sums);
     } else if (!is_refusal(jb_error(scope))) {
         ok = jb_failure_pass(scope, sift->scope);
     } else if (last_row - after_row == 1) {

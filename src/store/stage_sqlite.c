@@ -411,6 +411,7 @@ const struct jb__stage_driver jb__sqlite_stage = {
     .rule_field = jb__sqlite_stage_rule_field,
     .value_of = jb__sqlite_stage_value_of,
     .mark_refused = jb__sqlite_stage_mark_refused,
+    .sums_standing = jb__sqlite_stage_sums_standing,
     .merge_empty = jb__sqlite_stage_merge_empty,
     .refused = jb__sqlite_stage_refused,
     .refused_of = jb__sqlite_stage_refused_of,

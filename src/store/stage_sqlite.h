@@ -44,6 +44,16 @@ void *jb__stage_record(struct jb_stage *stage, struct jb_scope *scope, sqlite3_s
 /* stage_sqlite_keep.c: what an undo will want to know of the rows (from, to], noted by the comparison that found them; and forgotten, when it is repeated. */
 bool jb__stage_keep(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
 bool jb__stage_keep_forget(struct jb_stage *stage, struct jb_scope *scope, int64_t from, int64_t to);
+/* stage_sqlite_sums.c: on the writer, with the staging file attached. Adds what the new and changed rows of the staged ids (from, to] are to hold, and what the changed ones hold before they are written; … and
+ * what all of them hold afterwards. The same of a whole file that was copied. */
+struct jb__sums_range {
+    int64_t from, to, last_id; /* the table's highest before */
+};
+bool jb__sums_before(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, struct jb__sums_range *range, struct jb_stage_sums *sums);
+bool jb__sums_after(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const struct jb__sums_range *range, int64_t inserted, struct jb_stage_sums *sums);
+bool jb__sums_copied(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, struct jb_stage_sums *sums);
+bool jb__sqlite_stage_sums_standing(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb_stage_sums *sums);
+bool jb__sqlite_int(sqlite3 *writer, struct jb_scope *scope, const char *sql, int64_t *ret_number); /* one number, on the writer */
 /* One statement on the writer; its numbers are bound in order. */
 bool jb__stage_on_writer(sqlite3 *writer, struct jb_stage *stage, struct jb_scope *scope, const char *sql, const struct jb_value *args, int count, int64_t *ret_changes, struct jb_str *ret_rule);
 

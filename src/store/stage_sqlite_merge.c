@@ -214,6 +214,7 @@ struct merge {
     bool answer;
     int64_t updated, inserted;
     struct jb_str rule; /* of a failure: what was broken */
+    struct jb_stage_sums sums;
 };
 
 static bool on_writer_exec(sqlite3 *writer, void *arg)
@@ -247,7 +248,7 @@ bool jb__sqlite_stage_detach(struct jb_stage *stage, struct jb_scope *scope)
     return jb__writer_call(stage->db, false, on_writer_exec, &merge, scope);
 }
 
-static bool int_on(sqlite3 *writer, struct jb_scope *scope, const char *sql, int64_t *ret_number)
+bool jb__sqlite_int(sqlite3 *writer, struct jb_scope *scope, const char *sql, int64_t *ret_number)
 {
     sqlite3_stmt *statement;
     int code = sqlite3_prepare_v2(writer, sql, -1, &statement, NULL);
@@ -264,7 +265,7 @@ static bool on_writer_fresh(sqlite3 *writer, void *arg)
     struct merge *merge = arg;
     int64_t generation;
 
-    if (!int_on(writer, merge->scope, jb__stage_generation_sql(merge->scope, merge->stage, "main").data, &generation))
+    if (!jb__sqlite_int(writer, merge->scope, jb__stage_generation_sql(merge->scope, merge->stage, "main").data, &generation))
         return false;
     merge->answer = generation == merge->stage->sqlite.generation;
     return true;
@@ -306,13 +307,21 @@ static bool run_range(struct merge *merge, sqlite3 *writer, const char *sql, int
     return !sql || jb__stage_on_writer(writer, merge->stage, merge->scope, sql, range, 2, changes, &merge->rule);
 }
 
+/* Writes the changed and the new rows of the range, and adds up what they were and are. */
+static bool write_range(struct merge *merge, sqlite3 *writer)
+{
+    struct jb__sums_range range = { .from = merge->from, .to = merge->to };
+    int64_t inserted = merge->inserted;
+
+    return jb__sums_before(writer, merge->stage, merge->scope, &range, &merge->sums) && run_range(merge, writer, merge->sql[0], &merge->updated) && run_range(merge, writer, merge->sql[1], &merge->inserted) &&
+           jb__sums_after(writer, merge->stage, merge->scope, &range, merge->inserted - inserted, &merge->sums);
+}
+
 static bool on_writer_chunk(sqlite3 *writer, void *arg)
 {
     struct merge *merge = arg;
 
-    if (JB_FAULT("transfer/import/merge_chunk", merge->scope))
-        return false;
-    return run_range(merge, writer, merge->sql[0], &merge->updated) && run_range(merge, writer, merge->sql[1], &merge->inserted);
+    return !JB_FAULT("transfer/import/merge_chunk", merge->scope) && write_range(merge, writer);
 }
 
 /* insert into t (…) select … for rows that jb_match does not know. */
@@ -358,13 +367,13 @@ static bool on_writer_bounds(sqlite3 *writer, void *arg)
     struct merge *merge = arg;
     struct jb_str table = jb__stage_table(merge->scope, merge->stage);
 
-    return int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(min(rowid), 1) - 1 from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->from) &&
-           int_on(writer, merge->scope, jb_format(merge->scope, "select coalesce(max(rowid), 0) from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->to);
+    return jb__sqlite_int(writer, merge->scope, jb_format(merge->scope, "select coalesce(min(rowid), 1) - 1 from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->from) &&
+           jb__sqlite_int(writer, merge->scope, jb_format(merge->scope, "select coalesce(max(rowid), 0) from " SCHEMA ".%.*s", JB_FMT(table)).data, &merge->to);
 }
 
 bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row)
 {
-    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) } };
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) }, .sums = jb__sums_of(stage) };
 
     if (!jb__writer_call(stage->db, false, on_writer_bounds, &merge, scope))
         return false;
@@ -377,7 +386,10 @@ bool jb__sqlite_stage_merge(struct jb_stage *stage, struct jb_scope *scope, int6
         jb__stage_tell(stage, (double)(merge.to - first) / (double)(last - first));
     }
     int64_t left_out = stage->sqlite.due.new_rows - merge.inserted + (merge.sql[0] ? stage->sqlite.due.changed - merge.updated : 0);
-    return left_out == 0 || jb__stage_fail_left_out(scope, left_out);
+    if (left_out != 0)
+        return jb__stage_fail_left_out(scope, left_out);
+    jb__sums_add(stage, &merge.sums);
+    return jb__sums_stand(&merge.sums, scope);
 }
 
 /* ---- by parts (stage_sift.c) -------------------------------------------------------------------------------------------------------------- */
@@ -405,18 +417,18 @@ static bool references_stand(struct merge *merge, sqlite3 *writer)
 static bool on_writer_part(sqlite3 *writer, void *arg)
 {
     struct merge *merge = arg;
-    return run_range(merge, writer, merge->sql[0], &merge->updated) && run_range(merge, writer, merge->sql[1], &merge->inserted) && references_stand(merge, writer);
+    return write_range(merge, writer) && references_stand(merge, writer);
 }
 
 static bool on_writer_expect(sqlite3 *writer, void *arg)
 {
     struct merge *merge = arg;
-    return int_on(writer, merge->scope, merge->sql[0], &merge->updated) && int_on(writer, merge->scope, merge->sql[1], &merge->inserted);
+    return jb__sqlite_int(writer, merge->scope, merge->sql[0], &merge->updated) && jb__sqlite_int(writer, merge->scope, merge->sql[1], &merge->inserted);
 }
 
 bool jb__sqlite_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, struct jb__sift_part *part)
 {
-    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) }, .from = stage->sqlite.id_base + after_row, .to = stage->sqlite.id_base + last_row };
+    struct merge merge = { .stage = stage, .scope = scope, .sql = { update_sql(scope, stage), insert_sql(scope, stage) }, .from = stage->sqlite.id_base + after_row, .to = stage->sqlite.id_base + last_row, .sums = jb__sums_of(stage) };
     struct jb_str table = jb__stage_table(scope, stage);
     long long from = merge.from, to = merge.to;
     struct merge expected = {
@@ -436,6 +448,7 @@ bool jb__sqlite_stage_sift_part(struct jb_stage *stage, struct jb_scope *scope, 
     part->changed = merge.updated;
     part->new_rows = merge.inserted;
     part->rule = merge.rule;
+    part->sums = merge.sums;
     return ok;
 }
 
@@ -455,7 +468,7 @@ static bool copy_watched(struct merge *merge, sqlite3 *handle)
     int64_t indexes;
 
     JB_CHECK(writer->handle == handle);
-    if (!int_on(handle, merge->scope, jb_format(merge->scope, "select count(*) from main.sqlite_master where type = 'index' and tbl_name = %.*s", JB_FMT(table)).data, &indexes))
+    if (!jb__sqlite_int(handle, merge->scope, jb_format(merge->scope, "select count(*) from main.sqlite_master where type = 'index' and tbl_name = %.*s", JB_FMT(table)).data, &indexes))
         return false;
     jb__stage_part(merge->stage, 0, 1, COPY_STEPS + COPY_INDEX_STEPS * indexes);
     writer->on_steps = jb__stage_steps;
@@ -472,13 +485,13 @@ static bool on_writer_copy(sqlite3 *writer, void *arg)
 
     if (JB_FAULT("transfer/import/merge_chunk", merge->scope))
         return false;
-    if (!int_on(writer, merge->scope, merge->sql[0], &exists))
+    if (!jb__sqlite_int(writer, merge->scope, merge->sql[0], &exists))
         return false;
     merge->answer = !exists;
     if (exists)
         return true;
     jb__generation_touch(merge->stage->db, jb_cstr(merge->scope, jb_model_table(merge->stage->model)));
-    return copy_watched(merge, writer);
+    return copy_watched(merge, writer) && jb__sums_copied(writer, merge->stage, merge->scope, &merge->sums) && jb__sums_stand(&merge->sums, merge->scope);
 }
 
 bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)
@@ -488,6 +501,7 @@ bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope
         .stage = stage,
         .scope = scope,
         .sql = { jb_format(scope, "select exists (select 1 from main.%.*s)", JB_FMT(table)).data, jb_format(scope, "insert into main.%.*s select * from " SCHEMA ".%.*s", JB_FMT(table), JB_FMT(table)).data },
+        .sums = jb__sums_of(stage),
     };
 
     if (!jb__stage_copies(stage)) {
@@ -497,5 +511,7 @@ bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope
     if (!jb__writer_call(stage->db, false, on_writer_copy, &merge, scope))
         return false;
     *ret_possible = merge.answer;
+    if (merge.answer)
+        jb__sums_add(stage, &merge.sums);
     return true;
 }

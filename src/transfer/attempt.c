@@ -69,7 +69,7 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
         .progress = &attempt->progress,
         .batch_rows = batch_rows,
         .limit_refused = attempt->options.import.limit_refused,
-        .checks = attempt->checked_early,
+        .checks_to = attempt->checks_to,
         .check_state = attempt->check_state,
         .dropped = &attempt->dropped,
     };
@@ -144,7 +144,7 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
         jb_stage_watch(attempt->stage, on_share, &attempt->progress);
     attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
     attempt->was_empty = staging.ok && staging.empty;
-    return staging.ok && jb__compare_prepare(attempt);
+    return staging.ok && jb__mark_checks(attempt) && jb__compare_prepare(attempt);
 }
 
 /* The job's notes are a JSON list of sentences. */
@@ -259,6 +259,8 @@ void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *
 {
     attempt->counts.refused += counts->refused - attempt->compared_refused;
     attempt->compared_refused = counts->refused;
+    attempt->counts.conflicts += counts->conflicts - attempt->compared_conflicts;
+    attempt->compared_conflicts = counts->conflicts;
     attempt->counts.new_rows = counts->new_rows;
     attempt->counts.changed = counts->changed;
     attempt->counts.unchanged = counts->unchanged;
@@ -323,6 +325,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok && take_sealed(attempt)) {
         attempt->was_sealed = true;
         attempt->counts.rows = attempt->job.rows;
+        attempt->counts.conflicts = attempt->options.duplicates;
         jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
@@ -343,6 +346,7 @@ static void note_present_columns(struct jb__attempt *attempt)
         if (attempt->plan->targets[i].column)
             names = jb_format(attempt->scope, "%.*s%.*s\n", JB_FMT(names), JB_FMT(attempt->plan->targets[i].name));
     attempt->options.present = names;
+    attempt->options.checked = attempt->checked_early;
     attempt->job.options = jb__import_options_json(attempt->scope, &attempt->options);
 }
 
@@ -352,11 +356,11 @@ static void seal_blocking(void *arg)
     opening->ok = jb_stage_show(opening->attempt->stage, opening->scope) && jb_stage_seal(opening->attempt->stage, opening->scope, opening->path);
 }
 
-/* Stands ready to be looked at and confirmed. */
+/* Stands ready to be looked at and, but for a dry run, confirmed. */
 static bool seal(struct jb__attempt *attempt)
 {
     struct jb_str path = jb_format(attempt->scope, "%s/%lld.sealed", attempt->transfer->spool_dir, (long long)attempt->job.id);
-    struct jb__ending ending = { .status = "waiting" };
+    struct jb__ending ending = { .status = attempt->options.import.dry_run ? "done" : "waiting" };
     struct opening opening = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "seal"), .path = path.data };
 
     bool ok = jb__ending_prepare(attempt, attempt->scope, &ending);
@@ -465,7 +469,7 @@ static bool decide(struct jb__attempt *attempt)
     if (!is_as_shown(attempt))
         return attempt->shows_again.data && show_again(attempt);
     if (options->dry_run)
-        return end_without_rows(attempt, "done", NULL);
+        return options->differences ? seal(attempt) : end_without_rows(attempt, "done", NULL);
     if (options->confirm && !attempt->options.confirmed)
         return seal(attempt);
     return jb__merge(attempt) || (attempt->shows_again.data && show_again(attempt));
@@ -486,7 +490,7 @@ static bool end_cancelled(struct jb__attempt *attempt)
     bool stays = attempt->options.import.on_error == JB_SKIP && attempt->batch_position > 0;
 
     if (!stays)
-        attempt->counts = (struct jb__counts){ .rows = attempt->counts.rows, .refused = attempt->counts.refused, .carried = attempt->counts.carried, .corrected = attempt->counts.corrected };
+        attempt->counts = (struct jb__counts){ .rows = attempt->counts.rows, .refused = attempt->counts.refused, .conflicts = attempt->counts.conflicts, .carried = attempt->counts.carried, .corrected = attempt->counts.corrected };
     jb_language_set(scope, attempt->options.language);
     if (stays)
         jb_fail(scope, JB_CANCELLED, JB_L(scope, "취소했습니다. 이미 반영된 %lld행은 남아 있습니다.", "Cancelled. The %lld rows already applied stay."), (long long)written);

@@ -281,7 +281,7 @@ static bool own_check(struct checking *checking, struct jb_scope *scope, size_t 
     const struct jb__checker *checker = checking->checker;
     const struct jb_model *model = checking->plan->model;
 
-    if (!checker->checks || !checking->good[index] || model->check(scope, checker->check_state, NULL, checking->rows + index * checking->record->size))
+    if (row > checker->checks_to || !checking->good[index] || model->check(scope, checker->check_state, NULL, checking->rows + index * checking->record->size))
         return true;
     checking->good[index] = false;
     const struct jb_field_error *error = jb_failure(scope)->fields;

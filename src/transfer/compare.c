@@ -35,7 +35,7 @@ static struct jb_str sentence_of(struct jb_scope *scope, const struct jb_stage_r
 struct comparing {
     struct jb__attempt *attempt;
     struct jb_scope *scope;
-    int64_t after_row, last_row, refused, refused_row; /* a row may be refused for several reasons, one after the other */
+    int64_t after_row, last_row, refused, conflicts, refused_row; /* a row may be refused for several reasons, one after the other */
     struct jb_stage_counts counts;
     bool first, duplicates, note, sifted, moved, ok;
 };
@@ -51,6 +51,12 @@ struct jb__refusal_words jb__refusal_words(const struct jb__attempt *attempt, st
     return (struct jb__refusal_words){ column, sentence_of(scope, refusal, heading) };
 }
 
+/* The row is sound, but another one stands in its way: in the table, or in the file. */
+static bool is_conflict(enum jb_stage_conflict conflict)
+{
+    return conflict == JB_STAGE_DUPLICATE || conflict == JB_STAGE_EXISTS || conflict == JB_STAGE_TAKEN;
+}
+
 static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_refusal *refusal)
 {
     struct comparing *comparing = arg;
@@ -61,6 +67,7 @@ static bool on_refused(void *arg, struct jb_scope *scope, const struct jb_stage_
     if (!jb_stage_refuse(attempt->stage, scope, refusal->row, words.column, refusal->value, words.sentence))
         return false;
     comparing->refused += refusal->row != comparing->refused_row;
+    comparing->conflicts += refusal->row != comparing->refused_row && is_conflict(refusal->conflict);
     comparing->refused_row = refusal->row;
     return limit == 0 || attempt->counts.refused + comparing->refused < limit ||
            jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)limit);
@@ -142,6 +149,7 @@ bool jb__compare(struct jb__attempt *attempt, int64_t after_row, int64_t last_ro
     if (!run_comparing(attempt, &comparing))
         return false;
     *ret_counts = comparing.counts;
+    ret_counts->conflicts = comparing.conflicts;
     return true;
 }
 
@@ -152,6 +160,8 @@ bool jb__compare_duplicates(struct jb__attempt *attempt)
     if (!run_comparing(attempt, &comparing))
         return false;
     attempt->counts.refused += comparing.counts.refused;
+    attempt->counts.conflicts += comparing.counts.refused;
+    attempt->options.duplicates = comparing.counts.refused;
     return true;
 }
 

@@ -77,6 +77,12 @@ static struct jb_str without_last_line(struct jb_str lines)
     return size > 0 ? jb_str_slice(lines, 0, size - 1) : JB_STR_NULL;
 }
 
+/* A skip import that ends before its staging stands cannot show what its batches refused. Retried, it can: the sentences are kept, and the upload. */
+static bool keeps_refusals(const struct jb__attempt *attempt, const struct jb__ending *ending)
+{
+    return !attempt->stage && attempt->counts.refused > 0 && attempt->options.import.on_error == JB_SKIP && strcmp(ending->status, "done") != 0;
+}
+
 /* An all-or-nothing import whose rows were refused reads its upload again when they come back corrected. One that went on and was stopped before it said anything about the last corrections forgets
  * those. */
 static void keep_files(struct jb__attempt *attempt, const struct jb__ending *ending)
@@ -85,7 +91,7 @@ static void keep_files(struct jb__attempt *attempt, const struct jb__ending *end
     const struct jb__job_options *options = &attempt->options;
     bool kept = options->import.on_error == JB_ABORT && !options->import.dry_run && (ending->stands || (strcmp(ending->status, "failed") == 0 && attempt->refused_all));
 
-    if (!kept) {
+    if (!kept && !keeps_refusals(attempt, ending)) {
         job->spool = job->corrections = JB_STR_NULL;
     } else if (ending->stands && (int)jb__lines(attempt->corrections) > options->verified) {
         job->corrections = without_last_line(attempt->corrections);
@@ -110,6 +116,19 @@ static bool take_end(struct jb_scope *scope, const struct import_job *job, const
     return changes == 1 || jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "작업 %lld은(는) 그사이 끝났습니다.", "Job %lld was ended meanwhile."), (long long)job->id);
 }
 
+/* With what the job had before it went on. */
+static struct jb_str totals_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str base, const struct jb_stage_sums *sums)
+{
+    struct jb_stage_sums all = { .count = 0 };
+
+    if (!model || !jb__balance_read(scope, model, base, &all)) {
+        jb_failure_clear(scope);
+        return base;
+    }
+    jb__balance_add(&all, sums);
+    return jb__balance_json(scope, &all, false);
+}
+
 /* Figures of the whole job: of a skip import that went on, with those that it had. */
 static void write_figures(struct jb__attempt *attempt, const struct jb__ending *ending)
 {
@@ -124,9 +143,12 @@ static void write_figures(struct jb__attempt *attempt, const struct jb__ending *
     job->unchanged = base->unchanged + (applied ? counts->unchanged : 0);
     job->skipped = base->skipped + (applied ? counts->skipped : 0);
     job->refused = counts->refused;
+    job->conflicts = counts->conflicts;
+    job->totals = totals_of(attempt->scope, attempt->model, attempt->options.base_totals, &attempt->sums);
     job->errors_total = ending->errors_total;
     job->errors = ending->errors;
-    job->result = jb_copy(attempt->scope, ending->result); /* outlives the ending: other files go after it */
+    bool as_it_was = keeps_refusals(attempt, ending) && jb__goes_on_by_rows(attempt);    /* the retry reads the workbook that it had */
+    job->result = as_it_was ? attempt->result : jb_copy(attempt->scope, ending->result); /* outlives the ending: other files go after it */
 }
 
 bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
@@ -143,6 +165,8 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
         job->options = jb__import_options_json(scope, &attempt->options);
     }
     job->reason = ending->reason;
+    if (keeps_refusals(attempt, ending))
+        job->reason = jb_format(scope, JB_L(scope, "%.*s 거절된 행은 다시 시도하면 볼 수 있습니다.", "%.*s Retry it to see the refused rows."), JB_FMT(ending->reason));
     job->error = ending->error ? jb_str_of(jb_error_name(ending->error)) : JB_STR_NULL;
     job->position = attempt->batch_position;
     job->micros = jb_monotonic_us() - attempt->started_us;
@@ -153,7 +177,7 @@ bool jb__ending_write(struct jb__attempt *attempt, struct jb_scope *scope, const
     }
     attempt->status = ending->status;
     bool logged = ends(ending->status) && !job->dry_run && !ending->stands && (complete || attempt->batch_position > 0);
-    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!logged || jb__log_job(scope, job)) && (!ends(ending->status) || (jb__refusals_forget(scope, job->id) && jb__mail_enqueue(scope, job->id)));
+    return take_end(scope, job, ending->status) && jb__job_save(scope, job) && (!logged || jb__log_job(scope, job)) && (!ends(ending->status) || ((keeps_refusals(attempt, ending) || jb__refusals_forget(scope, job->id)) && jb__mail_enqueue(scope, job->id)));
 }
 
 bool jb__ending_commit(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__ending *ending)
@@ -217,7 +241,7 @@ void jb__ending_sweep(struct jb__attempt *attempt)
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "sweep");
 
     jb__stage_let_go(scope, jb_format(scope, "%lld.%d.stage", (long long)attempt->job.id, attempt->job.attempt));
-    if (attempt->status && ends(attempt->status))
+    if (attempt->status && ends(attempt->status) && !attempt->options.import.differences)
         jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)attempt->job.id));
     if (attempt->status && jb__keeps(attempt) && !jb__keep_sweep(scope))
         jb_failure_clear(scope); /* the nightly one will */
@@ -255,9 +279,18 @@ bool jb__take_committed(struct jb_scope *scope, struct import_job *job, int64_t 
     job->changed = options.base.changed + mark.changed;
     job->unchanged = options.base.unchanged + mark.unchanged;
     job->skipped = options.base.skipped + mark.skipped;
+    struct jb_stage_sums sums = { .count = 0 };
+    const struct jb_model *model = undo ? NULL : jb_model_find(scope, job->model);
+    if (!model)
+        jb_failure_clear(scope); /* the site has lost it: nothing is added up */
+    if (model && !jb__balance_read(scope, model, mark.totals, &sums))
+        return false;
+    if (model)
+        job->totals = totals_of(scope, model, options.base_totals, &sums);
     if (mark.position > 0) {
         job->position = mark.position;
         job->refused = mark.refused;
+        job->conflicts = mark.conflicts;
         *ret_rows = mark.new_rows + mark.changed + (undo ? 0 : mark.unchanged);
     }
     return true;

@@ -294,12 +294,6 @@ static bool get_waiting(struct jb_scope *scope, int64_t id, struct import_job *r
     return jb_job_get(scope, id, ret_job) && (jb_str_is(ret_job->status, "waiting") || jb__fail_not_waiting(scope, id));
 }
 
-bool jb_import_waits(struct jb_scope *scope, int64_t id)
-{
-    struct import_job job;
-    return get_waiting(scope, id, &job);
-}
-
 static bool confirm_in(struct jb_scope *scope, struct import_job *job)
 {
     struct jb__job_options options;
@@ -344,5 +338,9 @@ bool jb_import_discard(struct jb_scope *scope, int64_t id)
         return false;
     if (jb_job_continues(scope, &job))
         return jb__job_forget(scope, &job);
+    if (job.dry_run && jb_import_has_differences(scope, &job)) {
+        jb__stage_remove(scope, jb_format(scope, "%s/%lld.sealed", jb__transfer_of(scope)->spool_dir, (long long)id));
+        return true;
+    }
     return get_waiting(scope, id, &job) && jb__job_end(scope, &job, "cancelled", NULL);
 }

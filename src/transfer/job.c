@@ -50,6 +50,7 @@ const struct jb_model jb_import_job = {
         JB_FIELD(import_job, changed, .label = "변경"),
         JB_FIELD(import_job, unchanged, .label = "그대로"),
         JB_FIELD(import_job, refused, .label = "거절"),
+        JB_FIELD(import_job, conflicts, .label = "겹침"),
         JB_FIELD(import_job, skipped, .label = "건너뜀"),
         JB_FIELD(import_job, errors_total, .label = "오류"),
         JB_FIELD(import_job, errors, .label = "오류 목록", .length_max = 8000000),
@@ -297,6 +298,7 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
     jb_json_put(writer, "changed", jb_v(job->changed));
     jb_json_put(writer, "unchanged", jb_v(job->unchanged));
     jb_json_put(writer, "refused", jb_v(job->refused));
+    jb_json_put(writer, "conflicts", jb_v(job->conflicts));
     jb_json_put(writer, "skipped", jb_v(job->skipped));
     jb_json_name(writer, "seconds");
     jb_json_double(writer, seconds, 2);
@@ -317,6 +319,8 @@ void jb_job_json(struct jb_scope *scope, const struct import_job *job, struct jb
     } else if (!export) {
         jb_json_put(writer, "undone_by", job->undone_by ? jb_v(job->undone_by) : jb_v_null());
         jb_json_put(writer, "undo_until", job->undo_until.us ? jb_v(job->undo_until) : jb_v_null());
+        put_raw(writer, "totals", job->totals);
+        jb_json_put(writer, "differences_file", jb_v(jb_import_has_differences(scope, job) ? jb_format(scope, "/admin/jobs/%lld/differences.xlsx", (long long)job->id) : JB_STR_NULL));
     }
     if (export) {
         jb_json_put(writer, "sha256", jb_v(job->file_hash));

@@ -28,7 +28,10 @@ const struct jb_model jb_import_mark = {
         JB_FIELD(import_mark, changed),
         JB_FIELD(import_mark, unchanged),
         JB_FIELD(import_mark, skipped),
-        JB_FIELD(import_mark, refused)),
+        JB_FIELD(import_mark, refused),
+        JB_FIELD(import_mark, conflicts),
+        JB_FIELD(import_mark, checked_to),
+        JB_FIELD(import_mark, totals)),
 };
 
 static bool fail_overtaken(struct jb_scope *scope)
@@ -42,8 +45,8 @@ struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_f
 
     if (!jb_lock_take(attempt->transfer->merging, scope))
         return NULL;
-    bool attached = jb_stage_attach(attempt->stage, scope);
     int64_t began_us = jb_monotonic_us();
+    bool attached = jb_stage_attach(attempt->stage, scope);
     struct jb_tx *tx = attached ? jb_begin(scope) : NULL;
     jb__pace_waited(&attempt->progress.pace, jb_monotonic_us() - began_us); /* on SQLite others may hold the writer */
     if (tx && jb_stage_is_fresh(attempt->stage, scope, hold, ret_fresh))
@@ -118,7 +121,7 @@ bool jb__merge_compare_again(struct jb__attempt *attempt)
 
 static bool merge_in(struct jb__attempt *attempt, struct jb_tx *tx, const struct jb__ending *ending)
 {
-    return jb__mark_take(attempt) && jb__keep_backup(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
+    return jb__mark_take(attempt) && jb__keep_backup(attempt) && merge_rows(attempt) && jb__keep_note(attempt, 0, 0, attempt->counts.new_rows + attempt->counts.changed) && jb__balance_take(attempt) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
 }
 
 static bool merge_abort(struct jb__attempt *attempt)
@@ -136,6 +139,7 @@ static bool merge_abort(struct jb__attempt *attempt)
         jb__merge_close(attempt);
         if (merged)
             return !JB_FAULT("transfer/import/merged", attempt->scope);
+        attempt->sums.count = 0; /* none of it is in */
         bool rule = is_rule(jb_error(attempt->scope)) && !attempt->refused_all, moved = jb_stage_moved(attempt->stage);
         if ((rule && !moved && fresh) || (hold && moved)) /* nobody was in between */
             return jb__sift_all(attempt, &ending);
@@ -151,11 +155,26 @@ static bool merge_abort(struct jb__attempt *attempt)
 
 /* ---- batch by batch --------------------------------------------------------------------------------------------------------------- */
 
+bool jb__mark_checks(struct jb__attempt *attempt)
+{
+    struct import_mark mark = { 0 };
+
+    attempt->checks_to = attempt->checked_early ? INT64_MAX : 0;
+    if (attempt->checked_early || attempt->was_sealed || attempt->options.import.on_error != JB_SKIP || !attempt->model->check)
+        return true;
+    if (jb_first(attempt->scope, &jb_import_mark, &mark, .where = JB_SQL("id = ?", attempt->job.id)))
+        attempt->checks_to = mark.checked_to;
+    return !jb_failure(attempt->scope);
+}
+
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
+    bool checked = attempt->checked_early || (attempt->was_sealed && attempt->options.checked);
     int64_t changes;
 
-    if (counts->refused > 0 && (!jb__refusals_keep(attempt, from, to) || !jb_exec(attempt->scope, JB_SQL("update import_marks set refused = refused + ? where id = ?", counts->refused, attempt->job.id), NULL)))
+    if (checked && !jb_exec(attempt->scope, JB_SQL("update import_marks set checked_to = ? where id = ?", to, attempt->job.id), NULL))
+        return false;
+    if (counts->refused > 0 && (!jb__refusals_keep(attempt, from, to) || !jb_exec(attempt->scope, JB_SQL("update import_marks set refused = refused + ?, conflicts = coalesce(conflicts, 0) + ? where id = ?", counts->refused, counts->conflicts, attempt->job.id), NULL)))
         return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?"
@@ -169,14 +188,20 @@ bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const 
 static bool write_group(struct jb__attempt *attempt, struct jb_tx *tx, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
     int64_t rows = counts->new_rows + counts->changed;
-    return jb__mark_move(attempt, from, to, counts) && (rows == 0 || (jb__keep_backup(attempt) && jb_stage_merge(attempt->stage, attempt->scope, from, to))) && jb__keep_note(attempt, from, to, rows) && jb_commit(tx);
+    return jb__mark_move(attempt, from, to, counts) && (rows == 0 || (jb__keep_backup(attempt) && jb_stage_merge(attempt->stage, attempt->scope, from, to))) && jb__keep_note(attempt, from, to, rows) && jb__balance_note(attempt, from, to, counts) && jb_commit(tx);
+}
+
+static void group_is_in(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+{
+    jb__counts_add(attempt, counts);
+    attempt->sums = attempt->sums_then;
 }
 
 static bool sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts)
 {
     if (!jb__sift_group(attempt, from, to, counts))
         return false;
-    jb__counts_add(attempt, counts);
+    group_is_in(attempt, counts);
     return true;
 }
 
@@ -199,7 +224,7 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
         bool rule = !written && is_rule(jb_error(attempt->scope)), moved = jb_stage_moved(attempt->stage);
         attempt->backup_due = attempt->backup_due && !(written && attempt->backup_rows >= 0);
         if (written)
-            jb__counts_add(attempt, &counts);
+            group_is_in(attempt, &counts);
         else if ((rule && !moved && fresh) || (hold && moved))
             return sift_group(attempt, from, to, &counts);
         if (written || hold || !look_again(attempt, fresh))
@@ -221,6 +246,7 @@ void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *c
     all->unchanged += counts->unchanged;
     all->skipped += counts->skipped;
     all->refused += counts->refused;
+    all->conflicts += counts->conflicts;
     attempt->decided += counts->new_rows + counts->changed + counts->unchanged + counts->skipped + counts->refused;
     jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
 }
@@ -236,7 +262,10 @@ bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope)
     if (attempt->stage && mark.refused > 0 && !jb__refusals_restore(attempt, scope))
         return false;
     attempt->batch_position = mark.position;
-    jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused });
+    attempt->sums.count = 0;
+    if (attempt->model && !jb__balance_read(scope, attempt->model, mark.totals, &attempt->sums))
+        return false;
+    jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused, mark.conflicts });
     return true;
 }
 

@@ -123,6 +123,7 @@ static void put_continued(struct jb_json_writer *writer, const struct jb__job_op
     jb_json_put(writer, "base_changed", jb_v(base->changed));
     jb_json_put(writer, "base_unchanged", jb_v(base->unchanged));
     jb_json_put(writer, "base_skipped", jb_v(base->skipped));
+    jb_json_put(writer, "base_totals", jb_v(options->base_totals));
 }
 
 static void read_continued(struct jb_scope *scope, const struct jb_json *object, struct jb__job_options *options)
@@ -138,6 +139,7 @@ static void read_continued(struct jb_scope *scope, const struct jb_json *object,
         .unchanged = number_read(object, "base_unchanged"),
         .skipped = number_read(object, "base_skipped"),
     };
+    options->base_totals = text_read(scope, object, "base_totals");
 }
 
 struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__job_options *options)
@@ -152,6 +154,8 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
     jb_json_put(&writer, "on_error", jb_v(jb_str_of(on_errors[import->on_error])));
     jb_json_put(&writer, "ignore_existing", jb_v_bool(import->ignore_existing));
     jb_json_put(&writer, "dry_run", jb_v_bool(import->dry_run));
+    if (import->differences)
+        jb_json_put(&writer, "differences", jb_v_bool(true));
     jb_json_put(&writer, "confirm", jb_v_bool(import->confirm));
     jb_json_put(&writer, "confirmed", jb_v_bool(options->confirmed));
     jb_json_put(&writer, "backup_first", jb_v_bool(import->backup_first));
@@ -172,6 +176,10 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
         jb_json_put(&writer, "ask", jb_v_bool(true));
     if (options->asks)
         jb_json_put(&writer, "asks", jb_v_bool(true));
+    if (options->checked)
+        jb_json_put(&writer, "checked", jb_v_bool(true));
+    if (options->duplicates > 0)
+        jb_json_put(&writer, "duplicates", jb_v(options->duplicates));
     if (options->columns.data)
         jb_json_put(&writer, "columns", jb_v(options->columns));
     if (options->continued > 0)
@@ -193,6 +201,7 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
             .on_error = (enum jb_on_error)on_error,
             .ignore_existing = truth_read(object, "ignore_existing"),
             .dry_run = truth_read(object, "dry_run"),
+            .differences = truth_read(object, "differences"),
             .confirm = truth_read(object, "confirm"),
             .ask = truth_read(object, "ask"),
             .backup_first = truth_read(object, "backup_first"),
@@ -210,6 +219,8 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
         .whole = truth_read(object, "whole"),
         .present = text_read(scope, object, "present"),
         .asks = truth_read(object, "asks"),
+        .checked = truth_read(object, "checked"),
+        .duplicates = number_read(object, "duplicates"),
         .columns = text_read(scope, object, "columns"),
         .language = jb_str_is(text_read(scope, object, "language"), "en") ? JB_EN : JB_KO,
     };

@@ -34,9 +34,11 @@ void jb__pace_measure(struct jb__pace *pace, struct jb_scope *scope, int64_t job
 
     if (pace->limit_us == 0)
         return;
+    jb_deadline_set(scope, began_us + pace->limit_us + JB_SECOND_US); /* progress and the wish to cancel shall not wait for it */
     if (JB_FAULT("transfer/import/latency", scope) || !jb_query_int(scope, JB_SQL("select count(*) from import_jobs where id = ?", job_id), &jobs))
         jb_failure_clear(scope); /* the import meets it too, and says so */
-    note(pace, JB_MAX(jb_monotonic_us() - began_us, atomic_exchange(&pace->waited_us, 0)));
+    int64_t latency_us = jb_monotonic_us() - began_us, waited_us = atomic_exchange(&pace->waited_us, 0);
+    note(pace, JB_MAX(latency_us, waited_us));
 }
 
 void jb__pace_waited(struct jb__pace *pace, int64_t us)

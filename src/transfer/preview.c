@@ -1,6 +1,7 @@
 /* preview.c — what a waiting import would do: rows of its sealed staging file beside the rows of the table. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +86,90 @@ static bool each(void *arg, struct jb_scope *scope, int64_t row, const void *aft
     return true;
 }
 
+/* ---- references, as people write them ---------------------------------------------------------------------------------------------- */
+
+struct named {
+    int64_t id;
+    struct jb_str text;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static size_t add_id(struct named *ids, size_t count, struct jb_str text)
+{
+    return text.data && jb_str_to_int64(text, &ids[count].id) ? count + 1 : count;
+}
+
+/* Sorted, each once, as many as *ret_count. */
+static struct named *ids_of(struct looking *looking, const struct jb__target *target, size_t *ret_count)
+{
+    struct named *ids = JB_NEW_ARRAY(looking->scope, struct named, 2 * looking->count + 1);
+    size_t count = 0, kept = 0;
+
+    for (size_t i = 0; i < looking->count; i++)
+        if (looking->at[i].column.data == target->name.data)
+            count = add_id(ids, add_id(ids, count, looking->at[i].before), looking->at[i].after);
+    qsort(ids, count, sizeof *ids, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[kept - 1].id != ids[i].id)
+            ids[kept++] = ids[i];
+    *ret_count = kept;
+    return ids;
+}
+
+static struct jb_str name_of(struct jb_scope *scope, const struct named *names, size_t count, struct jb_str id)
+{
+    struct named wanted = { 0, JB_STR_NULL };
+    const struct named *found = id.data && jb_str_to_int64(id, &wanted.id) ? bsearch(&wanted, names, count, sizeof *names, by_id) : NULL;
+
+    if (!id.data)
+        return id;
+    return found && found->text.data ? found->text : jb_format(scope, "#%.*s", JB_FMT(id)); /* it is gone */
+}
+
+/* "P-1" in place of the number of the project. */
+static bool name_target(struct looking *looking, const struct jb__target *target)
+{
+    const struct jb_record *record = &target->lookup_in->record;
+    struct jb_scope *scope = looking->scope;
+    size_t count;
+    struct named *names = ids_of(looking, target, &count);
+    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, count + 1);
+
+    if (count == 0)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = names[i].id;
+    struct jb_condition conditions[] = { { jb_str_of(jb_model_primary(target->lookup_in)->name), JB_IN, jb_v(((struct jb_ids){ ids, count })) }, { .op = JB_OP_END } };
+    struct jb_rows *rows = jb_select(scope, target->lookup_in, .conditions = conditions, .limit = (int64_t)count);
+    for (size_t i = 0; rows && i < rows->count; i++) {
+        const void *row = jb_rows_at(rows, i);
+        struct named *name = bsearch(&(struct named){ jb_row_id(target->lookup_in, row), JB_STR_NULL }, names, count, sizeof *names, by_id);
+        if (name)
+            name->text = text_or_null(scope, jb_record_get(record, row, target->lookup));
+    }
+    for (size_t i = 0; rows && i < looking->count; i++)
+        if (looking->at[i].column.data == target->name.data) {
+            looking->at[i].before = name_of(scope, names, count, looking->at[i].before);
+            looking->at[i].after = name_of(scope, names, count, looking->at[i].after);
+        }
+    return rows != NULL;
+}
+
+static bool name_references(struct looking *looking)
+{
+    for (size_t i = 0; i < looking->plan->count; i++)
+        if (looking->plan->targets[i].lookup && looking->plan->targets[i].column && !name_target(looking, &looking->plan->targets[i]))
+            return false;
+    return true;
+}
+
+/* ---- looking -------------------------------------------------------------------------------------------------------------------------- */
+
 static void open_blocking(void *arg)
 {
     struct looking *looking = arg;
@@ -124,6 +209,11 @@ static bool map_columns(struct looking *looking, struct jb__plan *plan, struct j
     return true;
 }
 
+static struct jb_str sealed_path(struct jb_scope *scope, int64_t id)
+{
+    return jb_format(scope, "%s/%lld.sealed", jb__transfer_of(scope)->spool_dir, (long long)id);
+}
+
 /* Opens the staging; looking->stage stays NULL without a failure when the job has ended: then there is nothing to look at any more. */
 static bool start(struct looking *looking, int64_t id)
 {
@@ -135,7 +225,7 @@ static bool start(struct looking *looking, int64_t id)
     looking->db = jb_db_of(scope);
     if (!jb_job_get(scope, id, &job) || !jb__import_options_read(scope, job.options, &options))
         return false;
-    struct jb_str path = jb_format(scope, "%s/%lld.sealed", transfer->spool_dir, (long long)id);
+    struct jb_str path = sealed_path(scope, id);
     if (access(path.data, R_OK) != 0)
         return true;
     const struct jb_model *model = jb_model_find(scope, job.model);
@@ -157,6 +247,32 @@ static bool start(struct looking *looking, int64_t id)
     return looking->stage != NULL;
 }
 
+/* Of a dry run that has ended; whether they are there, its sealed file tells. */
+bool jb__keeps_differences(const struct import_job *job)
+{
+    return job->dry_run && jb_str_is(job->status, "done") && job->expires_at.us > jb_now().us;
+}
+
+bool jb_import_has_differences(struct jb_scope *outer, const struct import_job *job)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "differences");
+    bool yes = (jb_str_is(job->status, "waiting") || jb__keeps_differences(job)) && access(sealed_path(scope, job->id).data, R_OK) == 0;
+
+    jb_scope_end(scope);
+    return yes;
+}
+
+bool jb_import_tells_differences(struct jb_scope *scope, const struct import_job *job)
+{
+    if (jb_import_has_differences(scope, job))
+        return true;
+    if (job->dry_run)
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 바뀔 내용을 남기지 않았습니다. --dry-run --differences(API: differences=true)로 다시 해 보세요.", "Job %lld kept no differences. Try it again with --dry-run --differences (API: differences=true)."), (long long)job->id);
+    if (jb_str_is(job->status, "waiting"))
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 열을 먼저 맞추어야 합니다.", "The columns of job %lld must be mapped first."), (long long)job->id);
+    return jb__fail_not_waiting(scope, job->id);
+}
+
 struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_preview what, int64_t offset, int64_t limit)
 {
     struct looking looking = { .scope = scope, .what = what, .offset = offset, .limit = limit };
@@ -169,7 +285,7 @@ struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t id, enum jb_pr
         return rows;
     jb_offload(look_blocking, &looking);
     jb_offload(close_blocking, &looking);
-    if (!looking.ok)
+    if (!looking.ok || !name_references(&looking))
         return NULL;
     rows->count = looking.count;
     rows->data = (char *)looking.at;
@@ -198,7 +314,7 @@ static bool write_page(struct looking *looking, struct jb_sheet_writer *writer)
     looking->count = looking->capacity = 0;
     looking->rows = 0;
     jb_offload(look_blocking, looking);
-    bool ok = looking->ok;
+    bool ok = looking->ok && name_references(looking);
     for (size_t i = 0; ok && i < looking->count; i++) {
         const struct import_difference *at = &looking->at[i];
         const struct jb_value values[] = { jb_v_int(at->row), text_value(at->key), text_value(at->label.data ? at->label : at->column), text_value(at->before), text_value(at->after) };

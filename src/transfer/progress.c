@@ -182,7 +182,8 @@ static void report(void *arg)
         last = jb_cancelled(progress->scope);
         write_events(progress, scope);
         look_for_wish(progress, scope);
-        jb__pace_measure(&progress->pace, scope, progress->job_id);
+        if (!last)
+            jb__pace_measure(&progress->pace, scope, progress->job_id);
         jb_scope_end(scope);
         if (!last) {
             struct jb_scope *wait = jb_scope_child(progress->scope, "wait");

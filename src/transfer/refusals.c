@@ -110,6 +110,11 @@ bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id)
     return jb_exec(scope, JB_SQL("delete from import_refusals where job_id = ?", job_id), NULL);
 }
 
+bool jb__refusals_sweep(struct jb_scope *scope)
+{
+    return jb_exec(scope, JB_SQL("delete from import_refusals where job_id in (select id from import_jobs where status in ('done', 'failed', 'cancelled') and (expires_at is null or expires_at < ?))", jb_now()), NULL);
+}
+
 /* ---- for the attempt that goes on --------------------------------------------------------------------------------------------------- */
 
 static struct jb_str text_of(const struct jb_json *item)
@@ -132,27 +137,40 @@ static void restore_blocking(void *arg)
 {
     struct work *work = arg;
 
+    int64_t number = 0;
+
     work->ok = true;
     for (struct jb_str rest = work->text; work->ok && rest.data && rest.size > 0;) {
-        struct jb_scope *one = jb_scope_child(work->scope, "refusal");
         struct jb_str line = jb_str_cut(&rest, '\n');
+        if (number++ < work->attempt->restored_lines)
+            continue;
+        struct jb_scope *one = jb_scope_child(work->scope, "refusal");
         work->ok = line.size == 0 || restore_line(work, one, line) || jb_failure_pass(one, work->scope);
         jb_scope_end(one);
+        work->attempt->restored_lines += work->ok;
     }
 }
 
+/* Piece by piece: all of them may be more than fits. One that went before, when an earlier call was cut off, does not go again. */
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *outer)
 {
-    struct work work = { .attempt = attempt, .scope = jb_scope_child(outer, "refusals"), .ok = true };
-    struct jb_cursor *cursor = jb_cursor_open(work.scope, &jb_import_refusals, &(struct jb_select){ .where = JB_SQL("job_id = ?", attempt->job.id) });
-    const void *row;
+    struct work work = { .attempt = attempt, .ok = true };
+    struct import_refusals row;
+    bool more = true;
 
-    while (cursor && work.ok && jb_cursor_next(cursor, work.scope, &row)) {
-        work.text = ((const struct import_refusals *)row)->lines;
-        jb_thread_call(attempt->thread, restore_blocking, &work);
+    while (more && work.ok) {
+        work.scope = jb_scope_child(outer, "refusals");
+        more = jb_first(work.scope, &jb_import_refusals, &row, .where = JB_SQL("job_id = ? and id > ?", attempt->job.id, attempt->restored), .order = JB_STR("id"));
+        work.text = row.lines;
+        if (more) {
+            jb_thread_call(attempt->thread, restore_blocking, &work);
+            if (work.ok) {
+                attempt->restored = row.id;
+                attempt->restored_lines = 0;
+            }
+        }
+        work.ok = work.ok && (!jb_failure(work.scope) || jb_failure_pass(work.scope, outer));
+        jb_scope_end(work.scope);
     }
-    jb_cursor_close(cursor);
-    bool ok = !jb_failure(work.scope) || jb_failure_pass(work.scope, outer);
-    jb_scope_end(work.scope);
-    return ok;
+    return work.ok;
 }

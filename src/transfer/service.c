@@ -217,7 +217,7 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
     }
     if (jb__job_ended(&job)) { /* it may be tried again, or go on with corrected rows */
         *ret_needed = job.expires_at.us > jb_now().us;
-        return *ret_needed || jb__refusals_forget(scope, job.id);
+        return true;
     }
     if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))
         return false;
@@ -244,24 +244,28 @@ static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *re
         bool used = !jb__job_ended(&job) && job.spool.data && is_locked(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data);
         return used || jb__keep_away(scope, name);
     }
-    if (jb__job_ended(&job))
+    if (jb__job_ended(&job)) {
+        *ret_needed = jb_str_ends(name, JB_STR(".sealed")) && jb__keeps_differences(&job);
         return true;
+    }
     struct jb_str attempt = jb_format(scope, "%lld.%d.stage", (long long)job.id, job.attempt);
     bool live = jb_str_is(job.status, "running") && job.spool.data && is_locked(jb__spool_path(scope, jb__transfer_of(scope), job.spool).data);
     *ret_needed = jb_str_ends(name, JB_STR(".sealed")) || (live && jb_str_equal(name, attempt));
     return true;
 }
 
-/* What a job staged without a file that stands for it is of no use once it has ended, unless it is kept; before that it may be another node's. */
+/* What a job staged without a file that stands for it is of no use once it has ended, unless it is kept, or a dry run's differences are; before that it may be another node's. */
 static bool job_goes_on(void *arg, struct jb_scope *scope, int64_t id, bool *ret_goes_on)
 {
     struct import_job job;
+    int64_t kept = 0;
 
     (void)arg;
-    *ret_goes_on = jb_get(scope, &jb_import_job, id, &job) && !jb__job_ended(&job);
-    if (jb_error(scope) == JB_NOT_FOUND)
+    *ret_goes_on = false;
+    if (jb_get(scope, &jb_import_job, id, &job))
+        *ret_goes_on = !jb__job_ended(&job) || jb__keeps_differences(&job);
+    else if (jb_error(scope) == JB_NOT_FOUND)
         jb_failure_clear(scope);
-    int64_t kept = 0;
     bool ok = !jb_failure(scope) && jb_query_int(scope, JB_SQL("select count(*) from import_kept where job_id = ?", id), &kept);
     *ret_goes_on |= kept > 0;
     return ok;
@@ -349,7 +353,7 @@ bool jb_transfer_sweep(struct jb_scope *scope)
     const struct jb_transfer *transfer = jb__transfer_of(scope);
     struct jb_scope *sweep = jb_scope_child(scope, "sweep");
 
-    bool ok = sweep_spool(sweep, transfer) && sweep_kept(sweep, transfer) && sweep_media(sweep, transfer) && sweep_progress(sweep);
+    bool ok = jb__refusals_sweep(sweep) && sweep_spool(sweep, transfer) && sweep_kept(sweep, transfer) && sweep_media(sweep, transfer) && sweep_progress(sweep);
     if (!ok)
         jb_failure_pass(sweep, scope);
     jb_scope_end(sweep);

@@ -46,9 +46,10 @@ bool jb__sift_all(struct jb__attempt *attempt, const struct jb__ending *ending)
     bool sifted = (fresh || jb__merge_compare_again(attempt)) && jb__mark_take(attempt) && jb__keep_backup(attempt) && sift(attempt, 0, 0, &counts);
     bool refused = jb_stage_sifted_count(attempt->stage) > 0;
     if (sifted && !refused)
-        merged = jb__keep_note(attempt, 0, 0, counts.new_rows + counts.changed) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
+        merged = jb__keep_note(attempt, 0, 0, counts.new_rows + counts.changed) && jb__balance_take(attempt) && jb__ending_write(attempt, attempt->scope, ending) && jb_commit(tx);
     jb_rollback(tx); /* unless committed */
     jb__merge_close(attempt);
+    attempt->sums.count = merged ? attempt->sums.count : 0;
     return merged || (refused && (sifted || jb_error(attempt->scope) == JB_LIMIT) && tell_all(attempt));
 }
 
@@ -62,7 +63,7 @@ bool jb__sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struc
     struct jb_tx *tx = jb__merge_open(attempt, true, &fresh);
     if (!tx)
         return false;
-    bool written = (fresh || jb__compare(attempt, from, to, counts)) && jb__keep_backup(attempt) && sift(attempt, from, to, counts) && jb__mark_move(attempt, from, to, counts) && jb__keep_note(attempt, from, to, counts->new_rows + counts->changed) && jb_commit(tx);
+    bool written = (fresh || jb__compare(attempt, from, to, counts)) && jb__keep_backup(attempt) && sift(attempt, from, to, counts) && jb__mark_move(attempt, from, to, counts) && jb__keep_note(attempt, from, to, counts->new_rows + counts->changed) && jb__balance_note(attempt, from, to, counts) && jb_commit(tx);
     jb_rollback(tx); /* unless committed */
     jb__merge_close(attempt);
     attempt->backup_due = attempt->backup_due && !(written && counts->new_rows + counts->changed > 0);

@@ -36,6 +36,7 @@ struct import_job {
     struct jb_str status;                                                                /* queued running waiting done failed cancelled */
     int progress;                                                                        /* 0-100 */
     int64_t rows, batches, new_rows, changed, unchanged, refused, skipped, errors_total; /* columns: rows, batches, new, … */
+    int64_t conflicts;                                                                   /* of the refused ones: another row of the table or of the file stands in their way */
     struct jb_str errors;                                                                /* JSON list, the first 1,000 */
     struct jb_str reason;                                                                /* one sentence when it failed */
     struct jb_str error;                                                                 /* the kind then, jb_error_name: the command line exits and the API answers by it */
@@ -44,7 +45,7 @@ struct import_job {
     struct jb_str user;
     struct jb_str file_name, file_hash; /* of an export that is done: its own */
     int64_t file_bytes;
-    struct jb_str totals;      /* of an export: JSON list of the sums of its amount columns: column, label, sum */
+    struct jb_str totals;      /* JSON list of the sums of the amount columns: column, label, and of an export sum; of an import file (what it says), before and after (what the table held and holds in those rows), change */
     struct jb_str options;     /* JSON: mode, match_on, on_error, sheet, encoding, batch_rows, dry_run, confirm, columns, filter, format, … */
     struct jb_str spool;       /* file in SPOOL_DIR while needed */
     struct jb_str corrections; /* files in SPOOL_DIR, a line each, the newest last: corrected rows that lie over those of `spool` */
@@ -103,6 +104,7 @@ struct jb_import_options {
     enum jb_import_mode mode;
     enum jb_on_error on_error;
     bool ignore_existing, dry_run;
+    bool differences;       /* of a dry run: what would change can be looked at for some days */
     bool ask;               /* with `confirm`: ask what the columns mean, though their headings may be known */
     bool confirm;           /* stage and compare, then wait for jb_import_confirm */
     bool backup_first;      /* keep a copy of the whole table from right before the merge, as long as it can be undone */
@@ -191,9 +193,8 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
 bool jb_import_run(struct jb_scope *scope, int64_t job);
 /* What a view does with an upload: below async_bytes runs it and waits ≤ 0.8 s (it goes on by itself after that), otherwise queues it. *ret_ended says whether it ended. */
 bool jb_import_submit(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, int64_t *ret_job, bool *ret_ended);
-bool jb_import_waits(struct jb_scope *scope, int64_t job);   /* for being confirmed; CONFLICT when it does not */
 bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: merges exactly what was shown (again by the queue); CONFLICT when it does not wait */
-/* A waiting one ends; one that is kept to go on with its refused rows gives up what it keeps: its upload and their workbook. */
+/* A waiting one ends; one that is kept to go on with its refused rows gives up what it keeps: its upload and their workbook; a dry run its differences. */
 bool jb_import_discard(struct jb_scope *scope, int64_t job);
 
 /* The job goes on with the workbook of its refused rows, corrected: each row of that stands for the row of the upload that has its number. `abort` reads all again, `skip` only those. Counts and errors
@@ -245,7 +246,10 @@ struct import_difference {
 };
 extern const struct jb_record jb_import_difference_record;
 struct jb_rows *jb_import_preview(struct jb_scope *scope, int64_t job, enum jb_preview what, int64_t offset, int64_t limit);
-/* Every cell that a waiting import would change, as a workbook: row, key, column, now, then. CONFLICT when it does not wait any more. */
+/* Whether there is something to look at: it waits to be confirmed, or it was a dry run that kept it. The second fails CONFLICT and says why not. */
+bool jb_import_has_differences(struct jb_scope *scope, const struct import_job *job);
+bool jb_import_tells_differences(struct jb_scope *scope, const struct import_job *job);
+/* Every cell that such an import would change, as a workbook: row, key, column, now, then. */
 bool jb_import_differences(struct jb_scope *scope, int64_t job, jb_sheet_sink *sink, void *arg);
 
 /* ---- undoing -------------------------------------------------------------------------------------------------------------------------------- */

@@ -99,6 +99,7 @@ struct jb_str jb__nfc(struct jb_scope *scope, struct jb_str text);
 
 struct jb__counts {
     int64_t rows, refused, errors, new_rows, changed, unchanged, skipped;
+    int64_t conflicts; /* of the refused ones */
     int64_t carried;   /* skip that went on: rows that stay refused, since nobody corrected them */
     int64_t corrected; /* rows of the last corrected file */
 };
@@ -114,9 +115,12 @@ struct jb__job_options {
     enum jb_language language;
     struct jb_str present;                    /* once it waits: names of the columns that the sheet brings, one per line */
     int continued;                            /* how often it went on with corrected rows */
+    bool checked;                             /* rows of the sealed staging were checked while they were loaded */
+    int64_t duplicates;                       /* conflicts that were found before the comparison: what is sealed does not tell them from other refused rows */
     int verified;                             /* corrections whose numbers an attempt has looked at */
     struct jb_str continued_once, correction; /* the last one's token, and what people call its file */
     struct jb__counts base;                   /* skip: of what was decided before it went on */
+    struct jb_str base_totals;                /* … and what its amounts added up to */
 };
 struct jb_import_pairs jb__pairs_of(struct jb_scope *scope, struct jb_str json); /* none when it is no list of pairs */
 struct jb_str jb__pairs_json(struct jb_scope *scope, const struct jb_import_pairs *pairs);
@@ -251,7 +255,7 @@ struct jb__checker {
     struct jb__progress *progress;
     int batch_rows;
     int64_t limit_refused;
-    bool checks; /* ask the model's check for each row, as a new one */
+    int64_t checks_to; /* ask the model's check for each row up to this one, as a new one; 0: for none */
     void *check_state;
     struct jb__counts counts; /* rows, refused, errors, carried */
     struct jb__row_set *dropped;
@@ -271,12 +275,15 @@ struct jb__attempt {
     struct jb_thread *thread; /* stage calls */
     struct jb__progress progress;
     struct jb__counts counts;
-    int64_t compared_refused; /* of counts.refused: by the last comparison, which may be repeated */
+    struct jb_stage_sums sums, sums_then;         /* of the rows that are in; skip: … once the open transaction is committed */
+    int64_t compared_refused, compared_conflicts; /* of counts.refused and .conflicts: by the last comparison, which may be repeated */
     void *check_state;
     bool checked_early; /* the model's check was asked while loading */
+    int64_t checks_to;  /* … for the rows up to this one; skip: an earlier attempt did so for those that it has decided, and they are not compared any more */
     bool compared, was_empty, was_sealed;
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
     struct jb_str stage_path;
+    int64_t restored, restored_lines;         /* refusals.c: the last piece that was read back, and lines of the next one */
     int64_t backup_rows;                      /* of the copy that this attempt took; -1: none */
     bool backup_due;                          /* one is to be taken before the first rows go in */
     struct jb_str brought;                    /* names of the columns that the sheet brings */
@@ -313,10 +320,18 @@ struct jb__refusal_words jb__refusal_words(const struct jb__attempt *attempt, st
 bool jb__sift_all(struct jb__attempt *attempt, const struct jb__ending *ending);
 /* skip: the batch is in and committed, but for those rows. *counts: of the batch. */
 bool jb__sift_group(struct jb__attempt *attempt, int64_t from, int64_t to, struct jb_stage_counts *counts);
+/* balance.c */
+void jb__balance_add(struct jb_stage_sums *sums, const struct jb_stage_sums *more);
+struct jb_str jb__balance_json(struct jb_scope *scope, const struct jb_stage_sums *sums, bool with_unknown);                 /* NULL: there are none */
+bool jb__balance_read(struct jb_scope *scope, const struct jb_model *model, struct jb_str json, struct jb_stage_sums *sums); /* adds; what it cannot read becomes unknown */
+/* In the transaction, after the merge. abort: of the whole, into attempt->sums. skip: with those of the batch into the mark and attempt->sums_then. */
+bool jb__balance_take(struct jb__attempt *attempt);
+bool jb__balance_note(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts);
 /* refusals.c: what the comparison of committed batches refused, and their table, carried over a crash. */
 bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row); /* in the transaction that merges that range */
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope);
 bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id); /* once no attempt can go on */
+bool jb__refusals_sweep(struct jb_scope *scope);                  /* of jobs that nobody retried in time */
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
 /* asking.c: on the page, headings that do not fit are asked about; what the owner said about these before counts. */
@@ -368,6 +383,7 @@ bool jb__wish_forget(struct jb_scope *scope, int64_t id);
 /* Batches of a skip import and stagings of an undo commit one by one: what is in stays, and only the mark knows of it. Into the job's figures; *ret_rows: how many rows. */
 bool jb__take_committed(struct jb_scope *scope, struct import_job *job, int64_t *ret_rows);
 bool jb__fail_not_waiting(struct jb_scope *scope, int64_t id);
+bool jb__keeps_differences(const struct import_job *job);
 /* Ends a job for which there is no attempt (cancelled in the queue, failed for good). */
 bool jb__job_end(struct jb_scope *scope, struct import_job *job, const char *status, const struct jb_failure *failure);
 /* May the job go on with corrected rows? CONFLICT says why not. */
@@ -391,6 +407,7 @@ void jb__merge_close(struct jb__attempt *attempt);
 bool jb__merge_compare_again(struct jb__attempt *attempt);
 /* What earlier attempts of a skip import have committed: position, counts and refusals, added to the attempt's. */
 bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope);
+bool jb__mark_checks(struct jb__attempt *attempt);                                                               /* sets checks_to; the staging is open */
 bool jb__mark_take(struct jb__attempt *attempt);                                                                 /* abort, in the transaction */
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts); /* skip */
 bool jb__job_save(struct jb_scope *scope, struct import_job *job);
@@ -407,7 +424,9 @@ struct import_mark {
     int64_t id;
     int round; /* rises each time the job goes on with corrected rows: who still works at an earlier one writes nothing */
     bool done;
-    int64_t position, new_rows, changed, unchanged, skipped, refused;
+    int64_t position, new_rows, changed, unchanged, skipped, refused, conflicts;
+    int64_t checked_to;   /* rows up to this one were checked as new ones while they were loaded */
+    struct jb_str totals; /* balance.c */
 };
 struct jb_payload_job {
     int64_t job;

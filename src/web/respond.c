@@ -84,6 +84,15 @@ struct jb_response *jb_respond_download(struct jb_request *req, const char *cont
     return response;
 }
 
+bool jb_to_client(void *request, struct jb_scope *scope, const void *bytes, size_t size)
+{
+    struct jb_request *req = request;
+
+    if (jb_http_write(req->http, bytes, size))
+        return true;
+    return jb_failure(scope) ? false : jb_fail(scope, JB_CANCELLED, "%s", JB_L(scope, "받는 쪽이 연결을 끊었습니다.", "The client has gone."));
+}
+
 struct jb_response *jb_respond_events(struct jb_request *req, bool (*stream)(struct jb_request *req, void *arg), void *arg)
 {
     struct jb_response *response = jb_respond(req, 200, NULL, JB_STR_NULL);

@@ -280,6 +280,7 @@ JB_TEST("an ended job's page shows refused rows with their reasons, escaped")
     put(vars, "list_path", "/admin/cash/cashbook/");
     flag(vars, "download", false);
     flag(vars, "refused_file", true);
+    flag(vars, "differences_file", true);
     flag(vars, "retry", true);
     struct jb_str html = page_of(scope, "admin/job_ended.html", vars);
     CHECK(has(html, "refused.xlsx"));

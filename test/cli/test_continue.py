@@ -173,3 +173,17 @@ def test_a_form_sent_twice_leads_both_times_to_the_job_that_its_upload_made_go_o
     assert other.status_code == 404
     wait_until(lambda: 'class="badge done"' in session.get(address + job, timeout=30).text)
     assert site.number("select count(*) from cashbook") == 2 and site.number("select count(*) from import_jobs") == 1
+
+
+def test_on_the_page_of_imports_nobody_goes_on_who_may_not_import_any_more(site):
+    person(site, "clerk", *PERMISSIONS)
+    address = site.serve("up")
+    session = sign_in(address, "clerk")
+    job = failed_job(site, address, session)
+    page = session.get(address + "/admin/cash/cashbook/import/", timeout=30)
+    fixed = corrected(site, "refused.xlsx", date="2026-02-28").encode()
+    site.sql("delete from auth_grant where permission = 'cash.import_cashbook'")
+    form = {"csrfmiddlewaretoken": (None, form_token(page)), "once": (None, "a-form"), "file": ("fixed.csv", fixed)}
+    assert session.post(address + "/admin/cash/cashbook/import/", files=form, timeout=60).status_code == 403
+    assert session.post(address + job + "continue/", files=form, timeout=60).status_code == 403
+    assert site.number("select count(*) from cashbook") == 0

@@ -253,3 +253,17 @@ def test_the_page_offers_the_backup_and_puts_it_back(site):
     once = re.search(r'name="once" value="([^"]+)"', page.text).group(1)
     browser.post(f"{address}/admin/jobs/{job}/undo/", data={"csrfmiddlewaretoken": form_token(page), "once": once, "whole": "1"}, timeout=60)
     wait_until(lambda: site.number("select count(*) from cashbook") == 0)
+
+
+def test_a_page_undoes_nothing_without_the_rights_that_the_rows_need(site):
+    person(site, "clerk", *IMPORTER)
+    address = site.serve()
+    browser = sign_in(address, "clerk")
+    page = browser.get(address + "/admin/cash/cashbook/import/", timeout=60)
+    token = form_token(page)
+    page = browser.post(address + "/admin/cash/cashbook/import/", files={"file": ("a.csv", rows(line(1)), "text/csv")}, data={"csrfmiddlewaretoken": token, "direct": "1"}, timeout=60)
+    job = int(re.search(r"/admin/jobs/(\d+)/", page.url).group(1))
+    wait_until(lambda: site.number(f"select count(*) from import_jobs where id = {job} and status = 'done'"))
+    assert f'/admin/jobs/{job}/undo/' not in browser.get(f"{address}/admin/jobs/{job}/", timeout=60).text
+    assert browser.post(f"{address}/admin/jobs/{job}/undo/", data={"csrfmiddlewaretoken": token, "once": "a-form"}, timeout=60).status_code == 403
+    assert site.number("select count(*) from cashbook") == 1

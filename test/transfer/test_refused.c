@@ -176,3 +176,60 @@ JB_FIBER_TEST("a refused row with a text that no workbook holds comes back with 
     check_counts(&job, 0, 0, 0, 1);
     CHECK(contains(cells_of(scope, refused_path(scope, site, &job)), "\n2\t6\te\t#VALUE!\n"));
 }
+
+/* A skip import whose first attempt ended after some batches; what they refused is kept. */
+static int64_t cut_off(struct jb_scope *scope, int rows)
+{
+    struct jb_import_options options = { .on_error = JB_SKIP, .mode = JB_INSERT, .batch_rows = 100 };
+    int64_t id;
+
+    IMPORT(rows_text(scope, 1, rows).data);
+    CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, rows)), &options, false, &id));
+    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@5")));
+    struct jb_scope *first = jb_scope_child(scope, "first attempt");
+    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
+    jb_scope_end(first);
+    jb_fault_clear();
+    return id;
+}
+
+JB_FIBER_TEST("an import that is cancelled before it goes on keeps what it refused, and a retry shows it")
+{
+    enum { ROWS = 1000 };
+    struct site *site = site_new(scope);
+    int64_t id = cut_off(scope, ROWS), kept;
+
+    CHECK_OK(jb_job_cancel(scope, id)); /* it has run before: whoever takes it next looks */
+    CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
+    struct import_job job = job_of(scope, id);
+    check_status(&job, "cancelled");
+    CHECK_INT(job.refused, 500);
+    CHECK(contains(job.reason, "Retry it to see the refused rows."));
+    CHECK_INT(files_in(site->spool), 1);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals"), &kept));
+    CHECK_INT(kept, 5);
+    CHECK_OK(jb_job_retry(scope, id));
+    CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
+    job = job_of(scope, id);
+    check_status(&job, "done");
+    check_counts(&job, 0, 0, 0, ROWS);
+    CHECK_INT(job.errors_total, ROWS);
+    CHECK_INT(jb_json_parse(scope, job.errors)->count, ROWS);
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals"), &kept));
+    CHECK_INT(kept, 0);
+    CHECK_INT(files_in(site->spool), 0);
+}
+
+JB_FIBER_TEST("refusals of a job that nobody retried go with its upload")
+{
+    struct site *site = site_new(scope);
+    int64_t id = cut_off(scope, 1000), kept;
+
+    CHECK_OK(jb_job_cancel(scope, id));
+    CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
+    CHECK_OK(jb_exec(scope, JB_SQL("update import_jobs set expires_at = created_at where id = ?", id), NULL));
+    CHECK_OK(jb_transfer_sweep(scope));
+    CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals"), &kept));
+    CHECK_INT(kept, 0);
+    CHECK_INT(files_in(site->spool), 0);
+}
