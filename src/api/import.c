@@ -4,25 +4,31 @@
 
 enum { UPLOAD_CHUNK = 65536 };
 
-static bool known_parameters(struct jb_request *req)
+bool jb__api_known(struct jb_request *req, const char *const *names, size_t count)
 {
-    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "differences", "backup_first", "file_name", "header_row", "map", "default", "upload" };
-    struct jb_str known[JB_COUNT(names)];
+    struct jb_str *known = JB_NEW_ARRAY(req->scope, struct jb_str, count + 1);
 
-    for (size_t i = 0; i < JB_COUNT(names); i++)
+    for (size_t i = 0; i < count; i++)
         known[i] = jb_str_of(names[i]);
     for (size_t p = 0; p < req->query_param_count; p++) {
         struct jb_str name = req->query_params[p].name;
         size_t i = 0;
-        while (i < JB_COUNT(names) && !jb_str_equal(name, known[i]))
+        while (i < count && !jb_str_equal(name, known[i]))
             i++;
-        if (i < JB_COUNT(names))
+        if (i < count)
             continue;
-        struct jb_str nearest = jb_nearest(name, known, JB_COUNT(names));
-        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 가져오기의 선택 항목이 아닙니다.%s%.*s", "'%.*s' is no option of an import.%s%.*s"), JB_FMT(name),
+        struct jb_str nearest = jb_nearest(name, known, count);
+        return jb_fail(req->scope, JB_INVALID, JB_L(req->scope, "‘%.*s’: 이 요청의 선택 항목이 아닙니다.%s%.*s", "'%.*s' is no option of this request.%s%.*s"), JB_FMT(name),
             nearest.data ? JB_L(req->scope, " 아마: ", " Nearest: ") : "", JB_FMT(nearest));
     }
     return true;
+}
+
+static bool known_parameters(struct jb_request *req)
+{
+    static const char *const names[] = { "mode", "match_on", "on_error", "sheet", "encoding", "format", "batch_rows", "limit_refused", "ignore_existing", "dry_run", "differences", "backup_first", "file_name", "header_row", "map", "default", "upload" };
+
+    return jb__api_known(req, names, JB_COUNT(names));
 }
 
 bool jb__api_once(struct jb_request *req, struct jb_str *ret_once)

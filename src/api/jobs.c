@@ -99,11 +99,12 @@ struct jb_response *jb__api_job_undo(struct jb_request *req)
 {
     struct jb_scope *scope = req->scope;
     struct import_job job;
+    static const char *const names[] = { "whole" };
     struct jb_str once;
     int64_t id, undo;
     bool ended, whole = false;
 
-    if (!jb_path_int(req, "id", &id) || !jb_job_get(scope, id, &job) || !may_undo(scope, &job) || !jb__api_flag(req, "whole", &whole) || (whole && !may_return(scope, &job)) ||
+    if (!jb_path_int(req, "id", &id) || !jb__api_known(req, names, JB_COUNT(names)) || !jb_job_get(scope, id, &job) || !may_undo(scope, &job) || !jb__api_flag(req, "whole", &whole) || (whole && !may_return(scope, &job)) ||
         !jb__api_once(req, &once) || !jb_undo_submit(scope, id, &(struct jb_undo_options){ .whole = whole, .once = once }, &undo, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, undo, 0);

@@ -212,8 +212,15 @@ static bool write_differences(struct jb_program *program, int64_t job, struct jb
 /* Into the file, after which nobody needs them any more. */
 static bool save_differences(struct jb_program *program, const struct import_job *job)
 {
+    struct jb_scope *scope = program->scope;
     struct jb_str path = jb__option(program, "differences");
-    return !path.data || !jb_import_has_differences(program->scope, job) || (write_differences(program, job->id, path) && jb_import_discard(program->scope, job->id));
+
+    if (!path.data)
+        return true;
+    if (jb_import_has_differences(scope, job))
+        return write_differences(program, job->id, path) && jb_import_discard(scope, job->id);
+    fprintf(stderr, JB_L(scope, "%.*s은(는) 쓰지 않았습니다: 아무것도 바뀌지 않습니다.\n", "%.*s was not written: nothing would change.\n"), JB_FMT(path));
+    return true;
 }
 
 static bool differences_are_possible(struct jb_program *program)

@@ -202,7 +202,7 @@ static const char *const *child_arguments(struct jb_program *program, const char
             if (strcmp(shared[k], given->option->name) != 0)
                 continue;
             bool web_only = k == 5 || k == 6, worker_only = k == 7, not_migrate = k == 8;
-            if ((not_migrate && strcmp(name, "migrate") == 0) || (web_only && !web) || (worker_only && web))
+            if ((not_migrate && strcmp(name, "migrate") == 0) || (web_only && !web) || (worker_only && strcmp(name, "worker") != 0))
                 continue;
             argv[count++] = given->value.data ? jb_cstr(scope, jb_format(scope, "--%s=%.*s", shared[k], JB_FMT(given->value)))
                                               : jb_cstr(scope, jb_format(scope, "--%s", shared[k]));

@@ -330,7 +330,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
-        ok = stage_rows(attempt, reader_thread, opening.sources);
+        ok = stage_rows(attempt, reader_thread, opening.sources) && (attempt->options.continued > 0 || jb__plan_seen(attempt->plan, attempt->scope));
     }
     jb__sources_close(opening.sources);
     jb_scope_end(opening.scope);

@@ -137,6 +137,7 @@ static bool check_row(struct checking *checking, struct jb_scope *scope, size_t 
         bool ok;
         if (row->cells[i].column > plan->column_max || !plan->by_column[row->cells[i].column])
             continue;
+        plan->seen[row->cells[i].column] = true;
         if (!take_cell(checking, scope, index, row, &row->cells[i], &ok))
             return false;
         if (!ok) {

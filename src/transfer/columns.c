@@ -316,6 +316,9 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
     for (size_t i = 0; i < plan->choice_count; i++)
         plan->column_max = JB_MAX(plan->column_max, plan->choices[i].column);
     plan->by_column = JB_NEW_ARRAY(scope, struct jb__target *, plan->column_max + 1);
+    plan->seen = JB_NEW_ARRAY(scope, bool, plan->column_max + 1);
+    for (size_t i = 0; i < head->count; i++)
+        plan->seen[head->cells[i].column] = true;
     plan->unknown = JB_NEW_ARRAY(scope, struct jb_str, UNKNOWN_MAX);
     if (!map_cells(plan, scope, sheet, head))
         return false;

@@ -208,6 +208,16 @@ bool jb__plan_choices_end(struct jb__plan *plan, struct jb_scope *scope, const s
     return true;
 }
 
+bool jb__plan_seen(const struct jb__plan *plan, struct jb_scope *scope)
+{
+    for (size_t i = 0; i < plan->choice_count; i++) {
+        const struct jb__choice *choice = &plan->choices[i];
+        if (choice->column && choice->target && !plan->seen[choice->column])
+            return jb_fail(scope, JB_INVALID, JB_L(scope, "시트의 %.*s열에는 머리글도 값도 없습니다. 다른 열을 고르세요.", "Column %.*s of the sheet has neither a heading nor a value. Choose another."), JB_FMT(choice->head));
+    }
+    return true;
+}
+
 /* ---- defaults ---------------------------------------------------------------------------------------------------------------------- */
 
 static bool set_default(struct jb__plan *plan, struct jb_scope *scope, const struct jb_import_pair *pair)

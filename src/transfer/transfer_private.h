@@ -67,6 +67,7 @@ struct jb__plan {
     /* After the head row was mapped: */
     struct jb__target **by_column; /* [column] → target or NULL */
     uint32_t column_max;
+    bool *seen;                      /* [column] a row has a cell there; written by the checker, for as long as the sheet is open */
     const struct jb_field **present; /* model fields the sheet brings */
     size_t present_count;
     int64_t head_row;
@@ -89,6 +90,8 @@ struct jb__target *jb__plan_path(struct jb__plan *plan, struct jb_scope *scope, 
 struct jb__choice *jb__plan_choice(const struct jb__plan *plan, struct jb_str head, uint32_t column);
 /* After the head row: columns that were named by their letters and have no heading, and what was named and is not there. */
 bool jb__plan_choices_end(struct jb__plan *plan, struct jb_scope *scope, const struct jb_str *heads, size_t count);
+/* After all rows: a column that was named by its letters, has no heading and held nothing in any row is none of the sheet's. INVALID. */
+bool jb__plan_seen(const struct jb__plan *plan, struct jb_scope *scope);
 /* columns.c: that column is the target's. INVALID when it has one. */
 bool jb__plan_take(struct jb__plan *plan, struct jb_scope *scope, struct jb__target *target, struct jb_str head, uint32_t column);
 /* Name, heading, and reference resolved. */

@@ -10,6 +10,8 @@ import time
 import pytest
 import requests
 
+from conftest import wait_until
+
 HEAD = "external_ref,date,description,category,account,income,expense,counterparty,evidence,memo"
 
 
@@ -482,3 +484,9 @@ def test_a_database_server_that_does_not_answer_is_given_up(site):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         _, err = site.run("jobs", "list", status=9, DATABASE_URL=f"postgresql://kim@127.0.0.1:{silent.getsockname()[1]}/books", DB_CONNECT_TIMEOUT="1")
     assert err.count("\n") == 1, err
+
+
+def test_up_hands_its_workers_number_of_tasks_on(site):
+    address = site.serve("up", "-c", "3")
+    wait_until(lambda: site.rows("select concurrency from queue_workers", live=True) == [(3,)])
+    assert requests.get(address + "/healthz", timeout=30).status_code == 200

@@ -121,3 +121,14 @@ def test_the_api_keeps_them_for_whoever_asked(site, book):
     site.sql(f"update import_jobs set expires_at = created_at where id = {job['job']}")
     sweep(site)
     assert [name for name in site.left_in("spool") if name.endswith(".sealed")] == []
+
+
+def test_where_rows_are_refused_and_nothing_would_change_no_file_is_written_and_it_is_said(site, book):
+    site.csv("b.csv", HEAD, line(1, expense="2000"), line(2, expense="x"))
+    _, err = site.run("import", "cash.cashbook", "b.csv", "--dry-run", "--differences", XLSX, status=3)
+    assert f"{XLSX} was not written" in err and not os.path.exists(site.path(XLSX))
+    job = site.number("select max(id) from import_jobs")
+    _, err = site.run("jobs", "differences", str(job), "-o", XLSX, status=6)
+    assert "--on-error skip" in err
+    site.run("import", "cash.cashbook", "b.csv", "--dry-run", "--differences", XLSX, "--on-error", "skip", status=3)
+    assert len(cells(site)) == 1

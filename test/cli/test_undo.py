@@ -80,6 +80,8 @@ def test_the_api_undoes_once_however_often_it_is_asked(site):
     wait_job(address, f"/api/jobs/{job}", boss)
     wrong = requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "import"}, timeout=60)
     assert wrong.status_code == 409 and str(job) in wrong.json()["detail"], wrong.text
+    typo = requests.post(f"{address}/api/jobs/{job}/undo?hole=true", headers=boss, timeout=60)
+    assert typo.status_code == 422 and "whole" in typo.text and site.number("select count(*) from cashbook") == 2
     answers = [requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "once"}, timeout=60) for _ in range(3)]
     assert {answer.status_code for answer in answers} <= {200, 202}
     assert len({answer.json()["job"] for answer in answers}) == 1

@@ -295,7 +295,7 @@ JB_FIBER_TEST("a connection that is killed in a transaction or under a cursor fa
     jb_cursor_close(cursor);
     jb_scope_end(walking);
     CHECK_INT(jb_count(scope, &sample_entry, .limit = 0), 2000);
-    CHECK_INT(stats_of(scope).connections_busy, 0);
+    WAIT_FOR(stats_of(scope).connections_busy == 0);
 }
 
 static void copy_many(void *arg)
@@ -328,7 +328,7 @@ JB_FIBER_TEST("a COPY whose connection is killed or whose scope is cancelled sav
         jb_scope_end(work->scope);
         WAIT_FOR(connections(scope, "and state = 'active' and query ilike 'copy%'") == 0);
         CHECK_INT(jb_count(scope, &sample_project, .limit = 0), 0);
-        CHECK_INT(stats_of(scope).connections_busy, 0);
+        WAIT_FOR(stats_of(scope).connections_busy == 0); /* one that the keeper opens anew counts while it does */
     }
 }
 

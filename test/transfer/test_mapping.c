@@ -33,6 +33,20 @@ JB_FIBER_TEST("headings that mean nothing to us go where the job says")
     CHECK(contains(job.notes, "remark"));
 }
 
+JB_FIBER_TEST("letters of a column that the sheet does not have clear nothing")
+{
+    site_new(scope);
+    IMPORT(HEAD "A-1,2025-01-01,a,income,5,m,\n");
+    struct import_job job = IMPORT_WITH("external_ref,date,description\nA-1,2025-01-01,b\n", .map = PAIRS(P("[Q]", "income")));
+    check_status(&job, "failed");
+    CHECK(contains(job.reason, "Column [Q] of the sheet has neither a heading nor a value"));
+    CHECK_INT(book_of(scope, "A-1").income.units, 500);
+    CHECK_TEXT(book_of(scope, "A-1").description, "a");
+    job = IMPORT_WITH("external_ref,date,description,,\nA-1,2025-01-01,b,,\nA-2,2025-01-01,c,,9\n", .map = PAIRS(P("[E]", "income"))); /* one value is enough */
+    check_status(&job, "done");
+    check_counts(&job, 1, 1, 0, 0);
+}
+
 JB_FIBER_TEST("a column is named by its letters too, with a heading or without")
 {
     site_new(scope);
