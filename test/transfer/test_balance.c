@@ -138,11 +138,7 @@ JB_FIBER_TEST("batches add up, over a lost attempt and over corrected rows")
 
     close_month(scope, 2025, 6); /* i % 12 + 1: every twelfth row */
     CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, ROWS)), &options, false, &id));
-    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@9")));
-    struct jb_scope *first = jb_scope_child(scope, "first attempt");
-    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
-    jb_scope_end(first);
-    jb_fault_clear();
+    attempt_ends_by(scope, id, "transfer/import/group=unavailable*1@9");
     CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
     struct import_job job = job_of(scope, id);
     check_counts(&job, ROWS - ROWS / 12, 0, 0, ROWS / 12);

@@ -142,11 +142,7 @@ JB_FIBER_TEST("what batches refused before an attempt died is in the file of the
     struct jb_import_options options = { .on_error = JB_SKIP, .mode = JB_INSERT, .batch_rows = 100 };
     int64_t id, kept;
     CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, ROWS)), &options, false, &id));
-    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@25")));
-    struct jb_scope *first = jb_scope_child(scope, "first attempt");
-    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
-    jb_scope_end(first);
-    jb_fault_clear();
+    attempt_ends_by(scope, id, "transfer/import/group=unavailable*1@25");
     CHECK_OK(jb_query_int(scope, JB_SQL("select count(*) from import_refusals where job_id = ?", id), &kept));
     CHECK_INT(kept, 25);
     CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
@@ -185,11 +181,7 @@ static int64_t cut_off(struct jb_scope *scope, int rows)
 
     IMPORT(rows_text(scope, 1, rows).data);
     CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_text(scope, 1, rows)), &options, false, &id));
-    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/group=unavailable*1@5")));
-    struct jb_scope *first = jb_scope_child(scope, "first attempt");
-    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
-    jb_scope_end(first);
-    jb_fault_clear();
+    attempt_ends_by(scope, id, "transfer/import/group=unavailable*1@5");
     return id;
 }
 

@@ -157,11 +157,7 @@ JB_FIBER_TEST("skip: an attempt that dies in the middle of a failing batch is re
     int64_t id;
     struct jb_import_options options = { .on_error = JB_SKIP };
     CHECK_OK(jb_import_start(scope, &book_model, spool_of(scope, "a.csv", rows_with(scope, ROWS, bad, JB_COUNT(bad), "bad")), &options, false, &id));
-    CHECK_OK(jb_fault_set(scope, JB_STR("transfer/import/part=unavailable*1@20")));
-    struct jb_scope *first = jb_scope_child(scope, "first attempt");
-    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
-    jb_scope_end(first);
-    jb_fault_clear();
+    attempt_ends_by(scope, id, "transfer/import/part=unavailable*1@20");
     CHECK_OK(jb_import_task.run(scope, &(int64_t){ id }));
     struct import_job job = job_of(scope, id);
     check_status(&job, "done");

@@ -198,6 +198,16 @@ TEST_HELPER struct import_job import_bytes(struct jb_scope *scope, const char *n
 #define IMPORT(...) IMPORT_WITH(__VA_ARGS__, .once = JB_STR_NULL)
 #define IMPORT_WITH(text, ...) import_bytes(scope, "a.csv", jb_str_of(text), (struct jb_import_options){ __VA_ARGS__ })
 
+/* An attempt at the job that the fault ends, as the queue would run it; another one may follow. */
+TEST_HELPER void attempt_ends_by(struct jb_scope *scope, int64_t id, const char *fault)
+{
+    CHECK_OK(jb_fault_set(scope, jb_str_of(fault)));
+    struct jb_scope *first = jb_scope_child(scope, "first attempt");
+    CHECK(!jb_import_task.run(first, &(int64_t){ id }));
+    jb_scope_end(first);
+    jb_fault_clear();
+}
+
 TEST_HELPER void check_counts(const struct import_job *job, int64_t new_rows, int64_t changed, int64_t unchanged, int64_t refused)
 {
     if (job->new_rows != new_rows || job->changed != changed || job->unchanged != unchanged || job->refused != refused)
