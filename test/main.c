@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jb_test.h"
 #include "run/run.h"
+#include <execinfo.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -144,9 +145,23 @@ static void restore_crash_actions(void)
         sigaction(crashes[i], &crash_actions[i], NULL);
 }
 
+/* Where a hang stands, before it ends as it would have: what the loop's thread waits in. addr2line tells lines. */
+static void tell_hang(int number)
+{
+    void *frames[50];
+
+    backtrace_symbols_fd(frames, backtrace(frames, JB_COUNT(frames)), STDERR_FILENO);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 static _Noreturn void run_in_child(struct test *test)
 {
+    void *frame;
+
     restore_crash_actions();
+    backtrace(&frame, 1); /* loads what it needs while memory may be taken */
+    signal(SIGALRM, tell_hang);
     alarm(getenv("JB_CAMPAIGN") ? CAMPAIGN_SECONDS_MAX : TEST_SECONDS_MAX);
     if (test->fiber)
         jb_loop_run(run_with_scope, test);

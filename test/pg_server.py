@@ -31,7 +31,9 @@ USER = "jangbu"
 START_SECONDS = 60  # a machine that is busy; it takes a fraction of a second
 SETTINGS = {
     "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "password_encryption": "scram-sha-256",
-    "shared_preload_libraries": "pg_stat_statements", "wal_level": "replica", "hot_standby": "on", "jit": "off", "lc_messages": "C", "log_timezone": "UTC",
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.max": "100000",  # hundreds of tests share a server, each with a database of its own, and some count calls: none may be forgotten
+    "wal_level": "replica", "hot_standby": "on", "jit": "off", "lc_messages": "C", "log_timezone": "UTC",
     "timezone": "Asia/Seoul",  # a client that relies on the server's zone is found out
 }
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -312,6 +314,12 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.lock.close()
 
+    def tell(self):
+        """What the servers wrote last, for whoever asks why something failed."""
+        for name, server in (("primary", self.primary), ("replica", self.replica)):
+            if server:
+                print(f"the {name}'s log ends:\n{server.log_text()[-4000:]}", file=sys.stderr)
+
     def environment(self):
         urls = {"JB_TEST_POSTGRES": self.primary.url()}
         return {**urls, "JB_TEST_POSTGRES_REPLICA": self.replica.url()} if self.replica else urls
@@ -321,8 +329,8 @@ class Signalled(Exception):
     pass
 
 
-def run(command, **how):
-    """COMMAND's status; a signal is passed on to it, and ends the servers after it."""
+def run(command, tells=True, **how):
+    """COMMAND's status; a signal is passed on to it, and ends the servers after it. `tells`: a failure is followed by the ends of the servers' logs."""
     def note(number, _):
         raise Signalled(number)
 
@@ -335,6 +343,8 @@ def run(command, **how):
                 control = {"JB_TEST_POSTGRES_CONTROL": cluster.control()} if cluster.replica else {}
                 process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], env={**os.environ, **cluster.environment(), **control})
                 status = process.wait()
+                if status != 0 and tells:
+                    cluster.tell()
                 return status if status >= 0 else 128 - status
             finally:
                 # the servers stop undisturbed
@@ -358,7 +368,7 @@ def main():
     given = parser.parse_args()
     if given.share and "JB_TEST_POSTGRES" in os.environ:
         os.execvp(given.command[0], given.command)
-    return run(given.command, replica=given.replica, max_connections=given.max_connections, durable=given.durable)
+    return run(given.command, tells=not given.share, replica=given.replica, max_connections=given.max_connections, durable=given.durable)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@
 #define PRIMARY "JB_TEST_POSTGRES"
 #define REPLICA "JB_TEST_POSTGRES_REPLICA"
 
-/* Waits until it is so, for as long as it takes. */
-#define WAIT_FOR(condition) \
-    while (!(condition))    \
-    CHECK(jb_sleep(scope, 2000))
+/* Waits until it is so; only a hang takes so long that it fails. */
+#define HANG_US (100 * JB_SECOND_US)
+#define WAIT_FOR(condition)                                             \
+    for (int64_t hangs_us = jb_monotonic_us() + HANG_US; !(condition);) \
+    CHECK(jb_monotonic_us() < hangs_us && jb_sleep(scope, 2000))
 
 /* "replica pause", "primary restart", "all rebuild": see pg_server.py. Returns when it is done. */
 TEST_HELPER void cluster(const char *command)
