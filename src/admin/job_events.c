@@ -115,7 +115,7 @@ void jb__fields_vars(struct jb_scope *scope, const struct jb__fields *fields, st
     static const char *const import_steps[][2] = { { "올림", "Uploaded" }, { "읽기", "Read" }, { "검사와 비교", "Check and compare" }, { "반영", "Apply" }, { "마무리", "Finish" } };
     static const char *const export_steps[][2] = { { "대기", "Queued" }, { "쓰기", "Write" }, { "마무리", "Finish" } };
     size_t count = fields->import ? JB_COUNT(import_steps) : JB_COUNT(export_steps);
-    size_t now = fields->import ? (size_t)fields->step : JB_MIN((size_t)fields->step, 1);
+    size_t now = fields->import ? (size_t)fields->step : JB_MIN((size_t)fields->step, (size_t)1);
 
     jb_vars_list(vars, "steps");
     for (size_t i = 0; i < count; i++) {

@@ -21,7 +21,13 @@ _Noreturn void jb_check_failed(const char *condition, const char *file, int line
 /* The struct that holds `member` at `pointer`. */
 #define JB_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define JB_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define JB_MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each side is evaluated once: it may be a clock, and of two readings the second is not the first. Not for constants (array sizes). */
+#define JB_MIN(a, b) JB__PICK(a, <, b, __COUNTER__)
+#define JB_MAX(a, b) JB__PICK(a, >, b, __COUNTER__)
+#define JB__PICK(a, than, b, number) JB__PICK_AS(a, than, b, number)
+/* clang-format off */
+#define JB__PICK_AS(a, than, b, number) \
+    __extension__({ __auto_type jb_a##number = (a); __auto_type jb_b##number = (b); jb_a##number than jb_b##number ? jb_a##number : jb_b##number; })
+/* clang-format on */
 
 #endif

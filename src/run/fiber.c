@@ -305,10 +305,11 @@ bool jb_sleep(struct jb_scope *scope, int64_t us)
 
     jb__may_wait("jb_sleep");
     for (;;) {
+        int64_t left_us = due_us - jb_monotonic_us();
         if (jb_on_fiber())
             jb__wait(0, scope, due_us);
         else
-            uv_sleep((unsigned)JB_MAX(0, JB_MIN(50, (due_us - jb_monotonic_us() + 999) / 1000)));
+            uv_sleep((unsigned)JB_MAX(0, JB_MIN(50, (left_us + 999) / 1000)));
         if (scope && !jb_continue(scope))
             return false;
         if (jb_monotonic_us() >= due_us)

@@ -38,7 +38,7 @@ bool jb_migrate(struct jb_scope *scope, size_t *ret_done)
 struct jb_migration_step *jb__step_add(struct jb_scope *scope, struct jb__steps *steps, struct jb_migration_step step)
 {
     if (steps->count == steps->capacity) {
-        size_t capacity = JB_MAX(64, steps->capacity * 2);
+        size_t capacity = JB_MAX((size_t)64, steps->capacity * 2);
         struct jb_migration_step *grown = JB_NEW_ARRAY(scope, struct jb_migration_step, capacity);
         if (steps->count > 0)
             memcpy(grown, steps->at, steps->count * sizeof *grown);

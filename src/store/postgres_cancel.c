@@ -49,7 +49,8 @@ static bool wait_done(const struct cancelling *cancelling, int64_t deadline_us)
 {
     if (!jb_on_fiber()) {
         struct pollfd fd = { cancelling->done, POLLIN, 0 };
-        return poll(&fd, 1, (int)JB_MAX((deadline_us - jb_monotonic_us()) / 1000, 0)) > 0;
+        int64_t left_us = deadline_us - jb_monotonic_us();
+        return poll(&fd, 1, (int)(JB_MAX(left_us, 0) / 1000)) > 0;
     }
     jb__wait_allow(true);
     bool done = jb_wait_fd(NULL, cancelling->done, JB_WAIT_READ, deadline_us);

@@ -54,7 +54,7 @@ static void validate_later(struct table *table, struct jb_str constraint)
 void jb__pg_check_add(struct jb__pg_difference *difference, struct jb__pg_check check)
 {
     if (difference->check_count == difference->check_capacity) {
-        size_t capacity = JB_MAX(16, difference->check_capacity * 2);
+        size_t capacity = JB_MAX((size_t)16, difference->check_capacity * 2);
         struct jb__pg_check *grown = JB_NEW_ARRAY(difference->scope, struct jb__pg_check, capacity);
         if (difference->check_count > 0)
             memcpy(grown, difference->checks, difference->check_count * sizeof *grown);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct pair {
@@ -387,6 +389,32 @@ static void pass_on(int index, void *arg)
     ring->ended++;
     while (ring->ended < LOOPS)
         jb_yield();
+}
+
+static _Atomic int64_t clock_step_ns, clock_ahead_ns;
+
+/* In place of the C library's. Each reading is that much later than the one before, as for a thread that has lost its processor in between. */
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    int status = (int)syscall(SYS_clock_gettime, clock, at);
+    int64_t step_ns = atomic_load(&clock_step_ns);
+
+    if (clock != CLOCK_MONOTONIC || step_ns == 0)
+        return status;
+    int64_t ns = at->tv_nsec + atomic_fetch_add(&clock_ahead_ns, step_ns);
+    at->tv_sec += ns / 1000000000;
+    at->tv_nsec = ns % 1000000000;
+    return status;
+}
+
+JB_FIBER_TEST("a sleeper wakes, however much later than the one before each reading of the clock is")
+{
+    for (int step_us = 500; step_us <= 4000; step_us += 500) {
+        atomic_store(&clock_step_ns, (int64_t)step_us * 1000);
+        for (int ms = 1; ms <= 20; ms++)
+            CHECK(jb_sleep(scope, ms * 1000));
+    }
+    atomic_store(&clock_step_ns, 0);
 }
 
 JB_TEST("fibers of several loops wake each other thousands of times")
