@@ -3,7 +3,7 @@
  * Each test is a forked child: it has its own memory, clock, loop and threads, may crash or hang (300 s), and a failing check simply ends it. */
 // SPDX-License-Identifier: Apache-2.0
 #include "jb_test.h"
-#include "run/run.h"
+#include "run/run_private.h"
 #include <execinfo.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +20,7 @@
 #define EXIT_SKIPPED 77
 #define TEST_SECONDS_MAX 300 /* only a hang takes that long */
 #define CAMPAIGN_SECONDS_MAX 1800
+#define FRAMES_TOLD 50
 
 struct test {
     const char *sentence, *file;
@@ -145,12 +146,30 @@ static void restore_crash_actions(void)
         sigaction(crashes[i], &crash_actions[i], NULL);
 }
 
-/* Where a hang stands, before it ends as it would have: what the loop's thread waits in. addr2line tells lines. */
+extern const char __executable_start[], etext[];
+
+/* What may be return addresses on a fiber's stack, for addr2line. */
+__attribute__((no_sanitize("address", "thread"))) static void tell_fiber(const struct jb_fiber *fiber)
+{
+    dprintf(STDERR_FILENO, "fiber %s %s:", fiber->name, fiber->parked ? "waits" : "is ready");
+#if !defined(JB_SWITCH_UCONTEXT)
+    const uintptr_t *end = (const uintptr_t *)(const void *)(fiber->stack.bottom + fiber->stack.size);
+    int told = 0;
+    for (const uintptr_t *at = fiber->context.stack_pointer; at < end && told < FRAMES_TOLD; at++)
+        if (*at > (uintptr_t)__executable_start && *at < (uintptr_t)etext)
+            told += dprintf(STDERR_FILENO, " %#lx", (unsigned long)(*at - (uintptr_t)__executable_start)) > 0;
+#endif
+    dprintf(STDERR_FILENO, "\n");
+}
+
+/* Where a hang stands, before it ends as it would have: what this thread waits in, and each of its loop's fibers. */
 static void tell_hang(int number)
 {
-    void *frames[50];
+    void *frames[FRAMES_TOLD];
 
     backtrace_symbols_fd(frames, backtrace(frames, JB_COUNT(frames)), STDERR_FILENO);
+    for (const struct jb_list *link = jb__loop_self ? jb__loop_self->live.next : NULL; link && link != &jb__loop_self->live; link = link->next)
+        tell_fiber(JB_CONTAINER(link, struct jb_fiber, live_link));
     signal(number, SIG_DFL);
     raise(number);
 }

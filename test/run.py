@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUN_SECONDS_MAX = 3600
+TOLD_LINES = 120  # of what a failed program wrote to stderr, once more beside its name: a long log is seldom seen whole
 AT_ONCE = str(os.cpu_count() + 1)  # programs; they wait for servers and processes half of their time
 COUNTS = {"passed": 0, "failed": 0, "skipped": 0}
 LINES = []
@@ -46,7 +47,7 @@ def read_junit(path):
     """Sentences by state; a failed or skipped one is named."""
     passed = failed = skipped = 0
     for suite in ElementTree.parse(path).getroot().iter("testsuite"):
-        cases = list(suite.iter("testcase"))
+        cases, before = list(suite.iter("testcase")), failed
         # test/main.c reports a skipped sentence as good (TAP of cmocka has no other word) and says so on stderr
         for words in re.findall("^# skipped: .*", suite.findtext("system-err", ""), re.MULTILINE):
             skipped += 1
@@ -64,6 +65,9 @@ def read_junit(path):
         if not cases and int(suite.get("errors", 0)) + int(suite.get("failures", 0)):
             failed += 1
             say(f"   FAILED {suite.get('name')}")
+        if failed > before:
+            for line in suite.findtext("system-err", "").splitlines()[-TOLD_LINES:]:
+                print("      " + line[:300])
     return passed, failed, skipped
 
 

@@ -45,8 +45,8 @@ struct jb_response *jb__job_continue(struct jb_request *req)
         jb__say_too_large(req, jb__site_of(scope)->options.upload_bytes_max);
         return again(req, &job);
     }
-    struct jb_str once = jb_form_text(req, "once");
-    if (jb_import_went_on(scope, &job, once) || (jb__upload_file(req, &spool) && jb_import_continue_submit(scope, job.id, spool, once.size ? once : JB_STR_NULL, &ended)))
+    struct jb_str once = jb_form_text(req, "once").size ? jb_form_text(req, "once") : JB_STR_NULL;
+    if (!jb__upload_file(req, &spool) ? jb_import_continue_repeated(scope, &job, once) : jb_import_continue_submit(scope, job.id, spool, once, &ended))
         return jb__to_job(req, job.id);
     return again(req, &job);
 }

@@ -42,6 +42,8 @@ static struct jb_str job_title(struct jb_scope *scope, const struct import_job *
     bool import = jb_str_is(job->kind, "import");
     if (jb_str_is(job->kind, "undo"))
         return jb_format(scope, JB_L(scope, "%.*s 되돌리기", "Undo %.*s"), JB_FMT(label));
+    if (job->dry_run)
+        return jb_format(scope, JB_L(scope, "%.*s 가져오기 시험", "Trial import of %.*s"), JB_FMT(label));
     return jb_format(scope, import ? JB_L(scope, "%.*s 가져오기", "Import %.*s") : JB_L(scope, "%.*s 내보내기", "Export %.*s"), JB_FMT(label));
 }
 
@@ -207,7 +209,9 @@ static void outcome(struct jb_scope *scope, const struct import_job *job, struct
     } else {
         head = job->dry_run ? jb_format(scope, JB_L(scope, "시험해 보았습니다. %.*s행을 반영하게 됩니다.", "A trial: %.*s rows would be applied."), JB_FMT(count)) : jb_format(scope, JB_L(scope, "%.*s행을 반영했습니다.", "%.*s rows applied."), JB_FMT(count));
         rest = jb_format(scope, JB_L(scope, "%.*s행을 %.*s에 읽었습니다.", "%.*s rows read in %.*s."), JB_FMT(rows), JB_FMT(time));
-        if (job->refused > 0)
+        if (job->refused > 0 && job->dry_run)
+            rest = jb_format(scope, JB_L(scope, "%.*s %.*s행은 거절하게 됩니다.", "%.*s %.*s would be refused."), JB_FMT(rest), JB_FMT(refused));
+        else if (job->refused > 0)
             rest = jb_format(scope, JB_L(scope, "%.*s %.*s행은 거절했습니다. 거절된 행을 고쳐 다시 올리면 그 행만 더해집니다.", "%.*s Refused: %.*s. Correct those rows and upload them again: only they are added."), JB_FMT(rest), JB_FMT(refused));
     }
     jb_vars_text(vars, "outcome", head);

@@ -265,7 +265,7 @@ struct jb_response *jb__import_post(struct jb_request *req)
     }
     if (!read_options(req, &options) || !jb__import_allowed(scope, book->model, options.mode))
         ;
-    else if (!jb__upload_file(req, &spool) ? jb_import_repeated(scope, book->model, options.once, &job) : jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended)))
+    else if (!jb__upload_file(req, &spool) ? jb_import_repeated(scope, book->model, &options, &job) : jb__went_on(req, book->model, spool, options.once, &job) || (!jb_failure(scope) && jb_import_submit(scope, book->model, spool, &options, &job, &ended)))
         return jb__to_job(req, job);
     enum jb_error error = jb_error(scope);
     bool shown = error == JB_INVALID || error == JB_CONFLICT; /* CONFLICT: refused rows of a job that does not go on */

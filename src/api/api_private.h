@@ -13,8 +13,9 @@ jb_view jb__api_upload_new, jb__api_upload, jb__api_upload_add, jb__api_upload_d
 bool jb__api_may_import(struct jb_scope *scope, const struct jb_model *model, enum jb_import_mode mode);
 /* The file of a request: its body, named by the parameter file_name, or a multipart field; or, by the parameter `upload`, one that came in parts. */
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);
+/* INVALID names a query parameter that is none of these, and the nearest. */
+bool jb__api_known(struct jb_request *req, const char *const *names, size_t count);
 /* The header Idempotency-Key; NULL when absent. INVALID over 200 characters. */
-bool jb__api_known(struct jb_request *req, const char *const *names, size_t count); /* INVALID names a query parameter that is none of these, and the nearest */
 bool jb__api_once(struct jb_request *req, struct jb_str *ret_once);
 
 /* The result object of interface.md §2 with that status; Location when it has not ended. */

@@ -154,7 +154,7 @@ struct jb_response *jb__api_import(struct jb_request *req)
     if (!read_options(req, &options) || !jb__api_may_import(req->scope, model, options.mode))
         return jb_problem(req);
     if (!jb__api_take_upload(req, &spool))
-        return jb_import_repeated(req->scope, model, options.once, &job) ? jb__api_job_answer(req, job, 0) : jb_problem(req);
+        return jb_import_repeated(req->scope, model, &options, &job) ? jb__api_job_answer(req, job, 0) : jb_problem(req);
     if (!jb_import_submit(req->scope, model, spool, &options, &job, &ended))
         return jb_problem(req);
     return jb__api_job_answer(req, job, 0);

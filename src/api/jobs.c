@@ -88,11 +88,9 @@ struct jb_response *jb__api_job_continue(struct jb_request *req)
 
     if (!jb_path_int(req, "id", &id) || !jb_job_get(req->scope, id, &job) || !may_go_on(req->scope, &job) || !jb__api_once(req, &once))
         return jb_problem(req);
-    if (jb_import_went_on(req->scope, &job, once))
+    if (!jb__api_take_upload(req, &spool) ? jb_import_continue_repeated(req->scope, &job, once) : jb_import_continue_submit(req->scope, id, spool, once, &ended))
         return jb__api_job_answer(req, id, 0);
-    if (!jb__api_take_upload(req, &spool) || !jb_import_continue_submit(req->scope, id, spool, once, &ended))
-        return jb_problem(req);
-    return jb__api_job_answer(req, id, 0);
+    return jb_problem(req);
 }
 
 struct jb_response *jb__api_job_undo(struct jb_request *req)

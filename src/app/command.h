@@ -67,6 +67,8 @@ bool jb__option_int(struct jb_program *program, const char *name, int64_t min, i
 struct jb_str jb__option_at(const struct jb_program *program, const char *name, size_t index);
 /* The format to write: --format, otherwise by the file's name; fails INVALID, naming those there are. */
 bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_sheet_format *ret_format);
+/* Of that full name, among the declarations; NULL: fails NOT_FOUND with the nearest. */
+const struct jb_model *jb__command_model(struct jb_program *program, struct jb_str name);
 void jb__command_help(const struct jb_program *program, const struct jb_command *command); /* NULL: the overview */
 
 /* Before a blocking read of stdin: waits until there is something, or fails when the command is stopped. */
@@ -90,6 +92,7 @@ int jb__command_differences(struct jb_program *program, int64_t job); /* jobs di
 int jb__command_export(struct jb_program *program);
 int jb__command_jobs(struct jb_program *program);
 int jb__command_sheet(struct jb_program *program);
+int jb__command_models(struct jb_program *program);
 int jb__command_user(struct jb_program *program);
 int jb__command_health(struct jb_program *program);
 int jb__command_help_run(struct jb_program *program);

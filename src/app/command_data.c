@@ -219,7 +219,7 @@ static bool save_differences(struct jb_program *program, const struct import_job
         return true;
     if (jb_import_has_differences(scope, job))
         return write_differences(program, job->id, path) && jb_import_discard(scope, job->id);
-    fprintf(stderr, JB_L(scope, "%.*s은(는) 쓰지 않았습니다: 아무것도 바뀌지 않습니다.\n", "%.*s was not written: nothing would change.\n"), JB_FMT(path));
+    fprintf(stderr, JB_L(scope, "%.*s은(는) 쓰지 않았습니다.\n", "%.*s was not written.\n"), JB_FMT(path));
     return true;
 }
 

@@ -67,6 +67,18 @@ static int show_job(struct jb_program *program, int64_t id)
     return 0;
 }
 
+/* What it is now; what it said before is no news. */
+static int tell_state(struct jb_program *program, int64_t id)
+{
+    struct import_job job;
+
+    if (!jb_job_get(program->scope, id, &job))
+        return jb__command_failed(program);
+    jb__job_line(program, &job);
+    jb__job_say_if_nobody_works(program, &job);
+    return 0;
+}
+
 /* Here and now, with progress; should this program die, a worker goes on. */
 static int undo_job(struct jb_program *program, int64_t import)
 {
@@ -123,8 +135,8 @@ int jb__command_jobs(struct jb_program *program)
     if (jb_str_is(verb, "undo"))
         return undo_job(program, id);
     if (jb_str_is(verb, "discard"))
-        return jb_import_discard(scope, id) ? show_job(program, id) : jb__command_failed(program);
+        return jb_import_discard(scope, id) ? tell_state(program, id) : jb__command_failed(program);
     if (jb_str_is(verb, "cancel"))
-        return jb_job_cancel(scope, id) ? show_job(program, id) : jb__command_failed(program);
-    return jb_job_retry(scope, id) ? show_job(program, id) : jb__command_failed(program);
+        return jb_job_cancel(scope, id) ? tell_state(program, id) : jb__command_failed(program);
+    return jb_job_retry(scope, id) ? tell_state(program, id) : jb__command_failed(program);
 }

@@ -37,19 +37,6 @@ bool jb__command_format(struct jb_program *program, struct jb_str file, enum jb_
     return true;
 }
 
-/* Looks the model up among the declarations: no database is opened for sample data. */
-static const struct jb_model *declared_model(struct jb_program *program, struct jb_str name)
-{
-    struct jb_scope *scope = program->scope;
-
-    for (const struct jb_app *const *app = program->site->apps; *app; app++)
-        for (const struct jb_model *const *model = (*app)->models; model && *model; model++)
-            if (jb_str_equal(jb_model_full_name(*model, scope), name))
-                return *model;
-    jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "‘%.*s’ 모델은 없습니다. 보기: cash.cashbook.", "there is no model '%.*s'. Example: cash.cashbook."), JB_FMT(name));
-    return NULL;
-}
-
 static bool generate(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
@@ -58,7 +45,7 @@ static bool generate(struct jb_program *program)
 
     if (program->argument_count != 4 || !jb_str_to_int64(program->arguments[2], &rows) || rows < 0)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "이렇게 씁니다: jangbu sheet generate MODEL 행수 FILE", "usage: jangbu sheet generate MODEL ROWS FILE"));
-    const struct jb_model *model = declared_model(program, program->arguments[1]);
+    const struct jb_model *model = jb__command_model(program, program->arguments[1]);
     if (!model || !jb__command_format(program, program->arguments[3], &format) || !jb__option_int(program, "seed", 0, INT64_MAX, 1, &seed))
         return false;
     return jb_sheet_generate(scope, &model->record, jb_model_label(model, scope), rows, (uint64_t)seed, format, jb_cstr(scope, program->arguments[3]));

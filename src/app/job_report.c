@@ -42,21 +42,32 @@ void jb__job_line(struct jb_program *program, const struct import_job *job)
     for (size_t i = 0; i < size; i++)
         status[i] = job->status.data[i] >= 'a' && job->status.data[i] <= 'z' ? (char)(job->status.data[i] - 32) : job->status.data[i];
     status[size] = 0;
-    printf("%lld: %s (%d%%) %.*s %.*s\n", (long long)job->id, status, job->progress, JB_FMT(job->model), JB_FMT(job->file_name));
+    printf("%lld: %s (%d%%) %.*s %.*s%s\n", (long long)job->id, status, job->progress, JB_FMT(job->model), JB_FMT(job->file_name), job->dry_run ? JB_L(program->scope, " (시험)", " (dry run)") : "");
 }
 
-/* The first refused rows, one sentence each: `19행 ‘수입’: “일십만원”은 …` */
+/* What is wrong with a cell, or with a row as a whole: then there is no column, and no value. */
+static void print_error(struct jb_scope *scope, struct jb_json *error)
+{
+    struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "heading"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
+    struct jb_str where = column ? column->text : JB_STR(""), what = value ? value->text : JB_STR("");
+
+    fprintf(stderr, JB_L(scope, "%.*s행", "row %.*s"), JB_FMT(row ? row->text : JB_STR("")));
+    if (where.size > 0)
+        fprintf(stderr, JB_L(scope, " ‘%.*s’", ", %.*s"), JB_FMT(where));
+    if (what.size > 0)
+        fprintf(stderr, " “%.*s”", JB_FMT(what));
+    fprintf(stderr, ": %.*s\n", JB_FMT(reason ? reason->text : JB_STR("")));
+}
+
+/* The first refused rows, one sentence each: `19행 ‘수입’ “일십만원”: …` */
 static void print_refused(struct jb_program *program, const struct import_job *job)
 {
     struct jb_scope *scope = program->scope;
     struct jb_json *errors = job->errors.size > 0 ? jb_json_parse(scope, job->errors) : NULL;
     int shown = 0;
 
-    for (struct jb_json *error = errors ? errors->first : NULL; error && shown < ERRORS_SHOWN; error = error->next, shown++) {
-        struct jb_json *row = jb_json_member(error, "row"), *column = jb_json_member(error, "heading"), *value = jb_json_member(error, "value"), *reason = jb_json_member(error, "reason");
-        fprintf(stderr, JB_L(scope, "%.*s행 ‘%.*s’ “%.*s”: %.*s\n", "row %.*s, %.*s “%.*s”: %.*s\n"),
-            JB_FMT(row ? row->text : JB_STR("")), JB_FMT(column ? column->text : JB_STR("")), JB_FMT(value ? value->text : JB_STR("")), JB_FMT(reason ? reason->text : JB_STR("")));
-    }
+    for (struct jb_json *error = errors ? errors->first : NULL; error && shown < ERRORS_SHOWN; error = error->next, shown++)
+        print_error(scope, error);
     if (job->errors_total > shown)
         fprintf(stderr, JB_L(scope, "… 모두 %lld가지입니다.\n", "… %lld in all.\n"), (long long)job->errors_total);
 }

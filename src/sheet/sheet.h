@@ -132,7 +132,8 @@ struct jb_sheet_writer_options {
     bool date1904;                          /* XLSX: DATE cells count from 1904 */
     const struct jb_number_format *formats; /* XLSX: what cells of jb_sheet_writer_cells name; read by the head alone */
     size_t format_count;
-    bool beside; /* workbooks: packed on other threads while the caller's fiber goes on; the sink is called on that fiber all the same */
+    int64_t sheet_bytes_max; /* XLSX: a sheet with more text than that ends, and a further one begins, so that programs open it whose zip knows 32-bit sizes only (LibreOffice); 0: 3.75 GiB */
+    bool beside;             /* workbooks: packed on other threads while the caller's fiber goes on; the sink is called on that fiber all the same */
 };
 
 struct jb_sheet_writer;
@@ -143,7 +144,7 @@ void jb_sheet_writer_free(struct jb_sheet_writer *writer);
 /* The head row: column titles, and the fields they belong to (their types choose column formats; NULL entries are text). Call first. */
 bool jb_sheet_writer_head(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_str *titles, const struct jb_field *const *fields, size_t count);
 /* JB_NULL leaves the cell out. Text that a spreadsheet would take for a formula is guarded in CSV with a leading ' (OWASP) unless raw; in XLSX it is text anyway.
- * What an XLSX sheet has no room for, from the 1,048,577th row on, stands in further sheets with the same head. ODS fails LIMIT there, and INVALID with a character that XML does not have. */
+ * What an XLSX sheet has no room for, from the 1,048,577th row or sheet_bytes_max on, stands in further sheets with the same head. ODS fails LIMIT there, and INVALID with a character that XML does not have. */
 bool jb_sheet_writer_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count);
 /* XLSX: a row of cells as a reader gave them, in ascending columns and shown as before: `format` is a place in options.formats, anything past them the usual of the cell's type. Those of
  * `marks` are coloured. The 1,048,577th row fails LIMIT. A text over Excel's length becomes the error #VALUE!, which no import takes. */

@@ -49,6 +49,7 @@ bool jb__zip_put(struct jb__zip_writer *zip, struct jb_scope *scope, const void 
 /* The same; the buffer, of JB__PACK_TEXT_MAX, is empty afterwards and may be another one. */
 bool jb__zip_take(struct jb__zip_writer *zip, struct jb_scope *scope, struct jb_buf *text);
 bool jb__zip_end(struct jb__zip_writer *zip, struct jb_scope *scope);
+int64_t jb__zip_part_bytes(const struct jb__zip_writer *zip); /* of the open part, without its last megabyte or so */
 /* A whole part as it is, unpacked: such as a reader wants at the file's beginning. */
 bool jb__zip_store(struct jb__zip_writer *zip, struct jb_scope *scope, const char *name, struct jb_str bytes);
 /* The directory. */
@@ -92,6 +93,7 @@ enum jb__xlsx_style {
     JB__XLSX_SHELLS, /* those before are used by values */
 };
 #define JB__XLSX_ROWS_MAX 1048576
+#define JB__XLSX_BYTES_MAX ((int64_t)0xf0000000) /* below 4 GiB by a quarter of a GiB, for the row that is being written */
 
 struct jb_sheet_writer {
     struct jb_sheet_writer_options options; /* its sheet name is a copy */

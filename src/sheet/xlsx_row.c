@@ -389,9 +389,15 @@ void jb__xlsx_close_row(struct jb_sheet_writer *writer)
     jb_buf_put(&writer->out, JB_STR("</row>"));
 }
 
+static bool is_full(const struct jb_sheet_writer *writer)
+{
+    int64_t bytes_max = writer->options.sheet_bytes_max ? writer->options.sheet_bytes_max : JB__XLSX_BYTES_MAX;
+    return writer->row >= JB__XLSX_ROWS_MAX || jb__zip_part_bytes(writer->zip) >= bytes_max;
+}
+
 bool jb__xlsx_write_row(struct jb_sheet_writer *writer, struct jb_scope *scope, const struct jb_value *values, size_t count)
 {
-    if (writer->row >= JB__XLSX_ROWS_MAX && !jb__xlsx_next_sheet(writer, scope))
+    if (is_full(writer) && !jb__xlsx_next_sheet(writer, scope))
         return false;
     jb__xlsx_open_row(writer);
     for (size_t i = 0; i < count; i++)

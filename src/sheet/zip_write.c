@@ -217,6 +217,11 @@ bool jb__zip_end(struct jb__zip_writer *zip, struct jb_scope *scope)
     return give(zip, scope, record.bytes, record.size);
 }
 
+int64_t jb__zip_part_bytes(const struct jb__zip_writer *zip)
+{
+    return zip->open ? zip->entries[zip->count - 1].unpacked : 0;
+}
+
 static uint32_t fit(int64_t number)
 {
     return number > FIT32 ? UINT32_MAX : (uint32_t)number;

@@ -475,7 +475,19 @@ static bool copy_watched(struct merge *merge, sqlite3 *handle)
     writer->steps_arg = merge->stage;
     bool ok = jb__sqlite_exec(merge->scope, handle, merge->sql[1]);
     writer->on_steps = NULL;
+    merge->inserted = sqlite3_changes64(handle);
     return ok;
+}
+
+/* Rows that a trigger left out without a word. */
+static bool all_copied(struct merge *merge, sqlite3 *writer)
+{
+    struct jb_str table = jb__stage_table(merge->scope, merge->stage);
+    int64_t rows;
+
+    if (!jb__sqlite_int(writer, merge->scope, jb_format(merge->scope, "select count(*) from " SCHEMA ".%.*s", JB_FMT(table)).data, &rows))
+        return false;
+    return rows == merge->inserted || jb__stage_fail_left_out(merge->scope, rows - merge->inserted);
 }
 
 static bool on_writer_copy(sqlite3 *writer, void *arg)
@@ -491,7 +503,7 @@ static bool on_writer_copy(sqlite3 *writer, void *arg)
     if (exists)
         return true;
     jb__generation_touch(merge->stage->db, jb_cstr(merge->scope, jb_model_table(merge->stage->model)));
-    return copy_watched(merge, writer) && jb__sums_copied(writer, merge->stage, merge->scope, &merge->sums) && jb__sums_stand(&merge->sums, merge->scope);
+    return copy_watched(merge, writer) && all_copied(merge, writer) && jb__sums_copied(writer, merge->stage, merge->scope, &merge->sums) && jb__sums_stand(&merge->sums, merge->scope);
 }
 
 bool jb__sqlite_stage_merge_empty(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible)

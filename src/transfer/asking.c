@@ -27,6 +27,7 @@ const struct jb_model jb_import_mapping = {
         JB_FIELD(import_mapping, model, .required = true, .length_max = 100),
         JB_FIELD(import_mapping, headings, .required = true, .length_max = 16),
         JB_FIELD(import_mapping, map, .length_max = 1000000),
+        JB_FIELD(import_mapping, defaults, .length_max = 1000000),
         JB_FIELD(import_mapping, updated_at, .auto_now = true)),
 };
 
@@ -67,6 +68,8 @@ static void use_remembered(struct jb__attempt *attempt, struct jb_str key)
         if (!jb_str_equal(mapping->headings, key))
             continue;
         with.map = jb__pairs_of(scope, mapping->map);
+        if (with.defaults.count == 0)
+            with.defaults = jb__pairs_of(scope, mapping->defaults);
         struct jb__plan *plan = jb__plan_of(scope, attempt->transfer, jb_exchange_of(scope, attempt->model), &with);
         jb_failure_clear(scope); /* a field that is gone since: it is not remembered any more */
         if (!plan)
@@ -74,6 +77,7 @@ static void use_remembered(struct jb__attempt *attempt, struct jb_str key)
         plan->batch_rows = attempt->plan->batch_rows;
         attempt->plan = plan;
         attempt->options.import.map = with.map;
+        attempt->options.import.defaults = with.defaults;
         attempt->recalled = true;
         return;
     }
@@ -274,9 +278,9 @@ static bool remember(struct jb_scope *scope, const struct import_job *job, const
 
     if (!options->columns.data)
         return true;
-    if (!key || key->text.size == 0 || job->user_id == 0 || options->import.map.count == 0)
+    if (!key || key->text.size == 0 || job->user_id == 0 || (options->import.map.count == 0 && options->import.defaults.count == 0))
         return json != NULL;
-    struct import_mapping mapping = { .user_id = job->user_id, .model = job->model, .headings = key->text, .map = jb__pairs_json(scope, &options->import.map), .updated_at = jb_now() };
+    struct import_mapping mapping = { .user_id = job->user_id, .model = job->model, .headings = key->text, .map = jb__pairs_json(scope, &options->import.map), .defaults = jb__pairs_json(scope, &options->import.defaults), .updated_at = jb_now() };
     return jb_bulk_insert(scope, &jb_import_mapping, &mapping, 1, &(struct jb_bulk){ .match_on = "user_id model headings", .on_conflict = JB_CONFLICT_UPDATE });
 }
 
@@ -293,7 +297,7 @@ static bool answer_in(struct jb_scope *scope, struct import_job *job, struct jb_
     job->reason = JB_STR_NULL;
     job->options = jb__import_options_json(scope, options);
     job->expires_at = (struct jb_time){ 0 };
-    job->new_rows = job->changed = job->unchanged = job->skipped = job->refused = 0;
+    job->new_rows = job->changed = job->unchanged = job->skipped = job->refused = job->conflicts = 0;
     job->attempt = 0;
     return jb__job_enqueue(scope, job);
 }

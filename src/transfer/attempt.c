@@ -219,7 +219,7 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     struct jb__progress *progress = &attempt->progress;
 
     jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(jb__sources_base(sources)->sheet).rows_hint);
-    if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sources))
+    if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sources) || !(jb__goes_on_by_rows(attempt) || jb__plan_seen(attempt->plan, attempt->scope)))
         return false;
     if (attempt->counts.rows == 0 && attempt->counts.corrected == 0)
         return jb__fail_no_rows(attempt->scope, attempt, true);
@@ -330,7 +330,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
     } else if (ok) {
-        ok = stage_rows(attempt, reader_thread, opening.sources) && (attempt->options.continued > 0 || jb__plan_seen(attempt->plan, attempt->scope));
+        ok = stage_rows(attempt, reader_thread, opening.sources);
     }
     jb__sources_close(opening.sources);
     jb_scope_end(opening.scope);

@@ -82,6 +82,7 @@ static bool take_cell(struct checking *checking, struct jb_scope *scope, size_t 
     *ret_ok = jb_cell_value(checking->sheet, scope, cell, field, &value);
     if (*ret_ok && value.type == JB_NULL)
         return true; /* as an empty cell: what stands in the blank row */
+    checking->plan->seen[cell->column] = true;
     *ret_ok = *ret_ok && jb_field_check(scope, field, value);
     if (!*ret_ok)
         return refuse_failure(checking, scope, row->number, target, cell);
@@ -137,7 +138,6 @@ static bool check_row(struct checking *checking, struct jb_scope *scope, size_t 
         bool ok;
         if (row->cells[i].column > plan->column_max || !plan->by_column[row->cells[i].column])
             continue;
-        plan->seen[row->cells[i].column] = true;
         if (!take_cell(checking, scope, index, row, &row->cells[i], &ok))
             return false;
         if (!ok) {

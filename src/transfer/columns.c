@@ -248,7 +248,7 @@ static bool map_head(struct jb__plan *plan, struct jb_scope *scope, struct jb_st
         choice->used = true;
     else if (!target)
         target = jb__plan_path(plan, scope, head);
-    if (choice && target && !choice->column) /* what is wrong in it is told by the name that the sheet has for it */
+    if (target && !(choice && choice->column)) /* what is wrong in it is told by the name that the sheet has for it */
         target->heading = jb_copy(plan->scope, head);
     if (target)
         return jb__plan_take(plan, scope, target, head, column);
@@ -266,6 +266,7 @@ static bool map_cells(struct jb__plan *plan, struct jb_scope *scope, const struc
         struct jb_str text = jb_copy(scope, jb_str_trim_unicode(jb__nfc(scope, jb_cell_text(sheet, scope, &head->cells[i]))));
         if (text.size == 0)
             continue;
+        plan->seen[head->cells[i].column] = true;
         heads[count++] = text;
         if (!map_head(plan, scope, text, head->cells[i].column))
             return false;
@@ -303,9 +304,9 @@ static bool check_required(const struct jb__plan *plan, struct jb_scope *scope, 
     }
     if (count == 0)
         return true;
-    const char *advice = keys == count ? JB_L(scope, "행을 알아보는 열쇠이니 머리글을 넣으세요.", "The key tells rows apart: add it.")
+    const char *advice = keys == count ? JB_L(scope, "행을 알아보는 열쇠이니 머리글을 넣거나 다른 이름의 열을 맞추세요(map).", "The key tells rows apart: add it, or map a column to it (map).")
                          : keys > 0    ? JB_L(scope, "머리글을 넣으세요.", "Add what is missing.")
-                                       : JB_L(scope, "머리글을 넣거나, 있는 행만 고치려면 방식을 ‘있는 행만 고치기’(update)로 하세요.", "Add what is missing, or use the mode \"update\" to change existing rows only.");
+                                       : JB_L(scope, "머리글을 넣거나, 다른 이름의 열을 맞추거나(map), 기본값을 주거나(default), 있는 행만 고치려면 방식을 ‘있는 행만 고치기’(update)로 하세요.", "Add what is missing, map a column to it (map), give a default (default), or use the mode \"update\" to change existing rows only.");
     return jb_fail(scope, JB_INVALID, JB_L(scope, "필수 열 %.*s이(가) 없습니다. %s", count == 1 ? "The required column %.*s is missing. %s" : "The required columns %.*s are missing. %s"), JB_FMT(list), advice);
 }
 
@@ -317,8 +318,6 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
         plan->column_max = JB_MAX(plan->column_max, plan->choices[i].column);
     plan->by_column = JB_NEW_ARRAY(scope, struct jb__target *, plan->column_max + 1);
     plan->seen = JB_NEW_ARRAY(scope, bool, plan->column_max + 1);
-    for (size_t i = 0; i < head->count; i++)
-        plan->seen[head->cells[i].column] = true;
     plan->unknown = JB_NEW_ARRAY(scope, struct jb_str, UNKNOWN_MAX);
     if (!map_cells(plan, scope, sheet, head))
         return false;
@@ -327,7 +326,7 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
         if (plan->targets[i].column)
             plan->present[plan->present_count++] = plan->targets[i].field;
     if (plan->present_count == 0)
-        return jb_fail(scope, JB_INVALID, JB_L(scope, "%lld행에 아는 머리글이 없습니다. 첫 행에 머리글을 적으세요: %.*s.", "Row %lld holds no known heading. Put the headings into the first row: %.*s."),
+        return jb_fail(scope, JB_INVALID, JB_L(scope, "%lld행에 아는 머리글이 없습니다. 머리글이 있는 행을 고르거나(header-row), 열을 맞추거나(map), 그 행에 머리글을 적으세요: %.*s.", "Row %lld holds no known heading. Choose the row that holds the headings (header-row), say what the columns mean (map), or write headings into that row: %.*s."),
             (long long)plan->head_row, JB_FMT(headings(scope, plan)));
     plan->match_given = true;
     for (size_t i = 0; i < plan->count; i++)

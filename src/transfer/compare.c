@@ -114,8 +114,10 @@ static bool run_comparing(struct jb__attempt *attempt, struct comparing *compari
     jb_fiber_allow_wait(true); /* also asked under the lock, when the table would not stand still */
     jb_thread_call(attempt->thread, compare_blocking, comparing);
     jb_fiber_allow_wait(false);
-    if (!comparing->ok && jb_error(scope) == JB_LIMIT)
+    if (!comparing->ok && jb_error(scope) == JB_LIMIT) {
         attempt->counts.refused += comparing->refused;
+        attempt->counts.conflicts += comparing->conflicts;
+    }
     if (!comparing->ok)
         jb_failure_pass(scope, attempt->scope);
     jb_scope_end(scope);

@@ -133,11 +133,18 @@ int64_t jb_spool_job(struct jb_scope *outer, struct jb_spool *spool)
 
 /* ---- going on ------------------------------------------------------------------------------------------------------------------------ */
 
-static void set_options(const struct import_job *job, struct jb__job_options *options, const struct jb_spool *spool, struct jb_str once)
+/* A request that makes a job go on. */
+struct request {
+    struct jb_spool *spool;
+    struct jb_str key, hash;
+};
+
+static void set_options(const struct import_job *job, struct jb__job_options *options, const struct request *request)
 {
     options->continued++;
-    options->continued_once = once;
-    options->correction = jb__spool_title(spool);
+    options->continued_once = request->key;
+    options->continued_hash = request->hash;
+    options->correction = jb__spool_title(request->spool);
     options->confirmed = false;
     if (options->import.on_error == JB_ABORT)
         return;
@@ -146,12 +153,12 @@ static void set_options(const struct import_job *job, struct jb__job_options *op
     options->base_totals = job->totals;
 }
 
-static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__job_options *options, const struct jb_spool *spool, struct jb_str once, bool background)
+static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__job_options *options, const struct request *request, bool background)
 {
-    struct jb_str was = job->status, file = jb__spool_file(spool);
+    struct jb_str was = job->status, file = jb__spool_file(request->spool);
     int64_t changes;
 
-    set_options(job, options, spool, once);
+    set_options(job, options, request);
     if (options->import.on_error == JB_SKIP)
         job->spool = file;
     else
@@ -161,7 +168,7 @@ static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__
     job->reason = job->error = JB_STR_NULL;
     job->progress = 0;
     job->finished_at = job->expires_at = (struct jb_time){ 0 };
-    if (!jb__upload_taken(scope, spool) || !jb__job_leave(scope, job, was))
+    if (!jb__upload_taken(scope, request->spool) || !jb__job_leave(scope, job, was))
         return false;
     if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0, conflicts = 0, checked_to = 0, totals = null where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
         return false;
@@ -175,7 +182,12 @@ static bool went_on_already(const struct jb__job_options *options, struct jb_str
     return once.data && options->continued > 0 && jb_str_equal(options->continued_once, once);
 }
 
-bool jb_import_went_on(struct jb_scope *outer, const struct import_job *job, struct jb_str once)
+static bool is_same_file(const struct jb__job_options *options, struct jb_str hash)
+{
+    return !options->continued_hash.data || jb_str_equal(options->continued_hash, hash);
+}
+
+bool jb__import_went_on(struct jb_scope *outer, const struct import_job *job, struct jb_str once)
 {
     struct jb_scope *scope = jb_scope_child(outer, "went on");
     struct jb__job_options options;
@@ -185,16 +197,24 @@ bool jb_import_went_on(struct jb_scope *outer, const struct import_job *job, str
     return yes;
 }
 
+bool jb_import_continue_repeated(struct jb_scope *scope, const struct import_job *job, struct jb_str once)
+{
+    if (jb_error(scope) != JB_NOT_FOUND || !jb__import_went_on(scope, job, once))
+        return false;
+    jb_failure_clear(scope);
+    return true;
+}
+
 /* The same request, sent twice at once, was faster: as good as this one. */
-static bool went_on_meanwhile(struct jb_scope *scope, int64_t id, struct jb_str key)
+static bool went_on_meanwhile(struct jb_scope *scope, int64_t id, const struct request *request)
 {
     struct jb__job_options options;
     struct import_job job;
 
-    if (jb_error(scope) != JB_CONFLICT || !key.data)
+    if (jb_error(scope) != JB_CONFLICT || !request->key.data)
         return false;
     struct jb_scope *look = jb_scope_detached(scope, "look");
-    bool yes = jb_get(look, &jb_import_job, id, &job) && jb__import_options_read(look, job.options, &options) && went_on_already(&options, key);
+    bool yes = jb_get(look, &jb_import_job, id, &job) && jb__import_options_read(look, job.options, &options) && went_on_already(&options, request->key) && is_same_file(&options, request->hash);
     jb_scope_end(look);
     if (yes)
         jb_failure_clear(scope);
@@ -204,23 +224,23 @@ static bool went_on_meanwhile(struct jb_scope *scope, int64_t id, struct jb_str 
 bool jb_import_continue(struct jb_scope *scope, int64_t id, struct jb_spool *spool, struct jb_str once, bool background)
 {
     struct jb__job_options options;
-    struct jb_str hash, key = jb__once_key(scope, once);
+    struct request request = { .spool = spool, .key = jb__once_key(scope, once) };
     struct import_job job;
 
-    if (!jb_job_get(scope, id, &job) || !jb__import_options_read(scope, job.options, &options))
+    if (!jb_job_get(scope, id, &job) || !jb__import_options_read(scope, job.options, &options) || !jb__spool_seal(spool, scope, &request.hash))
         return false;
-    if (went_on_already(&options, key))
-        return true;
-    if (!jb__job_may_continue(scope, &job, &options) || !verify(scope, &job, &options, spool) || !jb__spool_seal(spool, scope, &hash))
-        return went_on_meanwhile(scope, id, key);
+    if (went_on_already(&options, request.key))
+        return is_same_file(&options, request.hash) || jb__fail_other_file(scope, id);
+    if (!jb__job_may_continue(scope, &job, &options) || !verify(scope, &job, &options, spool))
+        return went_on_meanwhile(scope, id, &request);
     if (!jb_live_exec(scope, JB_SQL("delete from import_progress where job_id = ?", id), NULL))
         return false;
     struct jb_tx *tx = jb_begin(scope);
     if (!tx)
         return false;
-    if (!go_on_in(scope, &job, &options, spool, key, background)) {
+    if (!go_on_in(scope, &job, &options, &request, background)) {
         jb_rollback(tx);
-        return went_on_meanwhile(scope, id, key);
+        return went_on_meanwhile(scope, id, &request);
     }
     if (!jb_commit(tx))
         return false;

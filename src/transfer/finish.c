@@ -116,16 +116,27 @@ static bool take_end(struct jb_scope *scope, const struct import_job *job, const
     return changes == 1 || jb_fail(scope, JB_UNAVAILABLE, JB_L(scope, "작업 %lld은(는) 그사이 끝났습니다.", "Job %lld was ended meanwhile."), (long long)job->id);
 }
 
-/* With what the job had before it went on. */
-static struct jb_str totals_of(struct jb_scope *scope, const struct jb_model *model, struct jb_str base, const struct jb_stage_sums *sums)
+static bool has_sum(const struct jb_stage_sums *sums, const struct jb_field *field)
 {
-    struct jb_stage_sums all = { .count = 0 };
+    for (size_t i = 0; i < sums->count; i++)
+        if (sums->at[i].field == field)
+            return true;
+    return false;
+}
 
-    if (!model || !jb__balance_read(scope, model, base, &all)) {
+/* With what the job had before it went on: a column whose sum nobody knew then has none now either. */
+static struct jb_str totals_of(struct jb_scope *scope, const struct jb_model *model, const struct jb__job_options *options, const struct jb_stage_sums *sums)
+{
+    struct jb_stage_sums all = { .count = 0 }, now = *sums;
+    bool wrote = options->base.new_rows + options->base.changed + options->base.unchanged > 0;
+
+    if (!model || !jb__balance_read(scope, model, options->base_totals, &all)) {
         jb_failure_clear(scope);
-        return base;
+        return options->base_totals;
     }
-    jb__balance_add(&all, sums);
+    for (size_t i = 0; i < now.count; i++)
+        now.at[i].unknown |= wrote && !has_sum(&all, now.at[i].field);
+    jb__balance_add(&all, &now);
     return jb__balance_json(scope, &all, false);
 }
 
@@ -144,7 +155,7 @@ static void write_figures(struct jb__attempt *attempt, const struct jb__ending *
     job->skipped = base->skipped + (applied ? counts->skipped : 0);
     job->refused = counts->refused;
     job->conflicts = counts->conflicts;
-    job->totals = totals_of(attempt->scope, attempt->model, attempt->options.base_totals, &attempt->sums);
+    job->totals = totals_of(attempt->scope, attempt->model, &attempt->options, &attempt->sums);
     job->errors_total = ending->errors_total;
     job->errors = ending->errors;
     bool as_it_was = keeps_refusals(attempt, ending) && jb__goes_on_by_rows(attempt);    /* the retry reads the workbook that it had */
@@ -286,7 +297,7 @@ bool jb__take_committed(struct jb_scope *scope, struct import_job *job, int64_t 
     if (model && !jb__balance_read(scope, model, mark.totals, &sums))
         return false;
     if (model)
-        job->totals = totals_of(scope, model, options.base_totals, &sums);
+        job->totals = totals_of(scope, model, &options, &sums);
     if (mark.position > 0) {
         job->position = mark.position;
         job->refused = mark.refused;

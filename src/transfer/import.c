@@ -15,45 +15,70 @@ struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once)
     return once.size > 0 ? jb_format(scope, "%lld:%.*s", (long long)jb_actor(scope)->id, JB_FMT(once)) : JB_STR_NULL;
 }
 
-/* The job that was started with the token; another file is no repetition. */
-static bool find_once(struct jb_scope *scope, struct jb_str once, const struct jb_model *model, struct jb_str hash, int64_t *ret_job)
+bool jb__fail_other_file(struct jb_scope *scope, int64_t job)
+{
+    return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job);
+}
+
+/* Asked for in the same words. What the page that maps columns changes later says nothing about that. */
+static bool is_same_request(struct jb_scope *scope, const struct import_job *job, const struct jb_import_options *asked)
+{
+    struct jb__job_options then;
+
+    if (!jb__import_options_read(scope, job->options, &then))
+        return false;
+    then.import.confirm = asked->confirm;
+    if (asked->confirm) {
+        then.import.ask = asked->ask;
+        then.import.sheet = asked->sheet;
+        then.import.head_row = asked->head_row;
+        then.import.map = asked->map;
+        then.import.defaults = asked->defaults;
+    }
+    return jb_str_equal(jb__import_options_json(scope, &(struct jb__job_options){ .import = then.import }), jb__import_options_json(scope, &(struct jb__job_options){ .import = *asked })) ||
+           jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key, 올린 파일)으로 이미 다르게 가져오게 했습니다: 작업 %lld. 새 키로, 올린 파일이면 다시 올려 보내세요.", "This form (or Idempotency-Key, or upload) has started an import with other options already: job %lld. Use a new key; an upload must be sent again."), (long long)job->id);
+}
+
+/* The job that was started with the token; another file, or the same to be imported otherwise, is no repetition. */
+static bool find_once(struct jb_scope *scope, struct jb_str once, const struct jb_model *model, struct jb_str hash, const struct jb_import_options *options, int64_t *ret_job)
 {
     struct import_job job;
 
     if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)))
         return false;
     if (!jb_str_is(job.kind, "import") || !jb_str_equal(job.file_hash, hash) || !jb_str_equal(job.model, jb_model_full_name(model, scope)))
-        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job.id);
+        return jb__fail_other_file(scope, job.id);
     *ret_job = job.id;
-    return true;
+    return is_same_request(scope, &job, options);
 }
 
 /* The import that the request started, or made go on with corrected rows; 0: none. */
-static int64_t find_repeated(struct jb_scope *scope, struct jb_str model, struct jb_str once)
+static int64_t find_repeated(struct jb_scope *scope, struct jb_str model, const struct jb_import_options *options)
 {
     struct import_job job;
 
-    if (jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ? and kind = 'import' and model = ?", jb__once_key(scope, once), model)))
-        return job.id;
+    if (jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ? and kind = 'import' and model = ?", jb__once_key(scope, options->once), model)))
+        return is_same_request(scope, &job, options) ? job.id : 0;
     struct jb_rows *last = jb_failure(scope) ? NULL : jb_select(scope, &jb_import_job, .where = JB_SQL("kind = 'import' and model = ?", model), .order = JB_STR("-id"), .limit = REPEATED_JOBS_MAX, .only = "options");
     for (size_t i = 0; last && i < last->count; i++)
-        if (jb_import_went_on(scope, jb_rows_at(last, i), once))
+        if (jb__import_went_on(scope, jb_rows_at(last, i), options->once))
             return jb_row_id(&jb_import_job, jb_rows_at(last, i));
     return 0;
 }
 
-bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job)
+bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, const struct jb_import_options *options, int64_t *ret_job)
 {
-    if (jb_error(scope) != JB_NOT_FOUND || !once.data)
+    if (jb_error(scope) != JB_NOT_FOUND || !options->once.data)
         return false;
     struct jb_scope *look = jb_scope_child(scope, "repeated");
-    int64_t found = find_repeated(look, jb_model_full_name(model, look), once);
+    int64_t found = find_repeated(look, jb_model_full_name(model, look), options);
+    if (found || jb_error(look) == JB_CONFLICT)
+        jb_failure_clear(scope);
+    if (!found && jb_error(look) == JB_CONFLICT)
+        jb_failure_pass(look, scope);
     jb_scope_end(look);
-    if (!found)
-        return false;
-    jb_failure_clear(scope);
     *ret_job = found;
-    return true;
+    return found != 0;
 }
 
 static bool insert_job(struct jb_scope *scope, struct import_job *job, const struct jb_spool *spool, bool background)
@@ -104,7 +129,7 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "UNDO_DAYS가 0이라 백업을 둘 수 없습니다. 백업 없이 가져오거나 UNDO_DAYS를 늘리세요.", "With UNDO_DAYS=0 no backup is kept. Import without one, or raise UNDO_DAYS."));
     if (!jb__spool_seal(spool, scope, &hash))
         return false;
-    if (find_once(scope, once, model, hash, ret_job))
+    if (find_once(scope, once, model, hash, options, ret_job))
         return true;
     if (options->format.size && jb_sheet_format_named(options->format) == JB_SHEET_AUTO)
         return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’ 형식은 읽을 수 없습니다. " JB_SHEET_FORMATS " 가운데 하나를 적으세요.", "Cannot read the format \"%.*s\". Give one of " JB_SHEET_FORMATS "."), JB_FMT(options->format));
@@ -129,10 +154,12 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         if (jb_error(scope) != JB_CONFLICT || !once.data)
             return false;
         struct jb_scope *again = jb_scope_child(scope, "again"); /* the same request may have come twice at the same moment */
-        bool found = find_once(again, once, model, hash, ret_job);
-        jb_scope_end(again);
-        if (found)
+        bool found = find_once(again, once, model, hash, options, ret_job), differs = !found && jb_failure(again);
+        if (found || differs)
             jb_failure_clear(scope);
+        if (differs)
+            jb_failure_pass(again, scope);
+        jb_scope_end(again);
         return found;
     }
     jb__spool_taken(spool);

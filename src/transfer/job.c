@@ -355,6 +355,8 @@ bool jb_job_file(struct jb_scope *scope, int64_t id, struct jb_job_file *ret_fil
 
     if (!jb_get(scope, &jb_import_job, id, &job) || !may_see(scope, &job))
         return false;
+    if (!job.result.data && !jb__job_ended(&job))
+        return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 아직 끝나지 않았습니다. 끝난 뒤에 받으세요.", "Job %lld has not ended yet. Its file is there when it has."), (long long)id);
     if (!job.result.data)
         return jb_fail(scope, JB_NOT_FOUND, JB_L(scope, "작업 %lld에는 받을 파일이 없습니다.", "Job %lld has no file."), (long long)id);
     struct jb_str path = jb_format(scope, "%s/%.*s", jb__transfer_of(scope)->media_dir, JB_FMT(job.result));

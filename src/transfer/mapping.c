@@ -88,6 +88,17 @@ static bool fail_not_unique(struct jb__plan *plan, struct jb_scope *scope, const
     return jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: %.*s의 그 열은 고유하지 않아 찾아볼 수 없습니다.", "\"%.*s\": that field of %.*s is not unique, so it cannot be looked up by."), JB_FMT(path), JB_FMT(label));
 }
 
+/* "수입", as people see it on pages. */
+static struct jb__target *target_labelled(struct jb__plan *plan, struct jb_scope *scope, struct jb_str name)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        struct jb__target *target = &plan->targets[i];
+        if (!target->field->as_text && (jb_str_equal_nocase(name, target->heading) || is_named(scope, target->field, name)))
+            return target;
+    }
+    return jb__plan_path(plan, scope, name);
+}
+
 struct jb__target *jb__plan_target(struct jb__plan *plan, struct jb_scope *scope, struct jb_str name)
 {
     struct jb_str rest = name, first = jb_str_cut(&rest, '.');
@@ -111,8 +122,10 @@ struct jb__target *jb__plan_target(struct jb__plan *plan, struct jb_scope *scope
             look_up_by(plan, scope, target, by);
         return target;
     }
-    fail_unknown(plan, scope, name);
-    return NULL;
+    struct jb__target *labelled = target_labelled(plan, scope, name);
+    if (!labelled)
+        fail_unknown(plan, scope, name);
+    return labelled;
 }
 
 /* "project.code", "사업.사업코드", "사업 사업코드" */

@@ -117,6 +117,7 @@ static void put_continued(struct jb_json_writer *writer, const struct jb__job_op
     jb_json_put(writer, "continued", jb_v(options->continued));
     jb_json_put(writer, "verified", jb_v(options->verified));
     jb_json_put(writer, "continued_once", jb_v(options->continued_once));
+    jb_json_put(writer, "continued_hash", jb_v(options->continued_hash));
     jb_json_put(writer, "correction", jb_v(options->correction));
     jb_json_put(writer, "base_rows", jb_v(base->rows));
     jb_json_put(writer, "base_new", jb_v(base->new_rows));
@@ -131,6 +132,7 @@ static void read_continued(struct jb_scope *scope, const struct jb_json *object,
     options->continued = (int)number_read(object, "continued");
     options->verified = (int)number_read(object, "verified");
     options->continued_once = text_read(scope, object, "continued_once");
+    options->continued_hash = text_read(scope, object, "continued_hash");
     options->correction = text_read(scope, object, "correction");
     options->base = (struct jb__counts){
         .rows = number_read(object, "base_rows"),

@@ -345,7 +345,7 @@ static bool write_book(struct writing *writing)
     struct jb_scope *scope = writing->scope;
     const struct jb__source *base = jb__sources_base(writing->sources);
 
-    writing->columns = jb__source_columns(base);
+    writing->columns = JB_MAX(jb__source_columns(base), writing->attempt->plan->column_max); /* a mapped one may have no heading */
     gather_formats(writing);
     writing->sheet = jb_sheet_writer_new(scope,
         &(struct jb_sheet_writer_options){

@@ -165,11 +165,11 @@ static bool read_head(const struct jb__sources *sources, struct jb_scope *scope,
 }
 
 /* By column; "" where there is none. */
-static struct jb_str *headings_of(const struct jb__source *source, struct jb_scope *scope)
+static struct jb_str *headings_of(const struct jb__source *source, struct jb_scope *scope, uint32_t columns)
 {
-    struct jb_str *headings = JB_NEW_ARRAY(scope, struct jb_str, source->column_max + 1);
+    struct jb_str *headings = JB_NEW_ARRAY(scope, struct jb_str, columns + 1);
 
-    for (uint32_t column = 0; column <= source->column_max; column++)
+    for (uint32_t column = 0; column <= columns; column++)
         headings[column] = JB_STR("");
     for (size_t i = 0; i < source->head.count; i++)
         headings[source->head.cells[i].column] = heading_text(source, scope, &source->head.cells[i]);
@@ -190,11 +190,12 @@ static bool is_ours(const struct jb__source *source, uint32_t column)
 /* Where the columns of a corrected file stand in the base: at the same place when the heading is the same (also none), otherwise where another such heading is. */
 static void map_columns(const struct jb__source *base, struct jb_scope *scope, struct jb__source *source)
 {
-    struct jb_str *theirs = headings_of(source, scope), *ours = headings_of(base, scope);
+    uint32_t columns = JB_MAX(source->column_max, base->column_max); /* beyond the base's last heading values may stand */
+    struct jb_str *theirs = headings_of(source, scope, columns), *ours = headings_of(base, scope, columns);
     struct jb_map left;
 
     source->columns = JB_NEW_ARRAY(scope, uint32_t, source->column_max + 1);
-    for (uint32_t column = 1; column <= JB_MIN(source->column_max, base->column_max); column++)
+    for (uint32_t column = 1; column <= source->column_max; column++)
         if (!is_ours(source, column) && !is_ours(base, column) && jb_str_equal(theirs[column], ours[column]))
             map_to(source, column, ours, column);
     jb_map_init(&left);

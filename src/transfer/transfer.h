@@ -182,12 +182,12 @@ bool jb_upload_write(struct jb_append *append, struct jb_scope *scope, const voi
 bool jb_upload_sync(struct jb_append *append, struct jb_scope *scope, struct jb_upload *ret_upload);    /* after it the bytes outlive a power cut */
 /* The whole file, for one import or for a job to go on with. CONFLICT while bytes are missing; INVALID when it is not what was announced: then it is dropped. It stays an upload until a job takes it. */
 struct jb_spool *jb_upload_spool(struct jb_scope *scope, struct jb_str token);
-/* The upload is gone (NOT_FOUND, which is cleared then) because this request has made a job of it before. */
-bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, struct jb_str once, int64_t *ret_job);
+/* The upload is gone (NOT_FOUND, which is cleared then) because this request has made a job of it before. CONFLICT when that was asked for with other options. */
+bool jb_import_repeated(struct jb_scope *scope, const struct jb_model *model, const struct jb_import_options *options, int64_t *ret_job);
 
 /* ---- imports ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* Makes the job (and, when `background`, its queue entry) in one transaction; it takes the spool file. The same `once` gives the job that is there. */
+/* Makes the job (and, when `background`, its queue entry) in one transaction; it takes the spool file. The same `once` gives the job that is there; CONFLICT when that has another file or other options. */
 bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struct jb_spool *spool, const struct jb_import_options *options, bool background, int64_t *ret_job);
 /* Runs it here and now, to its end (or to `waiting`). true also for a job that ended `failed`: read the job. */
 bool jb_import_run(struct jb_scope *scope, int64_t job);
@@ -198,11 +198,11 @@ bool jb_import_confirm(struct jb_scope *scope, int64_t job); /* a waiting one: m
 bool jb_import_discard(struct jb_scope *scope, int64_t job);
 
 /* The job goes on with the workbook of its refused rows, corrected: each row of that stands for the row of the upload that has its number. `abort` reads all again, `skip` only those. Counts and errors
- * are the whole job's. The same `once` gives true for the job that went on already. CONFLICT when it cannot go on; INVALID when the file is another's, or has numbers that it should not have (a large file is
+ * are the whole job's. The same `once` and file give true for the job that went on already. CONFLICT when it cannot go on; INVALID when the file is another's, or has numbers that it should not have (a large file is
  * looked at by the attempt, which then leaves the job as it stood). */
 bool jb_import_continue(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool background);
 bool jb_import_continue_submit(struct jb_scope *scope, int64_t job, struct jb_spool *spool, struct jb_str once, bool *ret_ended); /* as jb_import_submit */
-bool jb_import_went_on(struct jb_scope *scope, const struct import_job *job, struct jb_str once);                                 /* whether this request made it go on before */
+bool jb_import_continue_repeated(struct jb_scope *scope, const struct import_job *job, struct jb_str once);                       /* as jb_import_repeated */
 bool jb_job_continues(struct jb_scope *scope, const struct import_job *job);                                                      /* whether it can */
 /* The job whose refused rows a small upload holds, by its headings; 0: none that it says. */
 int64_t jb_spool_job(struct jb_scope *scope, struct jb_spool *spool);

@@ -116,14 +116,14 @@ struct jb__job_options {
     struct jb_str columns; /* what it asks, as JSON */
     bool whole;            /* of an undo */
     enum jb_language language;
-    struct jb_str present;                    /* once it waits: names of the columns that the sheet brings, one per line */
-    int continued;                            /* how often it went on with corrected rows */
-    bool checked;                             /* rows of the sealed staging were checked while they were loaded */
-    int64_t duplicates;                       /* conflicts that were found before the comparison: what is sealed does not tell them from other refused rows */
-    int verified;                             /* corrections whose numbers an attempt has looked at */
-    struct jb_str continued_once, correction; /* the last one's token, and what people call its file */
-    struct jb__counts base;                   /* skip: of what was decided before it went on */
-    struct jb_str base_totals;                /* … and what its amounts added up to */
+    struct jb_str present;                                    /* once it waits: names of the columns that the sheet brings, one per line */
+    int continued;                                            /* how often it went on with corrected rows */
+    bool checked;                                             /* rows of the sealed staging were checked while they were loaded */
+    int64_t duplicates;                                       /* conflicts that were found before the comparison: what is sealed does not tell them from other refused rows */
+    int verified;                                             /* corrections whose numbers an attempt has looked at */
+    struct jb_str continued_once, continued_hash, correction; /* the last one's token, and its file: SHA-256 and what people call it */
+    struct jb__counts base;                                   /* skip: of what was decided before it went on */
+    struct jb_str base_totals;                                /* … and what its amounts added up to */
 };
 struct jb_import_pairs jb__pairs_of(struct jb_scope *scope, struct jb_str json); /* none when it is no list of pairs */
 struct jb_str jb__pairs_json(struct jb_scope *scope, const struct jb_import_pairs *pairs);
@@ -341,7 +341,7 @@ bool jb__fail_refused(struct jb__attempt *attempt);
 struct import_mapping {
     int64_t id, user_id;
     struct jb_str model, headings; /* a hash of them */
-    struct jb_str map;             /* pairs as JSON */
+    struct jb_str map, defaults;   /* pairs as JSON */
     struct jb_time updated_at;
 };
 bool jb__remembered_load(struct jb__attempt *attempt);
@@ -395,6 +395,8 @@ bool jb__wait_for_end(struct jb_scope *scope, int64_t job, bool *ret_ended); /* 
 /* Runs a queued job's task here, on a fiber that outlives the request. */
 void jb__run_here(struct jb_scope *scope, int64_t task_id);
 struct jb_str jb__once_key(struct jb_scope *scope, struct jb_str once); /* a token counts for the person who has it */
+bool jb__fail_other_file(struct jb_scope *scope, int64_t job);
+bool jb__import_went_on(struct jb_scope *scope, const struct import_job *job, struct jb_str once); /* whether this request made it go on before */
 /* An ended one gives up its files. */
 bool jb__job_forget(struct jb_scope *scope, struct import_job *job);
 /* With its mark, and a queue entry when `background`, in one transaction. `spool` NULL: a job without an upload. */

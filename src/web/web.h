@@ -88,9 +88,9 @@ struct jb_response *jb_redirect_to(struct jb_request *req, struct jb_str path);
 struct jb_response *jb_redirect(struct jb_request *req, const char *route, struct jb_value of);
 /* The scope's failure as a page or an RFC 9457 problem document, by jb_error_http; adds field errors, Retry-After where it fits. */
 struct jb_response *jb_problem(struct jb_request *req);
-/* Streams what `stream` writes, as a download of that name (RFC 6266, Korean names too). */
 /* Within a stream: to the client. A jb_sheet_sink; arg is the request. */
 bool jb_to_client(void *request, struct jb_scope *scope, const void *bytes, size_t size);
+/* Streams what `stream` writes, as a download of that name (RFC 6266, Korean names too). */
 struct jb_response *jb_respond_download(struct jb_request *req, const char *content_type, struct jb_str filename, bool (*stream)(struct jb_request *req, void *arg), void *arg, int64_t length);
 /* The same of an open file, closed with the scope: whole, or the part that Range asks for (206, 416), with a strong ETag that If-Range, If-Match and If-None-Match are held against. `name` tells its bytes from any other
  * file's, a hash of them; NULL: inode, size and time do. */

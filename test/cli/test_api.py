@@ -111,6 +111,9 @@ def test_the_same_idempotency_key_is_one_job(site, clerk):
         assert answer.status_code in (200, 202), answer.text
         jobs.add(answer.json()["job"] if answer.status_code == 200 else answer.headers["Location"].rsplit("/", 1)[1])
     assert len({str(job) for job in jobs}) == 1
+    for words in ("&dry_run=true", "&mode=insert", "&default=description=x"):
+        answer = requests.post(address + "/api/cash/cashbook/import?file_name=a.csv" + words, data=rows(line(1)), headers={**clerk, "Idempotency-Key": "once"}, timeout=60)
+        assert answer.status_code == 409 and "with other options already" in answer.json()["detail"], answer.text
 
 
 def test_who_may_not_import_is_told_so_in_a_problem_document(site):

@@ -97,7 +97,7 @@ def test_one_bad_row_and_nothing_is_in_the_table(site):
 
 
 def test_refused_rows_name_their_columns_as_the_sheet_does(site):
-    for cell, project, said in (("abc", "", "2행 ‘수입’ “abc”"), ("0", "P9", "2행 ‘project’ “P9”")):
+    for cell, project, said in (("abc", "", "2행 ‘income’ “abc”"), ("0", "P9", "2행 ‘project’ “P9”")):
         site.csv("a.csv", HEAD + ",project", line(1, income=cell) + "," + project)
         _, err = site.run("import", "cash.projectcashbook", "a.csv", "--on-error", "skip", status=3, LANGUAGE="ko")
         assert said in err, err
@@ -124,10 +124,22 @@ def test_insert_update_and_ignore_existing(site):
     assert (result["changed"], result["unchanged"]) == (1, 1)
 
 
+def test_models_and_their_fields_are_named(site):
+    out, _ = site.run("models")
+    assert "cash.cashbook\tCash book\n" in out and "importmapping" not in out
+    out, _ = site.run("models", "cash.projectcashbook")
+    assert "project_id\tProject\tinteger, required → cash.project.code\n" in out and "income\tIncome\tdecimal(15,2), required, default 0\n" in out, out
+    fields = [json.loads(line) for line in site.run("models", "cash.cashbook", "--json")[0].splitlines()]
+    assert fields[1] == {"field": "external_ref", "label": "Number", "type": "text", "required": True, "unique": True, "default": None, "references": None}
+    _, err = site.run("models", "cash.cashbok", status=5)
+    assert "Did you mean cash.cashbook?" in err
+
+
 def test_a_dry_run_counts_and_changes_nothing(site):
     site.csv("a.csv", HEAD, line(1), line(2))
     result = site.json("import", "cash.cashbook", "a.csv", "--dry-run")
     assert (result["new"], result["dry_run"]) == (2, True)
+    assert "a.csv (dry run)\n" in site.run("jobs")[0]
     assert site.json("import", "cash.cashbook", "a.csv")["new"] == 2
 
 
@@ -168,6 +180,8 @@ def test_a_closed_month_refuses_rows_from_a_sheet(site):
     site.csv("a.csv", HEAD, line(1), line(2, date="2026-10-31"))
     result = site.json("import", "cash.cashbook", "a.csv", "--on-error", "skip", status=3)
     assert (result["new"], result["refused"]) == (1, 1)
+    _, err = site.run("jobs", "show", str(result["job"]))
+    assert "row 3: 2026-10 is closed." in err  # of a row as a whole: neither column nor value
 
 
 def test_korean_files_in_cp949_go_in_as_they_are(site):

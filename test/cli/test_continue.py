@@ -61,7 +61,8 @@ def test_what_is_kept_is_given_up_at_a_terminal(site):
     site.csv("a.csv", HEAD, line(1), line(2, date="x"))
     job = str(site.json("import", "cash.cashbook", "a.csv", status=3)["job"])
     assert len(site.left_in("spool")) == 1 and len(site.left_in("media")) == 1
-    site.run("jobs", "discard", job)
+    out, err = site.run("jobs", "discard", job)
+    assert out.startswith(f"{job}: FAILED") and err == ""  # what was refused is no news
     assert site.left_in("spool") == [] and site.left_in("media") == []
     _, err = site.run("jobs", "continue", job, "a.csv", status=6)
     assert "are gone" in err
@@ -96,6 +97,8 @@ def test_by_the_api_a_job_goes_on_and_a_second_request_is_the_first_ones(site, w
         assert answer.status_code in (200, 202), answer.text
         result = wait_job(address, f"/api/jobs/{job}", clerk)
         assert (result["job"], result["status"], result["new"], result["refused"]) == (job, "done", 2, 0)
+    other = requests.post(address + f"/api/jobs/{job}/continue", data=fixed + b"\n", headers={**clerk, "Idempotency-Key": "k1"}, timeout=60)
+    assert other.status_code == 409 and "has sent another file already" in other.json()["detail"]
     late = requests.post(address + f"/api/jobs/{job}/continue", data=fixed, headers=clerk, timeout=60)
     assert late.status_code == 409 and "no refused rows left" in late.json()["detail"]
     assert site.number("select count(*) from cashbook") == 2

@@ -10,13 +10,13 @@ from test_api import clerk, sign_in, wait_job  # noqa: F401: a fixture
 from test_commands import HEAD, line
 
 FOREIGN = ("우리 회사 출납,,,,,,", "번호,언제,무엇,종류,계좌,받은 돈,낸 돈", "CB-1,2026-11-02,의자,비품,현금,0,1000", "CB-2,2026-11-03,책상,비품,현금,0,x")
-MAPPING = ("번호=external_ref", "언제=date", "무엇=description", "[d]=category", "계좌=account", "받은 돈=income", "낸 돈=expense")
+MAPPING = ("번호=external_ref", "언제=date", "무엇=description", "[d]=category", "계좌=account", "받은 돈=수입", "낸 돈=expense")
 
 
 def test_a_foreign_sheet_goes_in_with_a_mapping(site):
     site.csv("a.csv", *FOREIGN)
     words = [word for pair in MAPPING for word in ("--map", pair)]
-    result = site.json("import", "cash.cashbook", "a.csv", "--header-row", "2", "--on-error", "skip", "--default", "memo=옛 장부", *words, status=3)
+    result = site.json("import", "cash.cashbook", "a.csv", "--header-row", "2", "--on-error", "skip", "--default", "메모=옛 장부", *words, status=3)
     assert (result["new"], result["refused"]) == (1, 1), result
     error = result["errors"][0]
     assert (error["row"], error["column"], error["heading"]) == (4, "expense", "낸 돈"), error
@@ -41,6 +41,7 @@ def test_the_api_takes_the_same_mapping(site, clerk):
     (("--map", "번호"), 2, "--map 번호"),
     (("--default", "memo"), 2, "--default memo"),
     (("--header-row", "0"), 2, "header-row"),
+    ((), 3, "Choose the row that holds the headings (header-row)"),
     (("--map", "번호=external_rf"), 3, 'Did you mean "external_ref"?'),
     (("--map", "번호=memo", "--map", "언제=memo"), 3, "both mapped"),
     (("--default", "date=언제나"), 3, "the default of"),
@@ -130,7 +131,7 @@ def test_headings_that_do_not_fit_are_asked_about_and_remembered(site, clerk):
     page = upload(session, address, site, "b.csv")
     assert "as you mapped them last time" in page.text and "<del>1,000</del>" in page.text, page.text
     again = session.get(page.url + "?columns=1", timeout=30)
-    assert chosen(again)["낸 돈"] == "expense"
+    assert chosen(again)["낸 돈"] == "expense" and "옛 장부" in again.text  # its default, too
     page = send(session, again, "columns/", head_row="1", **{**COLUMNS, "column_7": ""})
     assert "<del>1,000</del>" not in page.text and "confirm/" in page.text
     assert site.rows("select count(*) from import_mappings") == [(1,)]

@@ -38,8 +38,8 @@ class Upload:
         assert answer.status_code == 200, answer.status_code
         return int(answer.headers["Upload-Offset"])
 
-    def take(self, **headers):
-        return requests.post(self.site + "/api/cash/cashbook/import", params={"upload": self.token}, headers={**self.headers, **headers}, timeout=HANG_SECONDS)
+    def take(self, options=None, **headers):
+        return requests.post(self.site + "/api/cash/cashbook/import", params={"upload": self.token, **(options or {})}, headers={**self.headers, **headers}, timeout=HANG_SECONDS)
 
     def result(self):
         answer = self.take()
@@ -106,6 +106,15 @@ def test_an_upload_makes_one_job_however_often_it_is_asked_for(site, clerk):
     assert len(jobs) == 1 and site.number("select count(*) from import_jobs") == 1
     other = upload.take(**{"Idempotency-Key": "another"})
     assert other.status_code == 404, other.text
+
+
+def test_an_import_after_a_dry_run_of_the_same_upload_is_no_repetition(site, clerk):
+    upload = Upload(site.serve(), clerk)
+    upload.add(0, SHEET)
+    assert upload.take({"dry_run": "true"}).status_code in (200, 202)
+    answer = upload.take()
+    assert answer.status_code == 409 and "an upload must be sent again" in answer.json()["detail"], answer.text
+    assert site.number("select count(*) from import_jobs") == 1
 
 
 def test_a_program_that_is_killed_while_it_takes_bytes_keeps_them(site, clerk):

@@ -323,6 +323,40 @@ JB_TEST("rows that a sheet has no room for stand in a further one of the same he
     jb_sheet_close(sheet);
 }
 
+JB_TEST("a sheet whose text would not fit into 32-bit sizes ends, and a further one goes on")
+{
+    const char *path = temporary(scope, ".xlsx");
+    FILE *file = fopen(path, "wb");
+    struct jb_sheet_writer *writer = jb_sheet_writer_new(scope, &(struct jb_sheet_writer_options){ .format = JB_SHEET_XLSX, .sheet_bytes_max = 1 << 20 }, to_file, file);
+    char text[30001];
+    memset(text, 'a', sizeof text);
+    CHECK_OK(jb_sheet_writer_head(writer, scope, &JB_STR("t"), NULL, 1));
+    for (int i = 0; i < 300; i++) {
+        struct jb_value value = jb_v(((struct jb_str){ text, sizeof text - 1 }));
+        CHECK(jb_sheet_writer_row(writer, scope, &value, 1));
+    }
+    int sheets = jb_sheet_writer_sheets(writer);
+    CHECK(sheets >= 3 && sheets <= 9);
+    CHECK_OK(jb_sheet_writer_finish(writer, scope));
+    jb_sheet_writer_free(writer);
+    fclose(file);
+    struct jb_sheet_row row;
+    const struct jb_str *names;
+    struct jb_sheet *first = jb_sheet_open(scope, path, JB_STR("wide.xlsx"), &(struct jb_sheet_options){ 0 });
+    CHECK_OK(first != NULL);
+    CHECK_INT(jb_sheet_names(first, &names), sheets);
+    int64_t rows = 0;
+    for (int i = 0; i < sheets; i++) {
+        struct jb_sheet *sheet = jb_sheet_open(scope, path, JB_STR("wide.xlsx"), &(struct jb_sheet_options){ .sheet = names[i] });
+        CHECK_OK(sheet != NULL && jb_sheet_next(sheet, scope, &row)); /* the head */
+        while (jb_sheet_next(sheet, scope, &row))
+            rows++;
+        jb_sheet_close(sheet);
+    }
+    jb_sheet_close(first);
+    CHECK_INT(rows, 300);
+}
+
 static bool refuse_bytes(void *arg, struct jb_scope *scope, const void *bytes, size_t size)
 {
     (void)bytes;

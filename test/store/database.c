@@ -9,6 +9,7 @@
 
 #define DUPLICATE_DATABASE "42P04"
 #define UNIQUE_VIOLATION "23505" /* two made it at the same moment */
+#define QUERY_CANCELED "57014"   /* it took too long */
 
 bool test_is_sqlite(void)
 {
@@ -38,10 +39,13 @@ static void run(const char *format, const char *folder, const char *expected)
     char sql[256];
     PGconn *server = PQconnectdb(getenv("JB_TEST_POSTGRES"));
     PQsetNoticeProcessor(server, quiet, NULL);
+    PQclear(PQexec(server, "set statement_timeout = '60s'"));
     snprintf(sql, sizeof sql, format, name_of(folder));
     PGresult *result = PQexec(server, sql);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+    if (state && strcmp(state, QUERY_CANCELED) == 0)
+        fprintf(stderr, "%s: given up after a minute\n", sql);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && (!state || !strstr(expected, state))) {
         fprintf(stderr, "%s: %s", sql, PQerrorMessage(server));
         abort();
@@ -62,5 +66,5 @@ struct jb_str test_database_url(struct jb_scope *scope, const char *folder)
 void test_database_drop(const char *folder)
 {
     if (!test_is_sqlite())
-        run("drop database if exists \"%s\" with (force)", folder, "");
+        run("drop database if exists \"%s\" with (force)", folder, QUERY_CANCELED); /* it goes with its server at the latest */
 }

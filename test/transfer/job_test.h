@@ -57,4 +57,18 @@ TEST_HELPER bool has_ended(struct jb_scope *scope, int64_t id)
     return jb_str_is(job.status, "done") || jb_str_is(job.status, "failed") || jb_str_is(job.status, "cancelled");
 }
 
+/* A cell of a text with commas. */
+TEST_HELPER void put_csv(struct jb_buf *out, size_t column, struct jb_str text)
+{
+    if (column > 0)
+        jb_buf_put_char(out, ',');
+    jb_buf_put_char(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '"')
+            jb_buf_put_char(out, '"');
+        jb_buf_put_char(out, text.data[i]);
+    }
+    jb_buf_put_char(out, '"');
+}
+
 #endif

@@ -21,19 +21,6 @@ struct table {
     struct jb_buf out;
 };
 
-static void put_csv(struct jb_buf *out, size_t column, struct jb_str text)
-{
-    if (column > 0)
-        jb_buf_put_char(out, ',');
-    jb_buf_put_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '"')
-            jb_buf_put_char(out, '"');
-        jb_buf_put_char(out, text.data[i]);
-    }
-    jb_buf_put_char(out, '"');
-}
-
 static const struct fix *fix_of(const struct fix *fixes, int64_t row, struct jb_str heading)
 {
     for (; fixes && fixes->row; fixes++)
@@ -54,7 +41,7 @@ static void put_row(struct jb_scope *scope, struct table *table, const struct jb
     if (whole && whole->deleted)
         return;
     for (size_t i = 0; i < table->columns; i++) {
-        const struct fix *fix = fix_of(fixes, number, table->head[i]);
+        const struct fix *fix = fix_of(fixes, number, table->head[i].data ? table->head[i] : JB_STR(""));
         struct jb_str text = i == table->number || !fix ? texts[i] : fix->emptied ? JB_STR("")
                                                                                   : jb_str_of(fix->value);
         put_csv(&table->out, i, text);
@@ -191,7 +178,7 @@ JB_FIBER_TEST("what is still wrong comes back again, and what was corrected need
         check_counts(&job, both[i] == JB_ABORT ? 0 : 5, 0, 0, 1);
         CHECK_INT(job.rows, 6);
         CHECK_INT(job.errors_total, 1);
-        CHECK(contains(job.errors, "\"row\":6,\"column\":\"income\",\"heading\":\"Income\",\"value\":\"no\""));
+        CHECK(contains(job.errors, "\"row\":6,\"column\":\"income\",\"heading\":\"income\",\"value\":\"no\""));
         CHECK_INT(files_in(site->media), 1);
         job = go_on(round, job.id, corrected(round, site, job.id, FIXES({ 6, "income", "5" })));
         check_spotless(round, site, &job);
@@ -209,8 +196,8 @@ JB_FIBER_TEST("rows that were deleted from the corrected file stay refused, with
         check_counts(&job, both[i] == JB_ABORT ? 0 : 5, 0, 0, 1);
         CHECK_INT(job.rows, 6);
         CHECK_INT(job.errors_total, 2);
-        CHECK(contains(job.errors, "\"row\":6,\"column\":\"date\",\"heading\":\"Date\",\"value\":null"));
-        CHECK(contains(job.errors, "\"row\":6,\"column\":\"income\",\"heading\":\"Income\",\"value\":\"x\""));
+        CHECK(contains(job.errors, "\"row\":6,\"column\":\"date\",\"heading\":\"date\",\"value\":null"));
+        CHECK(contains(job.errors, "\"row\":6,\"column\":\"income\",\"heading\":\"income\",\"value\":\"x\""));
         job = go_on(round, job.id, corrected(round, site, job.id, FIXES({ 6, "date", "2025-01-05" }, { 6, "income", "5" })));
         check_spotless(round, site, &job);
         jb_scope_end(round);
@@ -315,7 +302,7 @@ JB_FIBER_TEST("a file with other numbers, without numbers or of another job is r
         CHECK(cannot_go_on(round, job.id, jb_format(round, "%sY,2025-01-02,y,3\nZ,2025-01-02,z,3\n", head), JB_INVALID, "row 3: the number 3 stands twice"));
         CHECK(cannot_go_on(round, job.id, jb_format(round, "%sY,2025-01-02,y,3\nZ,2025-01-02,z,\n", head), JB_INVALID, "row 3: there is no number"));
         CHECK(cannot_go_on(round, job.id, jb_format(round, "%sY,2025-01-02,y,three\n", head), JB_INVALID, "row 2: there is no number"));
-        CHECK(cannot_go_on(round, job.id, jb_format(round, "external_ref,date,행 row (job %lld-%.6s)\nY,2025-01-02,3\n", (long long)job.id, job.file_hash.data), JB_INVALID, "has no column \"Description\""));
+        CHECK(cannot_go_on(round, job.id, jb_format(round, "external_ref,date,행 row (job %lld-%.6s)\nY,2025-01-02,3\n", (long long)job.id, job.file_hash.data), JB_INVALID, "has no column \"description\""));
         CHECK(cannot_go_on(round, job.id, JB_STR("external_ref,date,description\nY,2025-01-02,y\n"), JB_INVALID, "has no heading \"행 row (job"));
         CHECK(cannot_go_on(round, job.id, corrected(round, site, other.id, NULL), JB_INVALID, jb_format(round, "refused rows of job %lld", (long long)other.id).data));
         CHECK(cannot_go_on(round, job.id, JB_STR(""), JB_INVALID, "empty"));
@@ -367,6 +354,28 @@ static void click(struct jb_scope *outer, int64_t id, struct jb_str text)
     struct jb_scope *scope = jb_scope_child(outer, "request");
     CHECK_OK(jb_import_continue(scope, id, spool_of(scope, "fixed.csv", text), JB_STR("token"), true));
     jb_scope_end(scope);
+}
+
+JB_FIBER_TEST("a mapped column without a heading comes back with the rows, and an empty one clears nothing when the job goes on")
+{
+    for (int i = 0; i < 2; i++) {
+        struct jb_scope *round = jb_scope_child(scope, "round");
+        struct site *site = site_new(round);
+        struct jb_import_pair behind = { JB_STR("[E]"), JB_STR("income") }, between = { JB_STR("[D]"), JB_STR("income") };
+        struct import_job job = import_bytes(round, "a.csv", JB_STR("external_ref,date,description,,\nA-1,2025-01-01,a,,5\nA-2,bad,b,,6\n"), (struct jb_import_options){ .on_error = both[i], .map = { &behind, 1 } });
+        CHECK_INT(job.refused, 1);
+        job = go_on(round, job.id, corrected(round, site, job.id, FIXES({ 3, "date", "2025-01-02" })));
+        check_status(&job, "done");
+        check_counts(&job, 2, 0, 0, 0);
+        CHECK_INT(book_of(round, "A-2").income.units, 600);
+        job = import_bytes(round, "a.csv", JB_STR("external_ref,date,description,,x\nA-1,2025-01-01,other,,\nA-3,bad,b,,\n"), (struct jb_import_options){ .limit_refused = 1, .map = { &between, 1 } });
+        check_status(&job, "failed");
+        job = go_on(round, job.id, corrected(round, site, job.id, FIXES({ 3, "date", "2025-01-02" })));
+        check_status(&job, "failed");
+        CHECK(contains(job.reason, "neither a heading nor a value"));
+        CHECK_INT(book_of(round, "A-1").income.units, 500);
+        jb_scope_end(round);
+    }
 }
 
 JB_FIBER_TEST("a second click is the first one's, and another file waits until the job has ended")

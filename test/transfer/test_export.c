@@ -194,7 +194,7 @@ JB_FIBER_TEST("an export as a job ends with a file to download, with progress on
     import_bytes(scope, "a.csv", rows_text(scope, 1, 30000), (struct jb_import_options){ 0 });
 
     CHECK_OK(jb_export_start(scope, &book_model, &(struct jb_export_options){ .format = JB_SHEET_XLSX, .order = JB_STR("external_ref") }, &id));
-    CHECK_FAILS(jb_job_file(scope, id, &file), JB_NOT_FOUND);
+    CHECK_FAILS(jb_job_file(scope, id, &file), JB_CONFLICT);
     CHECK_OK(jb_queue_work(scope, &(struct jb_work){ .drain = true }));
     struct import_job job = job_of(scope, id);
     check_status(&job, "done");

@@ -42,6 +42,9 @@ JB_FIBER_TEST("letters of a column that the sheet does not have clear nothing")
     CHECK(contains(job.reason, "Column [Q] of the sheet has neither a heading nor a value"));
     CHECK_INT(book_of(scope, "A-1").income.units, 500);
     CHECK_TEXT(book_of(scope, "A-1").description, "a");
+    job = IMPORT_WITH("external_ref,date,description,,\nA-1,2025-01-01,b,, \n", .map = PAIRS(P("[E]", "income"))); /* a blank is no value */
+    check_status(&job, "failed");
+    CHECK(contains(job.reason, "Column [E] of the sheet has neither a heading nor a value"));
     job = IMPORT_WITH("external_ref,date,description,,\nA-1,2025-01-01,b,,\nA-2,2025-01-01,c,,9\n", .map = PAIRS(P("[E]", "income"))); /* one value is enough */
     check_status(&job, "done");
     check_counts(&job, 1, 1, 0, 0);

@@ -42,8 +42,8 @@ JB_FIBER_TEST("refused rows of a text come back with its columns, as text, and w
     struct jb_str heading = row_heading(scope, &job);
     CHECK_STR(cells, jb_format(scope,
                          "1\t1\ts\t\"전표번호\"\n1\t2\ts\t\"비고\"\n1\t3\ts\t\"일자\"\n1\t4\ts\t\"적요\"\n1\t5\ts\t\"수입\"\n1\t6\ts\t%.*s\n1\t7\ts\t\"열 column\"\n1\t8\ts\t\"이유 reason\"\n"
-                         "2\t1\ts\t\"0002\"\n2\t3\ts\t\"2025-02-30\"\n2\t4\ts\t\"b\"\n2\t5\ts\t\"abc\"\n2\t6\tn\t3\n2\t7\ts\t\"Date\\nIncome\"\n2\t8\ts\t\"There is no such date. February has 28 days.\\nThis is not an amount. Enter digits.\"\n"
-                         "3\t1\ts\t\"0004\"\n3\t4\ts\t\"d\"\n3\t5\ts\t\"4\"\n3\t6\tn\t5\n3\t7\ts\t\"Date\"\n3\t8\ts\t\"It is empty. Enter a value.\"\n",
+                         "2\t1\ts\t\"0002\"\n2\t3\ts\t\"2025-02-30\"\n2\t4\ts\t\"b\"\n2\t5\ts\t\"abc\"\n2\t6\tn\t3\n2\t7\ts\t\"일자\\n수입\"\n2\t8\ts\t\"There is no such date. February has 28 days.\\nThis is not an amount. Enter digits.\"\n"
+                         "3\t1\ts\t\"0004\"\n3\t4\ts\t\"d\"\n3\t5\ts\t\"4\"\n3\t6\tn\t5\n3\t7\ts\t\"일자\"\n3\t8\ts\t\"It is empty. Enter a value.\"\n",
                          JB_FMT(heading)));
 }
 
