@@ -15,7 +15,7 @@ bool jb__api_may_import(struct jb_scope *scope, const struct jb_model *model, en
 bool jb__api_take_upload(struct jb_request *req, struct jb_spool **ret_spool);
 /* INVALID names a query parameter that is none of these, and the nearest. */
 bool jb__api_known(struct jb_request *req, const char *const *names, size_t count);
-/* The header Idempotency-Key; NULL when absent. INVALID over 200 characters. */
+/* The header Idempotency-Key, otherwise the upload that the request names; NULL without either. INVALID over 200 characters. */
 bool jb__api_once(struct jb_request *req, struct jb_str *ret_once);
 
 /* The result object of interface.md §2 with that status; Location when it has not ended. */

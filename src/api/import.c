@@ -38,6 +38,8 @@ bool jb__api_once(struct jb_request *req, struct jb_str *ret_once)
     if (key.size > 200)
         return jb_fail(req->scope, JB_INVALID, "%s", JB_L(req->scope, "Idempotency-Key는 200자까지입니다.", "Idempotency-Key has at most 200 characters."));
     *ret_once = key.size ? key : JB_STR_NULL;
+    if (!key.size && jb_query_text(req, "upload").data) /* an upload makes one job, or one go on, however often it is asked for */
+        *ret_once = jb_format(req->scope, "upload %.*s", JB_FMT(jb_query_text(req, "upload")));
     return true;
 }
 
@@ -84,8 +86,6 @@ static bool read_options(struct jb_request *req, struct jb_import_options *ret_o
         options.format = typed_format(req);
     if (!jb__api_once(req, &options.once) || !jb__api_int(req, "header_row", 1, INT64_MAX, &options.head_row) || !read_pairs(req, "map", true, &options.map) || !read_pairs(req, "default", false, &options.defaults))
         return false;
-    if (!options.once.data && jb_query_text(req, "upload").data) /* an upload makes one job, however often it is asked for */
-        options.once = jb_format(req->scope, "upload %.*s", JB_FMT(jb_query_text(req, "upload")));
     *ret_options = options;
     return true;
 }

@@ -29,7 +29,6 @@ struct jb__sift_part {
     int64_t expected_new, expected_changed; /* by the comparison */
     struct jb_str rule;                     /* of a failure: the database's name of what was broken, in the scope */
     struct jb_stage_sums sums;
-    bool other_value; /* the failure: the sums do not stand */
 };
 /* A row that the table refused. Names and sentences are mostly the same from row to row, and kept once. */
 struct jb__sifted {

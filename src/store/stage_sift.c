@@ -11,13 +11,11 @@
 
 #define PART_ROWS 5000
 #define VALUES_SHOWN 1000 /* refusals whose value is looked up: as many as a job shows */
-#define HOPELESS_ROWS 200 /* so many rows tried alone, each with another value in the table than in the file, and none that went in: it is not the rows */
 
 struct sift {
     struct jb_stage *stage;
     struct jb_scope *scope;
     int64_t limit, new_rows, changed;
-    int64_t other_values; /* rows of which the table makes another value, while none has gone in */
 };
 
 /* ---- what was found ------------------------------------------------------------------------------------------------------------ */
@@ -67,24 +65,14 @@ static struct jb__sifted *sifted_add(struct jb_stage *stage, int64_t row)
     return sifted;
 }
 
-static bool fail_hopeless(struct sift *sift, const struct jb_field_error *error)
-{
-    return jb_fail(sift->scope, JB_INVALID,
-        JB_L(sift->scope, "처음 %d행이 모두 같은 까닭으로 거절되어 그만두었습니다. %.*s: %.*s", "Gave up after the first %d rows, all refused for the same reason. %.*s: %.*s"), HOPELESS_ROWS, JB_FMT(error->field), JB_FMT(error->message));
-}
-
 /* The failure that stands in the scope, of a part of one row. */
-static bool take_culprit(struct sift *sift, struct jb_scope *scope, int64_t row, const struct jb__sift_part *part)
+static bool take_culprit(struct sift *sift, struct jb_scope *scope, int64_t row, struct jb_str rule)
 {
     struct jb_stage *stage = sift->stage;
     const struct jb_field_error *error = jb_failure(scope)->fields;
-
-    sift->other_values += part->other_value;
-    if (error && part->other_value && sift->other_values == HOPELESS_ROWS && sift->new_rows + sift->changed == 0)
-        return fail_hopeless(sift, error);
     struct jb__sifted *sifted = sifted_add(stage, row);
 
-    sifted->rule = kept(stage, part->rule);
+    sifted->rule = kept(stage, rule);
     sifted->field = error ? kept(stage, error->field) : NULL;
     sifted->reason = kept(stage, error ? error->message : jb_failure_text(scope));
     if (sift->limit == 0 || (int64_t)stage->sifted_count < sift->limit)
@@ -116,8 +104,7 @@ static bool run_part(struct sift *sift, struct jb_scope *scope, int64_t after_ro
     int64_t left_out = part->expected_new + part->expected_changed - part->new_rows - part->changed;
     if (ok && left_out != 0)
         ok = jb__stage_fail_left_out(scope, left_out);
-    part->other_value = ok && !jb__sums_stand(&part->sums, scope);
-    if (ok && !part->other_value)
+    if (ok && jb__sums_stand(&part->sums, scope))
         return jb_commit(tx);
     jb_rollback(tx);
     return false;
@@ -148,7 +135,7 @@ static bool try_part(struct sift *sift, int64_t after_row, int64_t last_row, boo
     } else if (!is_refusal(jb_error(scope))) {
         ok = jb_failure_pass(scope, sift->scope);
     } else if (last_row - after_row == 1) {
-        ok = take_culprit(sift, scope, last_row, &part);
+        ok = take_culprit(sift, scope, last_row, part.rule);
     }
     jb_scope_end(scope);
     return ok;

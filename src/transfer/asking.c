@@ -83,6 +83,19 @@ static void use_remembered(struct jb__attempt *attempt, struct jb_str key)
     }
 }
 
+struct jb_str jb__recalled_words(const struct jb__attempt *attempt)
+{
+    struct jb_scope *scope = attempt->scope;
+    const struct jb_import_pairs *defaults = &attempt->options.import.defaults;
+    struct jb_str list = JB_STR("");
+
+    if (defaults->count == 0)
+        return jb_str_of(JB_L(scope, "지난번에 맞춘 대로 열을 읽었습니다.", "The columns were read as you mapped them last time."));
+    for (size_t i = 0; i < defaults->count; i++)
+        list = jb_format(scope, "%.*s%s%.*s = %.*s", JB_FMT(list), i ? ", " : "", JB_FMT(defaults->at[i].name), JB_FMT(defaults->at[i].value));
+    return jb_format(scope, JB_L(scope, "지난번에 맞춘 대로 열을 읽었습니다. 기본값: %.*s.", "The columns were read as you mapped them last time. Defaults: %.*s."), JB_FMT(list));
+}
+
 /* ---- guesses --------------------------------------------------------------------------------------------------------------------- */
 
 static bool holds(struct jb_str text, struct jb_str part)

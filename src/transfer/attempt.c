@@ -316,7 +316,7 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     if (ok)
         note_unknown_columns(attempt);
     if (ok && attempt->recalled)
-        add_note(attempt, jb_str_of(JB_L(attempt->scope, "지난번에 맞춘 대로 열을 읽었습니다.", "The columns were read as you mapped them last time.")));
+        add_note(attempt, jb__recalled_words(attempt));
     if (ok && attempt->asks.data) {
         jb__sources_close(opening.sources);
         jb_scope_end(opening.scope);

@@ -230,7 +230,7 @@ static const struct jb_cell *cell_at(const struct jb_sheet_row *row, uint32_t co
 static const struct jb__target *target_headed(const struct jb__plan *plan, struct jb_str heading)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->targets[i].column && jb_str_equal(plan->targets[i].heading, heading))
+        if (plan->targets[i].column && (jb_str_equal(plan->targets[i].heading, heading) || jb_str_equal(plan->targets[i].label, heading)))
             return &plan->targets[i];
     return NULL;
 }

@@ -68,7 +68,7 @@ bool jb__target_resolve(struct jb_scope *scope, const struct jb_model *model, st
         if (!target.lookup->unique)
             return jb_fail(scope, JB_INVALID, JB_L(scope, "%s.%s은(는) 고유하지 않아 찾아볼 수 없습니다.", "%s.%s is not unique, so it cannot be looked up by."), target.lookup_in->record.name, target.lookup->name);
     }
-    target.heading = heading ? jb_str_of(heading) : jb_field_label(scope, target.field, jb_language(scope));
+    target.label = target.heading = heading ? jb_str_of(heading) : jb_field_label(scope, target.field, jb_language(scope));
     *ret_target = target;
     return true;
 }
@@ -201,7 +201,7 @@ static bool same_name(struct jb_str head, struct jb_str name)
 
 static bool means(struct jb_scope *scope, const struct jb__target *target, struct jb_str head)
 {
-    if (same_name(head, target->heading) || same_name(head, target->name) || same_name(head, jb_str_of(target->field->name)) ||
+    if (same_name(head, target->label) || same_name(head, target->heading) || same_name(head, target->name) || same_name(head, jb_str_of(target->field->name)) ||
         same_name(head, jb_field_label(scope, target->field, JB_KO)) || same_name(head, jb_field_label(scope, target->field, JB_EN)))
         return true;
     return target->lookup && jb__is_reference_to(target->field, head);

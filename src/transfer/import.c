@@ -20,22 +20,24 @@ bool jb__fail_other_file(struct jb_scope *scope, int64_t job)
     return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job);
 }
 
-/* Asked for in the same words. What the page that maps columns changes later says nothing about that. */
+/* 16 hexadecimal digits (FNV-1a). */
+static struct jb_str request_hash(struct jb_scope *scope, const struct jb_import_options *asked)
+{
+    struct jb_str json = jb__import_options_json(scope, &(struct jb__job_options){ .import = *asked });
+    uint64_t hash = 14695981039346656037u;
+
+    for (size_t i = 0; i < json.size; i++)
+        hash = (hash ^ (unsigned char)json.data[i]) * 1099511628211u;
+    return jb_format(scope, "%016llx", (unsigned long long)hash);
+}
+
 static bool is_same_request(struct jb_scope *scope, const struct import_job *job, const struct jb_import_options *asked)
 {
     struct jb__job_options then;
 
     if (!jb__import_options_read(scope, job->options, &then))
         return false;
-    then.import.confirm = asked->confirm;
-    if (asked->confirm) {
-        then.import.ask = asked->ask;
-        then.import.sheet = asked->sheet;
-        then.import.head_row = asked->head_row;
-        then.import.map = asked->map;
-        then.import.defaults = asked->defaults;
-    }
-    return jb_str_equal(jb__import_options_json(scope, &(struct jb__job_options){ .import = then.import }), jb__import_options_json(scope, &(struct jb__job_options){ .import = *asked })) ||
+    return !then.asked.data || jb_str_equal(then.asked, request_hash(scope, asked)) ||
            jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key, 올린 파일)으로 이미 다르게 가져오게 했습니다: 작업 %lld. 새 키로, 올린 파일이면 다시 올려 보내세요.", "This form (or Idempotency-Key, or upload) has started an import with other options already: job %lld. Use a new key; an upload must be sent again."), (long long)job->id);
 }
 
@@ -144,7 +146,7 @@ bool jb_import_start(struct jb_scope *scope, const struct jb_model *model, struc
         .file_name = jb__spool_title(spool),
         .file_hash = hash,
         .file_bytes = jb_spool_bytes(spool),
-        .options = jb__import_options_json(scope, &(struct jb__job_options){ .import = *options, .language = jb_language(scope) }),
+        .options = jb__import_options_json(scope, &(struct jb__job_options){ .import = *options, .language = jb_language(scope), .asked = request_hash(scope, options) }),
         .spool = jb__spool_file(spool),
         .once = once,
         .dry_run = options->dry_run,

@@ -264,9 +264,11 @@ bool jb_import_has_differences(struct jb_scope *outer, const struct import_job *
 
 bool jb_import_tells_differences(struct jb_scope *scope, const struct import_job *job)
 {
+    struct jb__job_options options;
+
     if (jb_import_has_differences(scope, job))
         return true;
-    if (job->dry_run && jb_str_is(job->status, "failed") && job->refused > 0 && jb_str_find(job->options, JB_STR("\"abort\""), 0) != SIZE_MAX)
+    if (job->dry_run && jb_str_is(job->status, "failed") && job->refused > 0 && jb__import_options_read(scope, job->options, &options) && options.import.on_error == JB_ABORT)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld에는 거절된 행이 있어 아무것도 바뀌지 않습니다. 고치거나 --on-error skip으로 해 보세요.", "Nothing would change by job %lld, because rows were refused. Correct them, or try it with --on-error skip."), (long long)job->id);
     if (job->dry_run)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 바뀔 내용을 남기지 않았습니다. --dry-run --differences(API: differences=true)로 다시 해 보세요.", "Job %lld kept no differences. Try it again with --dry-run --differences (API: differences=true)."), (long long)job->id);

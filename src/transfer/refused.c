@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ERRORS_BYTES_MAX ((size_t)4 << 20)
+#define COLUMNS_MAX 16384
 #define WORKBOOK_ROWS_MAX 1048575 /* below the head row */
 #define ROWS_AT_ONCE 500
 #define BYTES_AT_ONCE ((size_t)4 << 20)
@@ -340,12 +341,23 @@ static bool write_rows(struct writing *writing)
     return write_waiting(writing) && !jb_failure(writing->scope);
 }
 
+/* A mapped column may have no heading, and stand behind all that have one. Where ours would find no room any more, only a mistake was mapped. */
+static uint32_t last_mapped(const struct jb__plan *plan)
+{
+    uint32_t last = 0;
+
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->targets[i].column + 3 <= COLUMNS_MAX)
+            last = JB_MAX(last, plan->targets[i].column);
+    return last;
+}
+
 static bool write_book(struct writing *writing)
 {
     struct jb_scope *scope = writing->scope;
     const struct jb__source *base = jb__sources_base(writing->sources);
 
-    writing->columns = JB_MAX(jb__source_columns(base), writing->attempt->plan->column_max); /* a mapped one may have no heading */
+    writing->columns = JB_MAX(jb__source_columns(base), last_mapped(writing->attempt->plan));
     gather_formats(writing);
     writing->sheet = jb_sheet_writer_new(scope,
         &(struct jb_sheet_writer_options){

@@ -38,11 +38,11 @@ struct jb__target {
     const struct jb_field *field;  /* of the model; for "project.code" its project_id */
     const struct jb_field *lookup; /* of the model it references: code; NULL: the value itself */
     const struct jb_model *lookup_in;
-    struct jb_str name, heading; /* "project.code"; what people call it */
-    bool match;                  /* part of the import key */
-    uint32_t column;             /* in the sheet, 1-based; 0: absent */
-    struct jb_str head;          /* its heading there */
-    bool has_fallback;           /* the job says a value in place of the field's default */
+    struct jb_str name, label, heading; /* "project.code"; what we call it, and what the sheet does */
+    bool match;                         /* part of the import key */
+    uint32_t column;                    /* in the sheet, 1-based; 0: absent */
+    struct jb_str head;                 /* its heading there */
+    bool has_fallback;                  /* the job says a value in place of the field's default */
     struct jb_value fallback;
     const struct jb_field *fallback_lookup; /* of the model it references; NULL: the value itself */
 };
@@ -118,6 +118,7 @@ struct jb__job_options {
     enum jb_language language;
     struct jb_str present;                                    /* once it waits: names of the columns that the sheet brings, one per line */
     int continued;                                            /* how often it went on with corrected rows */
+    struct jb_str asked;                                      /* a hash of `import` as it was asked for: what the job makes of it later is not another request */
     bool checked;                                             /* rows of the sealed staging were checked while they were loaded */
     int64_t duplicates;                                       /* conflicts that were found before the comparison: what is sealed does not tell them from other refused rows */
     int verified;                                             /* corrections whose numbers an attempt has looked at */
@@ -345,6 +346,7 @@ struct import_mapping {
     struct jb_time updated_at;
 };
 bool jb__remembered_load(struct jb__attempt *attempt);
+struct jb_str jb__recalled_words(const struct jb__attempt *attempt);                                   /* that a remembered mapping was used, and its defaults */
 bool jb__asks(const struct jb__attempt *attempt);                                                      /* whether it may ask */
 bool jb__ask_map(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__source *base);  /* maps the head row, or sets attempt->asks */
 bool jb__ask_head(struct jb__attempt *attempt, struct jb_scope *scope, const struct jb__source *base); /* of a row that was chosen and holds no headings */

@@ -145,23 +145,6 @@ JB_FIBER_TEST("of rows that change each other's amounts nothing is claimed")
     CHECK(!test_is_sqlite() || !contains(job.totals, "file")); /* PostgreSQL tells rows as they were when they were written: docs/imports.md */
 }
 
-JB_FIBER_TEST("a table that makes other amounts of all rows is not asked row by row")
-{
-    site_new(scope);
-    if (test_is_sqlite()) {
-        CHECK_OK(jb_exec(scope, JB_SQL("create trigger zeroes after insert on book begin update book set income = 0 where id = new.id; end"), NULL));
-    } else {
-        CHECK_OK(jb_exec(scope, JB_SQL("create function zeroes() returns trigger language plpgsql as $$ begin new.income = 0; return new; end $$"), NULL));
-        CHECK_OK(jb_exec(scope, JB_SQL("create trigger zeroes before insert on book for each row execute function zeroes()"), NULL));
-    }
-    for (int i = 0; i < 2; i++) {
-        struct import_job job = import_bytes(scope, "a.csv", rows_text(scope, 1, 3000), (struct jb_import_options){ .on_error = i ? JB_SKIP : JB_ABORT });
-        check_status(&job, "failed");
-        CHECK(contains(job.reason, "Gave up after the first 200 rows") && contains(job.reason, "income: The table makes another value of it"));
-        CHECK_INT(books(scope), 0);
-    }
-}
-
 JB_FIBER_TEST("what was not known before corrected rows came is not known after them")
 {
     struct site *site = site_new(scope);
