@@ -317,19 +317,41 @@ static void forget(struct jb__pg_shared *shared, struct jb_str sql)
         jb__pg_prepared_forget(shared->connection, prepared);
 }
 
-/* Prepares and describes. NULL with a failure: the statement is wrong, or the scope ended; without one: not here. */
+static void wait_longer(struct jb__pg_prepared *prepared)
+{
+    int64_t now_us = jb_monotonic_us();
+
+    if (now_us < prepared->slow_us)
+        return; /* the same wait, met by others who were on their way */
+    prepared->pause_us = JB_MIN(JB_MAX(2 * prepared->pause_us, SLOW_PAUSE_US), SLOW_PAUSE_MAX_US);
+    prepared->slow_us = now_us + prepared->pause_us;
+}
+
+/* One that met a lock, or a busy server, before it was ready is made anew and keeps its pause. */
+static struct jb__pg_prepared *prepared_anew(struct jb__pg_shared *shared, struct jb_str sql)
+{
+    struct jb__pg_prepared *old = find(shared, sql);
+    int64_t pause_us = old ? old->pause_us : 0;
+
+    forget(shared, sql);
+    struct jb__pg_prepared *prepared = jb__pg_prepared_new(shared->connection, sql);
+    prepared->pause_us = pause_us;
+    return prepared;
+}
+
+/* Prepares and describes. NULL with a failure: the statement is wrong, or the scope ended; without one: not here, or not now. */
 static struct jb__pg_prepared *prepare(struct jb__pg_shared *shared, struct jb_scope *scope, const struct jb__statement *statement)
 {
     struct jb__pg_connection *connection = shared->connection;
     int generation = shared->generation;
     PGresult *result;
-    bool ok = false;
+    bool ok = false, slow = false;
 
     if (connection->statement_count >= STATEMENTS_MAX) {
         lose(shared); /* so many texts: the next connection begins again */
         return NULL;
     }
-    struct jb__pg_prepared *prepared = jb__pg_prepared_new(connection, statement->sql);
+    struct jb__pg_prepared *prepared = prepared_anew(shared, statement->sql);
     for (int describing = 0; describing < 2; describing++) {
         int sent = describing ? PQsendDescribePrepared(connection->handle, prepared->name) : PQsendPrepare(connection->handle, prepared->name, jb__pg_text(scope, statement->sql), 0, NULL);
         ok = false;
@@ -340,7 +362,10 @@ static struct jb__pg_prepared *prepare(struct jb__pg_shared *shared, struct jb_s
             return NULL;
         }
         ok = jb__pg_is_good(result);
-        if (!ok && !is_aborted(result) && !is_ending(result))
+        slow = jb__pg_state_is(result, "57014");
+        if (slow)
+            wait_longer(prepared);
+        else if (!ok && !is_aborted(result) && !is_ending(result))
             jb__pg_fail(scope, connection->handle, result, statement);
         if (ok && describing)
             jb__pg_prepared_describe(prepared, result);
@@ -350,7 +375,7 @@ static struct jb__pg_prepared *prepare(struct jb__pg_shared *shared, struct jb_s
     }
     if (ok && prepared->ready)
         return prepared;
-    if (shared->generation == generation)
+    if (shared->generation == generation && !slow)
         forget(shared, statement->sql);
     return NULL;
 }
@@ -362,14 +387,11 @@ enum outcome {
     AGAIN,
 };
 
-static void wait_longer(struct jb__pg_prepared *prepared)
+/* It is being prepared by another fiber, or was found not to belong here. */
+static bool is_elsewhere(const struct jb__pg_prepared *prepared)
 {
-    int64_t now_us = jb_monotonic_us();
-
-    if (now_us < prepared->slow_us)
-        return; /* the same wait, met by others who were on their way */
-    prepared->pause_us = JB_MIN(JB_MAX(2 * prepared->pause_us, SLOW_PAUSE_US), SLOW_PAUSE_MAX_US);
-    prepared->slow_us = now_us + prepared->pause_us;
+    bool being_made = !prepared->ready && prepared->slow_us == 0;
+    return being_made || prepared->direct || (prepared->slow_us && jb_monotonic_us() < prepared->slow_us);
 }
 
 /* What the server's error means for the statement. */
@@ -409,9 +431,9 @@ static enum outcome run_once(struct jb__pg_shared *shared, struct jb_scope *scop
     struct jb__pg_params params;
     PGresult *result;
 
-    if (prepared && (!prepared->ready || prepared->direct || (prepared->slow_us && jb_monotonic_us() < prepared->slow_us)))
+    if (prepared && is_elsewhere(prepared))
         return ELSEWHERE;
-    if (!prepared && !(prepared = prepare(shared, scope, statement)))
+    if ((!prepared || !prepared->ready) && !(prepared = prepare(shared, scope, statement)))
         return jb_failure(scope) ? FAILED : ELSEWHERE;
     if ((size_t)prepared->param_count != statement->arg_count)
         return ELSEWHERE; /* whoever runs it there says so */

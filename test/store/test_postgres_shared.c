@@ -316,3 +316,51 @@ JB_FIBER_TEST("a statement that met a lock comes back to the shared connection")
     PQfinish(locker);
     WAIT_FOR_SHARED(shared_reads(scope) == FIBERS * 20);
 }
+
+static PGconn *table_locker;
+
+/* The shared session alone is read-only: 1 there, 0 elsewhere. */
+static bool ask_what_is_new(struct jb_scope *scope, int64_t *ret_number)
+{
+    return jb_query_int(scope, JB_SQL("select max(id) from sample_entry where id = ? and current_setting('default_transaction_read_only') = 'on' union all select 0 order by 1 desc nulls last limit 1", 1), ret_number);
+}
+
+/* Which sessions wait for the table's lock, as a set. */
+static int64_t waiting_sessions(void)
+{
+    PGresult *result = PQexec(table_locker, "select bit_or(1::bigint << (pid % 62)) from pg_locks where relation = 'sample_entry'::regclass and not granted");
+    CHECK(PQresultStatus(result) == PGRES_TUPLES_OK);
+    int64_t sessions = atoll(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return sessions;
+}
+
+/* One asks what nobody asked before; the other frees the table when the question waits in a second session. */
+static void read_what_is_new(struct reader *reader)
+{
+    int64_t number = 0, first = 0, now = 0;
+
+    if (reader->number == 0)
+        reader->got = ask_what_is_new(reader->scope, &number) && number == 0;
+    if (reader->number != 1)
+        return;
+    while (*reader->running > 1 && ((now = waiting_sessions()) == 0 || now == first || first == 0)) {
+        first = first ? first : now;
+        CHECK(jb_sleep(reader->scope, 1000));
+    }
+    PQclear(PQexec(table_locker, "commit"));
+}
+
+JB_FIBER_TEST("a statement that meets a lock while it is prepared on the shared connection is asked on one of its own, and comes back later")
+{
+    open_entries(scope, (struct jb_db_options){ .shared_read_ms = 20 });
+    WAIT_FOR_SHARED(shared_reads(scope) == FIBERS * 20);
+    table_locker = PQconnectdb(primary(scope)->url);
+    PQclear(PQexec(table_locker, "begin; lock table sample_entry"));
+    struct reader *readers = read_all(scope, read_what_is_new);
+    CHECK_INT(readers[0].error, JB_OK);
+    CHECK_INT(readers[0].got, 1);
+    PQfinish(table_locker);
+    int64_t number = 0;
+    WAIT_FOR_SHARED(ask_what_is_new(scope, &number) && number == 1);
+}

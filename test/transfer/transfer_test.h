@@ -230,7 +230,7 @@ TEST_HELPER struct book book_of(struct jb_scope *scope, const char *external_ref
     struct book book = { 0 };
     if (!jb_first(scope, &book_model, &book, .where = JB_SQL("external_ref = ?", jb_str_of(external_ref))))
         fprintf(stderr, "there is no %s\n", external_ref);
-    CHECK_INT(jb_error(scope), JB_OK);
+    CHECK_OK(!jb_failure(scope));
     return book;
 }
 
