@@ -82,7 +82,7 @@ static bool fill(struct jb_multipart *multipart)
     JB_CHECK(multipart->end < multipart->capacity);
     size_t room = multipart->capacity - multipart->end;
 #ifdef JB_HOSTILE
-    room = JB_MIN(room, 13);
+    room = JB_MIN(room, (size_t)13);
 #endif
     if (!multipart->read(multipart->arg, multipart->scope, multipart->buffer + multipart->end, room, &got))
         return false;

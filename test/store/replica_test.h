@@ -19,9 +19,12 @@
 
 /* Waits until it is so; only a hang takes so long that it fails. */
 #define HANG_US (100 * JB_SECOND_US)
-#define WAIT_FOR(condition)                                             \
-    for (int64_t hangs_us = jb_monotonic_us() + HANG_US; !(condition);) \
-    CHECK(jb_monotonic_us() < hangs_us && jb_sleep(scope, 2000))
+#define WAIT_FOR(condition)                                               \
+    do {                                                                  \
+        int64_t hangs_us = jb_monotonic_us() + HANG_US;                   \
+        while (!(condition))                                              \
+            CHECK(jb_monotonic_us() < hangs_us && jb_sleep(scope, 2000)); \
+    } while (0)
 
 /* "replica pause", "primary restart", "all rebuild": see pg_server.py. Returns when it is done. */
 TEST_HELPER void cluster(const char *command)
