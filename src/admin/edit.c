@@ -149,9 +149,7 @@ static void summary_vars(const struct form *form, const struct jb_failure *failu
 
 static uint64_t mix(uint64_t hash, struct jb_str text)
 {
-    for (size_t i = 0; i < text.size; i++) /* FNV-1a: the same in every process, unlike jb_str_hash */
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
-    return (hash ^ (text.data ? 0x100 : 0x101)) * 0x100000001b3;
+    return jb_str_digest(jb_str_digest(hash, text), text.data ? JB_STR("\xff") : JB_STR("\xfe")); /* in no UTF-8 */
 }
 
 /* Stands for all that the form shows of the stored row. */
@@ -159,7 +157,7 @@ static bool version_of(const struct form *form, const void *row, struct jb_str *
 {
     struct jb_scope *scope = form->req->scope;
     const struct jb_model *model = form->book->model;
-    uint64_t hash = 0xcbf29ce484222325;
+    uint64_t hash = JB_DIGEST_START;
 
     for (size_t i = 0; i < form->book->form_count; i++)
         hash = mix(hash, jb_value_text(scope, jb_record_get(&model->record, row, form->book->form[i])));

@@ -297,6 +297,13 @@ uint64_t jb_str_hash(struct jb_str text)
     return jb__siphash(hash_key, text);
 }
 
+uint64_t jb_str_digest(uint64_t digest, struct jb_str text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        digest = (digest ^ (unsigned char)text.data[i]) * 0x100000001b3u;
+    return digest;
+}
+
 /* ---- growing buffer ------------------------------------------------------------------------------------------------ */
 
 void jb_buf_init(struct jb_buf *buf, size_t bytes_max)

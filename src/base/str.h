@@ -63,6 +63,9 @@ struct jb_str jb_utf8_first(struct jb_str text, size_t count);
 
 /* SipHash-2-4 under a key made at process start: safe for tables that strangers fill. */
 uint64_t jb_str_hash(struct jb_str text);
+/* FNV-1a, of several texts when it is given its last answer: the same in every process and version, and no secret. */
+#define JB_DIGEST_START 0xcbf29ce484222325u
+uint64_t jb_str_digest(uint64_t digest, struct jb_str text);
 
 /* ---- growing buffer ------------------------------------------------------------------------------------------- */
 

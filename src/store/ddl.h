@@ -44,8 +44,6 @@ bool jb__index_leads(const struct jb__indexes *indexes, const char *column);
 bool jb__index_is_ours(struct jb_str table, struct jb_str name);
 /* The name and its ending, cut to so many bytes with a hash between when they are longer. */
 struct jb_str jb__name_fit(struct jb_scope *scope, struct jb_str name, const char *ending, size_t bytes_max);
-uint64_t jb__hash(uint64_t hash, struct jb_str text); /* FNV-1a, from JB__HASH_START */
-#define JB__HASH_START 0xcbf29ce484222325u
 
 /* ---- ddl.c ---------------------------------------------------------------------------------------------------------------- */
 

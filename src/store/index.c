@@ -8,13 +8,6 @@
 
 /* ---- names ------------------------------------------------------------------------------------------------------------------ */
 
-uint64_t jb__hash(uint64_t hash, struct jb_str text)
-{
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
 struct jb_str jb__name_fit(struct jb_scope *scope, struct jb_str name, const char *ending, size_t bytes_max)
 {
     size_t keep = bytes_max - strlen(ending) - strlen("_12345678");
@@ -23,7 +16,7 @@ struct jb_str jb__name_fit(struct jb_scope *scope, struct jb_str name, const cha
         return jb_format(scope, "%.*s%s", JB_FMT(name), ending);
     while (keep > 0 && ((unsigned char)name.data[keep] & 0xc0) == 0x80)
         keep--;
-    return jb_format(scope, "%.*s_%08x%s", (int)keep, name.data, (unsigned)jb__hash(JB__HASH_START, name), ending);
+    return jb_format(scope, "%.*s_%08x%s", (int)keep, name.data, (unsigned)jb_str_digest(JB_DIGEST_START, name), ending);
 }
 
 bool jb__index_is_ours(struct jb_str table, struct jb_str name)

@@ -572,11 +572,11 @@ bool jb__pg_compare(struct jb__pg_difference *difference)
 {
     const struct jb_model *const *models = (const struct jb_model *const *)difference->db->models;
 
-    difference->hash = JB__HASH_START;
+    difference->hash = JB_DIGEST_START;
     for (const struct jb_model *const *model = models; *model; model++) {
         if ((*model)->external)
             continue;
-        difference->hash = jb__hash(difference->hash, jb__pg_table_sql(difference->scope, *model, NULL, NULL));
+        difference->hash = jb_str_digest(difference->hash, jb__pg_table_sql(difference->scope, *model, NULL, NULL));
         if (!jb__pg_has_table(difference->catalog, jb_model_table(*model)))
             table_new(difference, model);
         else if (!table_there(difference, *model))

@@ -149,7 +149,7 @@ void jb__pg_compare_indexes(struct jb__pg_difference *difference, const struct j
 
     jb__indexes_of(difference->scope, model, search.table, wanted);
     for (size_t i = 0; i < wanted->count; i++)
-        difference->hash = jb__hash(difference->hash, jb__pg_index_sql(difference->scope, model, &wanted->at[i], wanted->at[i].name, false));
+        difference->hash = jb_str_digest(difference->hash, jb__pg_index_sql(difference->scope, model, &wanted->at[i], wanted->at[i].name, false));
     if (is_new) {
         all_new(difference, model, wanted);
         return;

@@ -364,7 +364,7 @@ static bool indexes_compare(struct plan *plan, const struct jb_model *model)
     jb__indexes_of(plan->scope, model, search->table, wanted);
     for (size_t i = 0; i < wanted->count; i++) {
         create[i] = jb__index_create(plan->scope, &wanted->at[i], search->table);
-        plan->hash = jb__hash(plan->hash, create[i]);
+        plan->hash = jb_str_digest(plan->hash, create[i]);
     }
     if (!ask(plan, "select name, sql from sqlite_schema where type = 'index' and lower(tbl_name) = lower(?) and sql is not null order by name", search->table, index_seen, search))
         return false;
@@ -388,7 +388,7 @@ static bool model_compare(struct plan *plan, const struct jb_model *model)
     struct jb_str table = jb_model_table(model), sql = JB_STR_NULL;
     struct jb__definitions *old = JB_NEW(plan->scope, struct jb__definitions);
 
-    plan->hash = jb__hash(plan->hash, jb__table_sql(plan->scope, model, table));
+    plan->hash = jb_str_digest(plan->hash, jb__table_sql(plan->scope, model, table));
     if (!ask(plan, "select sql from sqlite_schema where type = 'table' and lower(name) = lower(?)", table, keep_text, &sql))
         return false;
     if (!sql.data)
@@ -525,7 +525,7 @@ bool jb__sqlite_migrate(struct jb_db *db, struct jb_scope *scope, const struct j
 
     for (int live = 0; live < 2; live++) {
         plan.live = live;
-        plan.hash = JB__HASH_START;
+        plan.hash = JB_DIGEST_START;
         plan.rebuilt = false;
         plan.applied = 0;
         plan.first = plan.steps.count;

@@ -33,16 +33,14 @@ const struct jb_model jb_import_mapping = {
 
 /* ---- which headings ----------------------------------------------------------------------------------------------------------- */
 
-/* Not the columns' order, but their texts: 16 hexadecimal digits (FNV-1a). */
+/* Not the columns' order, but their texts: 16 hexadecimal digits. */
 static struct jb_str headings_key(struct jb_scope *scope, const struct jb__source *base)
 {
     uint64_t sum = 0;
 
     for (size_t i = 0; i < base->head.count; i++) {
         struct jb_str head = jb_str_trim_unicode(jb__nfc(scope, jb_cell_text(base->sheet, scope, &base->head.cells[i])));
-        uint64_t hash = 14695981039346656037u;
-        for (size_t c = 0; c < head.size; c++)
-            hash = (hash ^ (unsigned char)head.data[c]) * 1099511628211u;
+        uint64_t hash = jb_str_digest(JB_DIGEST_START, head);
         sum += head.size > 0 ? hash * (hash | 1) : 0;
     }
     return jb_format(scope, "%016llx", (unsigned long long)sum);

@@ -233,7 +233,7 @@ bool jb__plan_take(struct jb__plan *plan, struct jb_scope *scope, struct jb__tar
     if (target->column)
         return fail_twice(plan, scope, target, head, column);
     target->column = column;
-    target->head = head;
+    target->head = jb_copy(plan->scope, head);
     plan->by_column[column] = target;
     return true;
 }
@@ -253,7 +253,7 @@ static bool map_head(struct jb__plan *plan, struct jb_scope *scope, struct jb_st
     if (target)
         return jb__plan_take(plan, scope, target, head, column);
     if (!choice && plan->unknown_count < UNKNOWN_MAX)
-        plan->unknown[plan->unknown_count++] = jb_utf8_first(head, 100);
+        plan->unknown[plan->unknown_count++] = jb_copy(plan->scope, jb_utf8_first(head, 100));
     return true;
 }
 
@@ -316,12 +316,12 @@ bool jb__plan_map(struct jb__plan *plan, struct jb_scope *scope, const struct jb
     plan->column_max = head->count > 0 ? head->cells[head->count - 1].column : 0;
     for (size_t i = 0; i < plan->choice_count; i++)
         plan->column_max = JB_MAX(plan->column_max, plan->choices[i].column);
-    plan->by_column = JB_NEW_ARRAY(scope, struct jb__target *, plan->column_max + 1);
-    plan->seen = JB_NEW_ARRAY(scope, bool, plan->column_max + 1);
-    plan->unknown = JB_NEW_ARRAY(scope, struct jb_str, UNKNOWN_MAX);
+    plan->by_column = JB_NEW_ARRAY(plan->scope, struct jb__target *, plan->column_max + 1);
+    plan->seen = JB_NEW_ARRAY(plan->scope, bool, plan->column_max + 1);
+    plan->unknown = JB_NEW_ARRAY(plan->scope, struct jb_str, UNKNOWN_MAX);
     if (!map_cells(plan, scope, sheet, head))
         return false;
-    plan->present = JB_NEW_ARRAY(scope, const struct jb_field *, plan->count + 1);
+    plan->present = JB_NEW_ARRAY(plan->scope, const struct jb_field *, plan->count + 1);
     for (size_t i = 0; i < plan->count; i++)
         if (plan->targets[i].column)
             plan->present[plan->present_count++] = plan->targets[i].field;

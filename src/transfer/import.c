@@ -20,15 +20,12 @@ bool jb__fail_other_file(struct jb_scope *scope, int64_t job)
     return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 파일을 보냈습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has sent another file already: job %lld. Open the form anew, or use a new key."), (long long)job);
 }
 
-/* 16 hexadecimal digits (FNV-1a). */
+/* 16 hexadecimal digits. An option that is new to a version is in the JSON only when it is set, so that a request may be repeated over the upgrade. */
 static struct jb_str request_hash(struct jb_scope *scope, const struct jb_import_options *asked)
 {
     struct jb_str json = jb__import_options_json(scope, &(struct jb__job_options){ .import = *asked });
-    uint64_t hash = 14695981039346656037u;
 
-    for (size_t i = 0; i < json.size; i++)
-        hash = (hash ^ (unsigned char)json.data[i]) * 1099511628211u;
-    return jb_format(scope, "%016llx", (unsigned long long)hash);
+    return jb_format(scope, "%016llx", (unsigned long long)jb_str_digest(JB_DIGEST_START, json));
 }
 
 static bool is_same_request(struct jb_scope *scope, const struct import_job *job, const struct jb_import_options *asked)

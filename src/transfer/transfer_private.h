@@ -67,7 +67,7 @@ struct jb__plan {
     /* After the head row was mapped: */
     struct jb__target **by_column; /* [column] → target or NULL */
     uint32_t column_max;
-    bool *seen;                      /* [column] a row has a cell there; written by the checker, for as long as the sheet is open */
+    bool *seen;                      /* [column] a row has a cell there; written by the checker */
     const struct jb_field **present; /* model fields the sheet brings */
     size_t present_count;
     int64_t head_row;

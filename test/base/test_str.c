@@ -170,6 +170,8 @@ JB_TEST("the hash is SipHash-2-4")
     for (size_t i = 0; i < JB_COUNT(vectors); i++)
         CHECK_INT(jb__siphash(key, (struct jb_str){ message, vectors[i].size }), vectors[i].hash);
     CHECK(jb_str_hash(S("a")) != jb_str_hash(S("b")));
+    CHECK(jb_str_digest(JB_DIGEST_START, S("foobar")) == 0x85944171f73967e8u); /* of the authors of FNV */
+    CHECK(jb_str_digest(jb_str_digest(JB_DIGEST_START, S("foo")), S("bar")) == 0x85944171f73967e8u);
 }
 
 JB_TEST("a buffer grows, is cleared and keeps its memory")
