@@ -227,6 +227,8 @@ static bool differences_are_possible(struct jb_program *program)
 {
     struct jb_scope *scope = program->scope;
 
+    if (jb_str_is(jb__option(program, "differences"), "-"))
+        return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--differences에는 파일을 적으세요. 표준 출력에는 결과가 나갑니다.", "--differences wants a file: standard output holds the result."));
     if (!jb__option(program, "differences").data || (jb__flag(program, "dry-run") && !jb__flag(program, "background")))
         return true;
     return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--differences는 --dry-run과 함께, --background 없이 씁니다.", "--differences goes with --dry-run, and not with --background."));
@@ -263,10 +265,11 @@ static int run_job(struct jb_program *program, int64_t id)
     jb__job_watch_end(watching);
     if (!ran || !jb_job_get(scope, id, &job))
         return jb__command_failed(program);
+    bool saved = save_differences(program, &job); /* and what was saved is gone from the job */
+    if (!saved || !jb_job_get(scope, id, &job))
+        return jb__command_failed(program);
     jb__job_print(program, &job);
     if (job.refused > 0 && !save_refused(program, id))
-        return jb__command_failed(program);
-    if (!save_differences(program, &job))
         return jb__command_failed(program);
     return jb__job_exit(&job);
 }

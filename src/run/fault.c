@@ -27,6 +27,7 @@ static const char *const names[] = {
     "transfer/import/merge_chunk",
     "transfer/import/merged",
     "transfer/import/part",
+    "transfer/import/restore",
     "transfer/import/sealed",
     "transfer/spool/write",
     "transfer/undo/chunk",

@@ -404,7 +404,7 @@ static enum outcome judge(struct jb__pg_shared *shared, struct jb_scope *scope, 
     if (is_ending(result))
         return ELSEWHERE;
     if (jb__pg_state_is(result, "57014")) { /* a slow one, or a quick one that met a lock */
-        if (prepared)
+        if (prepared && prepared->ready)    /* one that is not is its fiber's */
             wait_longer(prepared);
         return ELSEWHERE;
     }

@@ -293,9 +293,9 @@ bool jb_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, const i
     return ok;
 }
 
-bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
+bool jb_stage_refused_in(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
-    return stage->driver->refused_by_compare(stage, scope, after_row, last_row, each, arg);
+    return stage->driver->refused_in(stage, scope, after_row, last_row, each, arg);
 }
 
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors)

@@ -216,8 +216,8 @@ bool jb_stage_differ(struct jb_stage *stage, struct jb_scope *scope, int64_t lim
 bool jb_stage_refused(struct jb_stage *stage, struct jb_scope *scope, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 /* Those of these rows, by row. */
 bool jb_stage_refused_of(struct jb_stage *stage, struct jb_scope *scope, const int64_t *rows, size_t count, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
-/* Those that the comparison of (after_row, last_row] refused. */
-bool jb_stage_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
+/* Those of the rows (after_row, last_row], by row. */
+bool jb_stage_refused_in(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, bool (*each)(void *arg, struct jb_scope *scope, int64_t row, struct jb_str column, struct jb_str value, struct jb_str reason), void *arg);
 bool jb_stage_refused_count(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
 /* Rows refused before any comparison: by their cells, or as duplicates. */
 bool jb_stage_refused_rows(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);

@@ -53,7 +53,7 @@ bool jb__pg_stage_pairs(struct jb_stage *stage, struct jb_scope *scope, struct j
 bool jb__pg_stage_look(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);
 bool jb__pg_stage_each_refused(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
 bool jb__pg_stage_each_refused_of(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg);
-bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
+bool jb__pg_stage_each_refused_in(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
 
 /* stage_postgres_merge.c */
 bool jb__pg_stage_prepare(struct jb_stage *stage, struct jb_scope *scope, void **ret_state, bool *ret_moved);

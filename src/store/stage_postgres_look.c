@@ -159,7 +159,7 @@ bool jb__pg_stage_each_refused_of(struct jb_stage *stage, struct jb_scope *scope
     return walk_refused(stage, scope, "", jb_format(scope, "row in (%.*s)", JB_FMT(rows)), each, arg);
 }
 
-bool jb__pg_stage_each_refused_by_compare(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
+bool jb__pg_stage_each_refused_in(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg)
 {
-    return walk_refused(stage, scope, "compared", jb__pg_stage_range(scope, "row", after_row, last_row), each, arg);
+    return walk_refused(stage, scope, "true", jb__pg_stage_range(scope, "row", after_row, last_row), each, arg);
 }

@@ -71,7 +71,7 @@ struct jb__stage_driver {
     bool (*merge_empty)(struct jb_stage *stage, struct jb_scope *scope, bool *ret_possible);                                                /* NULL: an insert from the staged rows is as quick as a copy would be */
     bool (*refused)(struct jb_stage *stage, struct jb_scope *scope, jb__each_refused *each, void *arg);
     bool (*refused_of)(struct jb_stage *stage, struct jb_scope *scope, struct jb_str rows, jb__each_refused *each, void *arg); /* rows: "1, 2, 3" */
-    bool (*refused_by_compare)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
+    bool (*refused_in)(struct jb_stage *stage, struct jb_scope *scope, int64_t after_row, int64_t last_row, jb__each_refused *each, void *arg);
     bool (*refused_count)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_errors);
     bool (*refused_rows)(struct jb_stage *stage, struct jb_scope *scope, int64_t *ret_rows);
     bool (*look)(struct jb_stage *stage, struct jb_scope *scope, enum jb_stage_kind kind, int64_t after_row, int64_t offset, int64_t limit, jb__each_pair *each, void *arg);

@@ -69,7 +69,10 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
         .progress = &attempt->progress,
         .batch_rows = batch_rows,
         .limit_refused = attempt->options.import.limit_refused,
-        .checks_to = attempt->checks_to,
+        .checks = attempt->checked_early,
+        .decided_to = attempt->batch_position,
+        .refused_earlier = attempt->mark.refused,
+        .refused_before = &attempt->refused_before,
         .check_state = attempt->check_state,
         .dropped = &attempt->dropped,
     };
@@ -81,6 +84,7 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
     (void)jb_channel_receive(reading.ended, NULL, &item); /* closed: the reader has returned. No scope: the end of the loop would cancel it */
     attempt->counts = checker.counts;
     attempt->counts.refused += checker.counts.carried;
+    attempt->counts.conflicts = checker.counts.conflicts;
     attempt->counts.corrected = sources->taken.count;
     bool ok = jb_failure(checker.scope) ? jb_failure_pass(checker.scope, attempt->scope) : jb_failure(reader.scope) ? jb_failure_pass(reader.scope, attempt->scope)
                                                                                                                     : jb_continue(attempt->scope);
@@ -144,7 +148,7 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
         jb_stage_watch(attempt->stage, on_share, &attempt->progress);
     attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
     attempt->was_empty = staging.ok && staging.empty;
-    return staging.ok && jb__mark_checks(attempt) && jb__compare_prepare(attempt);
+    return staging.ok && jb__mark_read(attempt, attempt->scope) && jb__compare_prepare(attempt);
 }
 
 /* The job's notes are a JSON list of sentences. */
@@ -221,6 +225,8 @@ static bool stage_rows(struct jb__attempt *attempt, struct jb_thread *reader_thr
     jb__progress_phase(progress, JB_CHECKING, jb_sheet_progress(jb__sources_base(sources)->sheet).rows_hint);
     if (!open_stage(attempt, false) || !read_and_check(attempt, reader_thread, sources) || !(jb__goes_on_by_rows(attempt) || jb__plan_seen(attempt->plan, attempt->scope)))
         return false;
+    attempt->loaded = true;
+    jb__mark_count(attempt);
     if (attempt->counts.rows == 0 && attempt->counts.corrected == 0)
         return jb__fail_no_rows(attempt->scope, attempt, true);
     bool by_batches = options->on_error == JB_SKIP && will_write(attempt);
@@ -253,19 +259,6 @@ static bool add_counts(struct jb__attempt *attempt)
         return false;
     jb__counts_take(attempt, &counts);
     return true;
-}
-
-void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
-{
-    attempt->counts.refused += counts->refused - attempt->compared_refused;
-    attempt->compared_refused = counts->refused;
-    attempt->counts.conflicts += counts->conflicts - attempt->compared_conflicts;
-    attempt->compared_conflicts = counts->conflicts;
-    attempt->counts.new_rows = counts->new_rows;
-    attempt->counts.changed = counts->changed;
-    attempt->counts.unchanged = counts->unchanged;
-    attempt->counts.skipped = counts->skipped;
-    jb__progress_counts(&attempt->progress, -1, counts->new_rows, counts->changed, counts->unchanged, attempt->counts.refused);
 }
 
 bool jb__fail_refused(struct jb__attempt *attempt)
@@ -329,6 +322,8 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
         jb__progress_phase(&attempt->progress, JB_COMPARING, 0);
         jb__progress_share(&attempt->progress, 0, attempt->counts.rows);
         ok = open_stage(attempt, true) && count_refused(attempt);
+        attempt->loaded = ok;
+        jb__mark_count(attempt);
     } else if (ok) {
         ok = stage_rows(attempt, reader_thread, opening.sources);
     }
@@ -346,7 +341,6 @@ static void note_present_columns(struct jb__attempt *attempt)
         if (attempt->plan->targets[i].column)
             names = jb_format(attempt->scope, "%.*s%.*s\n", JB_FMT(names), JB_FMT(attempt->plan->targets[i].name));
     attempt->options.present = names;
-    attempt->options.checked = attempt->checked_early;
     attempt->job.options = jb__import_options_json(attempt->scope, &attempt->options);
 }
 
@@ -385,10 +379,10 @@ static int64_t rows_written(const struct jb__attempt *attempt)
 /* One that ends before it merges does not know yet what earlier attempts have committed. */
 static bool know_committed(struct jb__attempt *attempt)
 {
-    if (attempt->options.import.on_error != JB_SKIP || attempt->options.import.dry_run || attempt->batch_position > 0)
-        return true;
     struct jb_scope *scope = jb_scope_detached(attempt->outer, "earlier attempts");
-    bool ok = jb__mark_resume(attempt, scope) || jb_failure_pass(scope, attempt->outer);
+    bool ok = jb__mark_read(attempt, scope) || jb_failure_pass(scope, attempt->outer);
+
+    jb__mark_count(attempt);
     jb_scope_end(scope);
     return ok;
 }
@@ -408,7 +402,7 @@ static bool end_without_rows(struct jb__attempt *attempt, const char *status, co
             ending.reason = jb_format(scope, JB_L(scope, "%.*s 이미 반영된 %lld행은 남아 있습니다.", "%.*s The %lld rows already applied stay."), JB_FMT(ending.reason), (long long)rows_written(attempt));
     }
     attempt->refused_all |= failure && failure->error == JB_LIMIT && attempt->counts.refused > 0;
-    if (jb__goes_on_by_rows(attempt) && attempt->batch_position > 0)
+    if (jb__goes_on_by_rows(attempt) && attempt->batch_position > 0 && attempt->loaded)
         attempt->undecided = jb_format(scope, JB_L(scope, "반영하지 않았습니다. %.*s", "It was not applied. %.*s"), JB_FMT(ending.reason));
     ending.stands = failure && attempt->result.data && !attempt->refused_all && !attempt->undecided.data;
     bool ok = jb__ending_prepare(attempt, scope, &ending) && jb__ending_commit(attempt, scope, &ending);
@@ -595,6 +589,7 @@ bool jb__attempt_run(struct jb_scope *outer, int64_t job_id)
     if (lock_fd >= 0)
         close(lock_fd);
     jb__row_set_done(&attempt.dropped);
+    jb__row_set_done(&attempt.refused_before);
     jb_scope_end(attempt.scope);
     return ok;
 }

@@ -44,6 +44,8 @@ static bool refuse(struct checking *checking, struct jb_scope *scope, int64_t ro
 {
     struct jb__checker *checker = checking->checker;
 
+    if (row <= checker->decided_to)
+        return true; /* whatever is wrong with it now */
     checker->counts.errors++;
     return jb_stage_refuse(checker->stage, scope, row, target ? target->name : JB_STR_NULL, shown(value), reason);
 }
@@ -241,7 +243,11 @@ static bool carry_row(struct checking *checking, struct jb_scope *scope, const s
     const struct jb_cell *what = cell_at(row, source->what_column), *why = cell_at(row, source->reason_column);
     struct jb_str columns = what ? what->text : JB_STR(""), reasons = why ? why->text : JB_STR("");
 
+    if (jb__row_set_has(checking->checker->refused_before, row->number))
+        return true;
     checking->checker->counts.carried++;
+    struct jb_str rest = reasons;
+    checking->checker->counts.conflicts += jb__says_conflict(jb_str_cut(&rest, '\n'));
     while (reasons.data) {
         struct jb_str reason = jb_str_cut(&reasons, '\n'), heading = columns.data ? jb_str_cut(&columns, '\n') : JB_STR("");
         const struct jb__target *target = target_headed(checking->plan, heading);
@@ -282,7 +288,7 @@ static bool own_check(struct checking *checking, struct jb_scope *scope, size_t 
     const struct jb__checker *checker = checking->checker;
     const struct jb_model *model = checking->plan->model;
 
-    if (row > checker->checks_to || !checking->good[index] || model->check(scope, checker->check_state, NULL, checking->rows + index * checking->record->size))
+    if (!checker->checks || row <= checker->decided_to || !checking->good[index] || model->check(scope, checker->check_state, NULL, checking->rows + index * checking->record->size))
         return true;
     checking->good[index] = false;
     const struct jb_field_error *error = jb_failure(scope)->fields;
@@ -303,12 +309,15 @@ static bool stage_rows(struct checking *checking, struct jb_scope *scope, const 
         if (!own_check(checking, scope, i, rows[i]->number))
             return false;
         checker->counts.rows++;
+        bool decided = rows[i]->number <= checker->decided_to; /* one that is in is staged only so that later ones find its key */
+        if (decided && jb__row_set_has(checker->refused_before, rows[i]->number))
+            continue;
         if (checking->good[i] && !jb_stage_add(checker->stage, scope, rows[i]->number, checking->rows + i * checking->record->size)) {
             checking->good[i] = false; /* a rule of the table's own definition */
             if (!refuse_failure(checking, scope, rows[i]->number, NULL, NULL))
                 return false;
         }
-        if (!checking->good[i] && ++checker->counts.refused >= checker->limit_refused && checker->limit_refused > 0) {
+        if (!checking->good[i] && !decided && ++checker->counts.refused + checker->refused_earlier >= checker->limit_refused && checker->limit_refused > 0) {
             return jb_fail(scope, JB_LIMIT, JB_L(scope, "거절된 행이 %lld개가 되어 그만두었습니다.", "Gave up after %lld refused rows."), (long long)checker->limit_refused);
         }
     }

@@ -12,19 +12,33 @@ static const struct jb__target *target_of(const struct jb__plan *plan, const str
     return NULL;
 }
 
+static const char *const exists_words[] = { "이미 있는 행입니다. 빼거나 ‘있으면 고치기(upsert)’로 가져오세요.", "The row exists already. Take it out, or import with the mode \"upsert\"." };
+static const char *const taken_words[] = { "다른 행이 이미 쓰고 있는 값입니다. 고쳐 적으세요.", "Another row has this value already. Correct it." };
+#define REPEATS_END_KO "이(가) 같습니다. 하나만 남기세요."
+#define REPEATS_START_EN "It repeats the \""
+#define REPEATS_END_EN ". Keep one."
+
+bool jb__says_conflict(struct jb_str sentence)
+{
+    for (int i = 0; i < 2; i++)
+        if (jb_str_is(sentence, exists_words[i]) || jb_str_is(sentence, taken_words[i]))
+            return true;
+    return jb_str_ends(sentence, JB_STR(REPEATS_END_KO)) || (jb_str_starts(sentence, JB_STR(REPEATS_START_EN)) && jb_str_ends(sentence, JB_STR(REPEATS_END_EN)));
+}
+
 static struct jb_str sentence_of(struct jb_scope *scope, const struct jb_stage_refusal *refusal, struct jb_str heading)
 {
     switch (refusal->conflict) {
     case JB_STAGE_DUPLICATE:
         if (jb_language(scope) == JB_KO)
-            return jb_format(scope, "%lld행과 ‘%.*s’이(가) 같습니다. 하나만 남기세요.", (long long)refusal->other_row, JB_FMT(heading));
-        return jb_format(scope, "It repeats the \"%.*s\" of row %lld. Keep one.", JB_FMT(heading), (long long)refusal->other_row);
+            return jb_format(scope, "%lld행과 ‘%.*s’" REPEATS_END_KO, (long long)refusal->other_row, JB_FMT(heading));
+        return jb_format(scope, REPEATS_START_EN "%.*s\" of row %lld" REPEATS_END_EN, JB_FMT(heading), (long long)refusal->other_row);
     case JB_STAGE_EXISTS:
-        return jb_str_of(JB_L(scope, "이미 있는 행입니다. 빼거나 ‘있으면 고치기(upsert)’로 가져오세요.", "The row exists already. Take it out, or import with the mode \"upsert\"."));
+        return jb_str_of(JB_L(scope, exists_words[0], exists_words[1]));
     case JB_STAGE_UNKNOWN:
         return jb_str_of(JB_L(scope, "표에 없는 행입니다. 빼거나 ‘없으면 넣기(upsert)’로 가져오세요.", "The table has no such row. Take it out, or import with the mode \"upsert\"."));
     case JB_STAGE_TAKEN:
-        return jb_str_of(JB_L(scope, "다른 행이 이미 쓰고 있는 값입니다. 고쳐 적으세요.", "Another row has this value already. Correct it."));
+        return jb_str_of(JB_L(scope, taken_words[0], taken_words[1]));
     case JB_STAGE_MISSING:
         return jb_str_of(JB_L(scope, "가리키는 행이 없습니다. 먼저 등록하거나 고쳐 적으세요.", "It refers to a row that does not exist. Add that first, or correct the value."));
     default:
@@ -171,4 +185,17 @@ bool jb__compare_keep_sifted(struct jb__attempt *attempt)
 {
     struct comparing comparing = { .sifted = true };
     return run_comparing(attempt, &comparing);
+}
+
+void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+{
+    attempt->counts.refused += counts->refused - attempt->compared_refused;
+    attempt->compared_refused = counts->refused;
+    attempt->counts.conflicts += counts->conflicts - attempt->compared_conflicts;
+    attempt->compared_conflicts = counts->conflicts;
+    attempt->counts.new_rows = counts->new_rows;
+    attempt->counts.changed = counts->changed;
+    attempt->counts.unchanged = counts->unchanged;
+    attempt->counts.skipped = counts->skipped;
+    jb__progress_counts(&attempt->progress, -1, counts->new_rows, counts->changed, counts->unchanged, attempt->counts.refused);
 }

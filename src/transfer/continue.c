@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOOK_US (2 * JB_SECOND_US) /* for what became of a commit whose answer was lost */
+
 /* ---- may it? --------------------------------------------------------------------------------------------------------------------- */
 
 static bool fail_running(struct jb_scope *scope, const struct import_job *job)
@@ -170,7 +172,7 @@ static bool go_on_in(struct jb_scope *scope, struct import_job *job, struct jb__
     job->finished_at = job->expires_at = (struct jb_time){ 0 };
     if (!jb__upload_taken(scope, request->spool) || !jb__job_leave(scope, job, was))
         return false;
-    if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0, conflicts = 0, checked_to = 0, totals = null where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
+    if (!jb_exec(scope, JB_SQL("update import_marks set round = ?, done = false, position = 0, new_rows = 0, changed = 0, unchanged = 0, skipped = 0, refused = 0, conflicts = 0, totals = null where id = ? and coalesce(round, 0) = ?", options->continued, job->id, options->continued - 1), &changes))
         return false;
     if (changes != 1)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld의 상태가 그사이 바뀌었습니다. 다시 보세요.", "The state of job %lld changed meanwhile. Look again."), (long long)job->id);
@@ -203,6 +205,27 @@ bool jb_import_continue_repeated(struct jb_scope *scope, const struct import_job
         return false;
     jb_failure_clear(scope);
     return true;
+}
+
+/* A commit whose answer was lost may have been one: then the job has the file, which nobody else has by that name. When nobody can say now, the file stays, too, and the sweep decides. */
+static bool has_gone_on(struct jb_scope *scope, int64_t id, struct jb_spool *spool)
+{
+    struct jb_str file = jb__spool_file(spool);
+    struct import_job job;
+    bool found = false;
+
+    if (jb_error(scope) != JB_UNAVAILABLE)
+        return false;
+    struct jb_scope *look = jb_scope_detached(scope, "look for the file");
+    jb_deadline_set(look, jb_monotonic_us() + LOOK_US);
+    if (jb_get(look, &jb_import_job, id, &job))
+        found = jb_str_equal(job.spool, file) || jb_str_find(job.corrections, file, 0) != SIZE_MAX;
+    else
+        jb__spool_taken(spool);
+    jb_scope_end(look);
+    if (found)
+        jb_failure_clear(scope);
+    return found;
 }
 
 /* The same request, sent twice at once, was faster: as good as this one. */
@@ -242,7 +265,7 @@ bool jb_import_continue(struct jb_scope *scope, int64_t id, struct jb_spool *spo
         jb_rollback(tx);
         return went_on_meanwhile(scope, id, &request);
     }
-    if (!jb_commit(tx))
+    if (!jb_commit(tx) && !has_gone_on(scope, id, spool))
         return false;
     jb__spool_taken(spool);
     return true;

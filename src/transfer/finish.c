@@ -51,9 +51,17 @@ struct jb_str jb__result_name(struct jb_scope *scope, int64_t job_id, const char
     return jb_format(scope, "job-%lld-%s-%s.%s", (long long)job_id, what, token, extension);
 }
 
+/* A skip import whose batches are in, and that ends before all of its rows are in the staging again, cannot show what was refused. Retried, it can: the sentences are kept, the upload, and what it went on from. */
+static bool keeps_refusals(const struct jb__attempt *attempt, const struct jb__ending *ending)
+{
+    const struct jb_import_options *options = &attempt->options.import;
+    bool cut_off = options->on_error == JB_SKIP && !options->dry_run && attempt->batch_position > 0 && !attempt->loaded && !attempt->refused_all && strcmp(ending->status, "done") != 0;
+    return cut_off && (attempt->counts.refused > 0 || jb__goes_on_by_rows(attempt));
+}
+
 bool jb__ending_prepare(struct jb__attempt *attempt, struct jb_scope *scope, struct jb__ending *ending)
 {
-    bool nothing = !attempt->stage || (attempt->counts.refused == 0 && !attempt->undecided.data);
+    bool nothing = !attempt->stage || keeps_refusals(attempt, ending) || (attempt->counts.refused == 0 && !attempt->undecided.data);
     return nothing || ending->stands || jb__refused_write(attempt, scope, ending);
 }
 
@@ -75,12 +83,6 @@ static struct jb_str without_last_line(struct jb_str lines)
     while (size > 0 && lines.data[size - 1] != '\n')
         size--;
     return size > 0 ? jb_str_slice(lines, 0, size - 1) : JB_STR_NULL;
-}
-
-/* A skip import that ends before its staging stands cannot show what its batches refused. Retried, it can: the sentences are kept, and the upload. */
-static bool keeps_refusals(const struct jb__attempt *attempt, const struct jb__ending *ending)
-{
-    return !attempt->stage && attempt->counts.refused > 0 && attempt->options.import.on_error == JB_SKIP && strcmp(ending->status, "done") != 0;
 }
 
 /* An all-or-nothing import whose rows were refused reads its upload again when they come back corrected. One that went on and was stopped before it said anything about the last corrections forgets

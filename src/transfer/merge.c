@@ -30,7 +30,6 @@ const struct jb_model jb_import_mark = {
         JB_FIELD(import_mark, skipped),
         JB_FIELD(import_mark, refused),
         JB_FIELD(import_mark, conflicts),
-        JB_FIELD(import_mark, checked_to),
         JB_FIELD(import_mark, totals)),
 };
 
@@ -155,26 +154,12 @@ static bool merge_abort(struct jb__attempt *attempt)
 
 /* ---- batch by batch --------------------------------------------------------------------------------------------------------------- */
 
-bool jb__mark_checks(struct jb__attempt *attempt)
-{
-    struct import_mark mark = { 0 };
-
-    attempt->checks_to = attempt->checked_early ? INT64_MAX : 0;
-    if (attempt->checked_early || attempt->was_sealed || attempt->options.import.on_error != JB_SKIP || !attempt->model->check)
-        return true;
-    if (jb_first(attempt->scope, &jb_import_mark, &mark, .where = JB_SQL("id = ?", attempt->job.id)))
-        attempt->checks_to = mark.checked_to;
-    return !jb_failure(attempt->scope);
-}
-
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts)
 {
-    bool checked = attempt->checked_early || (attempt->was_sealed && attempt->options.checked);
-    int64_t changes;
+    int64_t changes, refused, conflicts;
+    bool some = counts->refused > 0 || attempt->counts.refused > 0; /* there may be some in the range */
 
-    if (checked && !jb_exec(attempt->scope, JB_SQL("update import_marks set checked_to = ? where id = ?", to, attempt->job.id), NULL))
-        return false;
-    if (counts->refused > 0 && (!jb__refusals_keep(attempt, from, to) || !jb_exec(attempt->scope, JB_SQL("update import_marks set refused = refused + ?, conflicts = coalesce(conflicts, 0) + ? where id = ?", counts->refused, counts->conflicts, attempt->job.id), NULL)))
+    if (some && (!jb__refusals_keep(attempt, from, to, &refused, &conflicts) || !jb_exec(attempt->scope, JB_SQL("update import_marks set refused = refused + ?, conflicts = coalesce(conflicts, 0) + ? where id = ?", refused, conflicts, attempt->job.id), NULL)))
         return false;
     if (!jb_exec(attempt->scope,
             JB_SQL("update import_marks set position = ?, new_rows = new_rows + ?, changed = changed + ?, unchanged = unchanged + ?, skipped = skipped + ?"
@@ -251,22 +236,30 @@ void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *c
     jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
 }
 
-bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope)
+bool jb__mark_read(struct jb__attempt *attempt, struct jb_scope *scope)
 {
-    struct import_mark mark;
+    struct import_mark *mark = &attempt->mark;
 
-    if (!jb_get(scope, &jb_import_mark, attempt->job.id, &mark))
+    if (attempt->mark_known || attempt->options.import.on_error != JB_SKIP || attempt->options.import.dry_run)
+        return true;
+    if (!jb_get(scope, &jb_import_mark, attempt->job.id, mark))
         return false;
-    if (mark.done)
+    if (mark->done)
         return fail_overtaken(scope);
-    if (attempt->stage && mark.refused > 0 && !jb__refusals_restore(attempt, scope))
+    attempt->mark_known = true;
+    attempt->batch_position = mark->position;
+    if (attempt->model && !jb__balance_read(scope, attempt->model, mark->totals, &attempt->sums))
         return false;
-    attempt->batch_position = mark.position;
-    attempt->sums.count = 0;
-    if (attempt->model && !jb__balance_read(scope, attempt->model, mark.totals, &attempt->sums))
-        return false;
-    jb__counts_add(attempt, &(struct jb_stage_counts){ mark.new_rows, mark.changed, mark.unchanged, mark.skipped, mark.refused, mark.conflicts });
-    return true;
+    return !attempt->stage || mark->refused == 0 || jb__refusals_restore(attempt, scope);
+}
+
+void jb__mark_count(struct jb__attempt *attempt)
+{
+    const struct import_mark *mark = &attempt->mark;
+
+    if (attempt->mark_known && !attempt->mark_counted)
+        jb__counts_add(attempt, &(struct jb_stage_counts){ mark->new_rows, mark->changed, mark->unchanged, mark->skipped, mark->refused, mark->conflicts });
+    attempt->mark_counted = attempt->mark_known;
 }
 
 struct range {
@@ -317,9 +310,7 @@ static bool merge_skip(struct jb__attempt *attempt)
 
     jb_stage_watch(attempt->stage, NULL, NULL); /* rows count once they are in */
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
-    attempt->decided = attempt->counts.refused - attempt->counts.carried;
-    if (!jb__mark_resume(attempt, attempt->scope))
-        return false;
+    attempt->decided += attempt->counts.refused - attempt->mark.refused - attempt->counts.carried;
     for (;;) {
         bool crowded = jb__pace_is_slow(&attempt->progress.pace);
         if (JB_FAULT("transfer/import/group", attempt->scope) || !jb__pace_rest(&attempt->progress.pace, attempt->scope) || !next_range(attempt, groups * batch_rows, &last))

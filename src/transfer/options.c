@@ -180,8 +180,6 @@ struct jb_str jb__import_options_json(struct jb_scope *scope, const struct jb__j
         jb_json_put(&writer, "asks", jb_v_bool(true));
     if (options->asked.data)
         jb_json_put(&writer, "asked", jb_v(options->asked));
-    if (options->checked)
-        jb_json_put(&writer, "checked", jb_v_bool(true));
     if (options->duplicates > 0)
         jb_json_put(&writer, "duplicates", jb_v(options->duplicates));
     if (options->columns.data)
@@ -224,7 +222,6 @@ bool jb__import_options_read(struct jb_scope *scope, struct jb_str json, struct 
         .present = text_read(scope, object, "present"),
         .asks = truth_read(object, "asks"),
         .asked = text_read(scope, object, "asked"),
-        .checked = truth_read(object, "checked"),
         .duplicates = number_read(object, "duplicates"),
         .columns = text_read(scope, object, "columns"),
         .language = jb_str_is(text_read(scope, object, "language"), "en") ? JB_EN : JB_KO,

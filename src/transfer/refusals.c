@@ -1,7 +1,7 @@
-/* refusals.c — what the comparison of committed batches refused, carried over a crash.
+/* refusals.c — what committed batches refused, carried over a crash.
  *
- * A `skip` import that goes on after its last commit does not compare the batches before it again, so their sentences would be lost with the staging file. They stand in a table, written by the commit
- * of their batch: JSON lists [row, column, value, reason], one per line, about a mebibyte of them in a row. Rows that are refused for their own cells are met again anyway. */
+ * What a `skip` import has decided about the rows up to its last commit stands, whatever changes before it goes on: a project that is added, a month that is closed. So the sentences of all rows that it refused there stand in a table, written
+ * by the commit of their batch: JSON lists [row, column, value, reason], one per line, about a mebibyte of them in a row. The other rows up to there are in. */
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/transfer_private.h"
 
@@ -40,6 +40,7 @@ struct work {
     struct jb_buf lines;
     struct piece *first, **last;
     struct jb_str text;
+    int64_t row, rows, conflicts; /* the last one that was met, and how many */
     bool ok;
 };
 
@@ -65,6 +66,11 @@ static bool put_line(void *arg, struct jb_scope *scope, int64_t row, struct jb_s
     struct jb_json_writer writer;
 
     (void)scope;
+    if (row != work->row) {
+        work->row = row;
+        work->rows++;
+        work->conflicts += jb__says_conflict(reason);
+    }
     jb_json_start(&writer, &work->lines);
     jb_json_array(&writer);
     jb_json_int(&writer, row);
@@ -86,11 +92,11 @@ static bool put_sifted(void *arg, struct jb_scope *scope, const struct jb_stage_
 static void gather_blocking(void *arg)
 {
     struct work *work = arg;
-    work->ok = jb_stage_refused_by_compare(work->attempt->stage, work->scope, work->after_row, work->last_row, put_line, work) &&
+    work->ok = jb_stage_refused_in(work->attempt->stage, work->scope, work->after_row, work->last_row, put_line, work) &&
                jb_stage_sifted(work->attempt->stage, work->scope, put_sifted, work) && end_piece(work);
 }
 
-bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row)
+bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, int64_t *ret_rows, int64_t *ret_conflicts)
 {
     struct work work = { .attempt = attempt, .scope = jb_scope_child(attempt->scope, "refusals"), .after_row = after_row, .last_row = last_row, .lines = JB_BUF_INIT(PIECE_BYTES_MAX), .last = &work.first };
 
@@ -100,6 +106,8 @@ bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t l
     for (struct piece *piece = work.first; work.ok && piece; piece = piece->next)
         work.ok = jb_exec(work.scope, JB_SQL("insert into import_refusals (job_id, lines) values (?, ?)", attempt->job.id, piece->lines), NULL);
     bool ok = work.ok || jb_failure_pass(work.scope, attempt->scope);
+    *ret_rows = work.rows;
+    *ret_conflicts = work.conflicts;
     jb_buf_done(&work.lines);
     jb_scope_end(work.scope);
     return ok;
@@ -127,9 +135,12 @@ static bool restore_line(struct work *work, struct jb_scope *scope, struct jb_st
     struct jb_json *list = jb_json_parse(scope, line);
     int64_t row;
 
+    if (JB_FAULT("transfer/import/restore", scope))
+        return false;
     if (!list || list->count != 4 || !jb_str_to_int64(list->first->text, &row))
         return jb_failure(scope) ? false : jb_fail(scope, JB_BROKEN, "a refusal that was kept");
     const struct jb_json *column = list->first->next, *value = column->next;
+    jb__row_set_add(&work->attempt->refused_before, row);
     return jb_stage_refuse(work->attempt->stage, scope, row, text_of(column), text_of(value), text_of(value->next));
 }
 
@@ -137,40 +148,30 @@ static void restore_blocking(void *arg)
 {
     struct work *work = arg;
 
-    int64_t number = 0;
-
     work->ok = true;
     for (struct jb_str rest = work->text; work->ok && rest.data && rest.size > 0;) {
         struct jb_str line = jb_str_cut(&rest, '\n');
-        if (number++ < work->attempt->restored_lines)
-            continue;
         struct jb_scope *one = jb_scope_child(work->scope, "refusal");
         work->ok = line.size == 0 || restore_line(work, one, line) || jb_failure_pass(one, work->scope);
         jb_scope_end(one);
-        work->attempt->restored_lines += work->ok;
     }
 }
 
-/* Piece by piece: all of them may be more than fits. One that went before, when an earlier call was cut off, does not go again. */
+/* Piece by piece: all of them may be more than fits. */
 bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *outer)
 {
-    struct work work = { .attempt = attempt, .ok = true };
-    struct import_refusals row;
-    bool more = true;
+    struct import_refusals row = { .id = 0 };
+    bool more = true, ok = true;
 
-    while (more && work.ok) {
-        work.scope = jb_scope_child(outer, "refusals");
-        more = jb_first(work.scope, &jb_import_refusals, &row, .where = JB_SQL("job_id = ? and id > ?", attempt->job.id, attempt->restored), .order = JB_STR("id"));
-        work.text = row.lines;
+    while (more && ok) {
+        struct work work = { .attempt = attempt, .scope = jb_scope_child(outer, "refusals") };
+        more = jb_first(work.scope, &jb_import_refusals, &row, .where = JB_SQL("job_id = ? and id > ?", attempt->job.id, row.id), .order = JB_STR("id"));
         if (more) {
+            work.text = row.lines;
             jb_thread_call(attempt->thread, restore_blocking, &work);
-            if (work.ok) {
-                attempt->restored = row.id;
-                attempt->restored_lines = 0;
-            }
         }
-        work.ok = work.ok && (!jb_failure(work.scope) || jb_failure_pass(work.scope, outer));
+        ok = !jb_failure(work.scope) || jb_failure_pass(work.scope, outer);
         jb_scope_end(work.scope);
     }
-    return work.ok;
+    return ok;
 }

@@ -257,13 +257,14 @@ static bool stage_is_needed(struct jb_scope *scope, struct jb_str name, bool *re
 /* What a job staged without a file that stands for it is of no use once it has ended, unless it is kept, or a dry run's differences are; before that it may be another node's. */
 static bool job_goes_on(void *arg, struct jb_scope *scope, int64_t id, bool *ret_goes_on)
 {
+    struct jb__job_options options;
     struct import_job job;
     int64_t kept = 0;
 
     (void)arg;
     *ret_goes_on = false;
     if (jb_get(scope, &jb_import_job, id, &job))
-        *ret_goes_on = !jb__job_ended(&job) || jb__keeps_differences(&job);
+        *ret_goes_on = !jb__job_ended(&job) || (jb__keeps_differences(&job) && jb__import_options_read(scope, job.options, &options) && options.import.differences);
     else if (jb_error(scope) == JB_NOT_FOUND)
         jb_failure_clear(scope);
     bool ok = !jb_failure(scope) && jb_query_int(scope, JB_SQL("select count(*) from import_kept where job_id = ?", id), &kept);

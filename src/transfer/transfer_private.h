@@ -119,7 +119,6 @@ struct jb__job_options {
     struct jb_str present;                                    /* once it waits: names of the columns that the sheet brings, one per line */
     int continued;                                            /* how often it went on with corrected rows */
     struct jb_str asked;                                      /* a hash of `import` as it was asked for: what the job makes of it later is not another request */
-    bool checked;                                             /* rows of the sealed staging were checked while they were loaded */
     int64_t duplicates;                                       /* conflicts that were found before the comparison: what is sealed does not tell them from other refused rows */
     int verified;                                             /* corrections whose numbers an attempt has looked at */
     struct jb_str continued_once, continued_hash, correction; /* the last one's token, and its file: SHA-256 and what people call it */
@@ -259,7 +258,9 @@ struct jb__checker {
     struct jb__progress *progress;
     int batch_rows;
     int64_t limit_refused;
-    int64_t checks_to; /* ask the model's check for each row up to this one, as a new one; 0: for none */
+    bool checks;                         /* ask the model's check for each row, as a new one */
+    int64_t decided_to, refused_earlier; /* rows up to this one were decided by an earlier attempt: which of them it refused, and how many */
+    const struct jb__row_set *refused_before;
     void *check_state;
     struct jb__counts counts; /* rows, refused, errors, carried */
     struct jb__row_set *dropped;
@@ -267,6 +268,14 @@ struct jb__checker {
 void jb__checker_run(void *checker); /* for jb_thread_call */
 /* ---- attempt.c, compare.c, merge.c, finish.c ------------------------------------------------------------------------------------------ */
 
+/* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
+struct import_mark {
+    int64_t id;
+    int round; /* rises each time the job goes on with corrected rows: who still works at an earlier one writes nothing */
+    bool done;
+    int64_t position, new_rows, changed, unchanged, skipped, refused, conflicts;
+    struct jb_str totals; /* balance.c */
+};
 struct jb__attempt {
     struct jb_scope *outer; /* the caller's */
     struct jb_scope *scope; /* cancelled by the wish */
@@ -283,11 +292,13 @@ struct jb__attempt {
     int64_t compared_refused, compared_conflicts; /* of counts.refused and .conflicts: by the last comparison, which may be repeated */
     void *check_state;
     bool checked_early; /* the model's check was asked while loading */
-    int64_t checks_to;  /* … for the rows up to this one; skip: an earlier attempt did so for those that it has decided, and they are not compared any more */
+    bool loaded;        /* all rows are in the staging */
     bool compared, was_empty, was_sealed;
+    bool mark_known, mark_counted; /* skip: what earlier attempts have committed, and it stands in `counts` */
+    struct import_mark mark;
+    struct jb__row_set refused_before;           /* rows that they refused */
     int64_t started_us, batch_position, decided; /* skip: the last row and how many are in or refused */
     struct jb_str stage_path;
-    int64_t restored, restored_lines;         /* refusals.c: the last piece that was read back, and lines of the next one */
     int64_t backup_rows;                      /* of the copy that this attempt took; -1: none */
     bool backup_due;                          /* one is to be taken before the first rows go in */
     struct jb_str brought;                    /* names of the columns that the sheet brings */
@@ -310,6 +321,8 @@ void jb__attempt_put_back(struct jb__attempt *attempt);
 void jb__attempt_let_go(struct jb__attempt *attempt, int number);
 /* What the model's check knows, and before that which state of the tables it is true for: a month that is closed from then on is noticed. */
 bool jb__compare_prepare(struct jb__attempt *attempt);
+/* Whether one of our sentences says that a sound row met another one: in the table, or in the file. */
+bool jb__says_conflict(struct jb_str sentence);
 /* Refuses rows that repeat the key of an earlier one. */
 bool jb__compare_duplicates(struct jb__attempt *attempt);
 /* Compares the rows of (after_row, last_row]; last_row 0: to the end. Also under the writer's lock. */
@@ -331,11 +344,11 @@ bool jb__balance_read(struct jb_scope *scope, const struct jb_model *model, stru
 /* In the transaction, after the merge. abort: of the whole, into attempt->sums. skip: with those of the batch into the mark and attempt->sums_then. */
 bool jb__balance_take(struct jb__attempt *attempt);
 bool jb__balance_note(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts);
-/* refusals.c: what the comparison of committed batches refused, and their table, carried over a crash. */
-bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row); /* in the transaction that merges that range */
-bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope);
-bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id); /* once no attempt can go on */
-bool jb__refusals_sweep(struct jb_scope *scope);                  /* of jobs that nobody retried in time */
+/* refusals.c: what committed batches refused, carried over a crash. */
+bool jb__refusals_keep(struct jb__attempt *attempt, int64_t after_row, int64_t last_row, int64_t *ret_rows, int64_t *ret_conflicts); /* in the transaction that merges that range */
+bool jb__refusals_restore(struct jb__attempt *attempt, struct jb_scope *scope);                                                      /* into the staging and refused_before */
+bool jb__refusals_forget(struct jb_scope *scope, int64_t job_id);                                                                    /* once no attempt can go on */
+bool jb__refusals_sweep(struct jb_scope *scope);                                                                                     /* of jobs that nobody retried in time */
 void jb__counts_take(struct jb__attempt *attempt, const struct jb_stage_counts *counts);
 bool jb__fail_refused(struct jb__attempt *attempt);
 /* asking.c: on the page, headings that do not fit are asked about; what the owner said about these before counts. */
@@ -412,9 +425,9 @@ struct jb_tx *jb__merge_open(struct jb__attempt *attempt, bool hold, bool *ret_f
 void jb__merge_close(struct jb__attempt *attempt);
 /* Another comparison may find rows that may not go in now, or, before a confirmed merge, something else than what was shown. */
 bool jb__merge_compare_again(struct jb__attempt *attempt);
-/* What earlier attempts of a skip import have committed: position, counts and refusals, added to the attempt's. */
-bool jb__mark_resume(struct jb__attempt *attempt, struct jb_scope *scope);
-bool jb__mark_checks(struct jb__attempt *attempt);                                                               /* sets checks_to; the staging is open */
+/* skip: what earlier attempts have committed. Read once, with what they refused when the staging is open; counted once, when the attempt knows its own rows. */
+bool jb__mark_read(struct jb__attempt *attempt, struct jb_scope *scope);
+void jb__mark_count(struct jb__attempt *attempt);
 bool jb__mark_take(struct jb__attempt *attempt);                                                                 /* abort, in the transaction */
 bool jb__mark_move(struct jb__attempt *attempt, int64_t from, int64_t to, const struct jb_stage_counts *counts); /* skip */
 bool jb__job_save(struct jb_scope *scope, struct import_job *job);
@@ -426,15 +439,6 @@ void jb__peak_end(void);
 int64_t jb__peak_bytes(void);
 bool jb__log_job(struct jb_scope *scope, const struct import_job *job); /* in the transaction that ends it */
 bool jb__mail_enqueue(struct jb_scope *scope, int64_t job_id);
-/* Guards the merge: `done` once everything is in, `position` (skip) the last row decided. */
-struct import_mark {
-    int64_t id;
-    int round; /* rises each time the job goes on with corrected rows: who still works at an earlier one writes nothing */
-    bool done;
-    int64_t position, new_rows, changed, unchanged, skipped, refused, conflicts;
-    int64_t checked_to;   /* rows up to this one were checked as new ones while they were loaded */
-    struct jb_str totals; /* balance.c */
-};
 struct jb_payload_job {
     int64_t job;
 };

@@ -48,13 +48,14 @@ bool jb_undo_possible(struct jb_scope *scope, const struct import_job *import)
 /* ---- starting -------------------------------------------------------------------------------------------------------------------- */
 
 /* The undo of this import that was started with the key; a key that did something else is no repetition. */
-static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t import, int64_t *ret_job)
+static bool find_once(struct jb_scope *scope, struct jb_str once, int64_t import, bool whole, int64_t *ret_job)
 {
+    struct jb__job_options options;
     struct import_job job;
 
-    if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)))
+    if (!once.data || !jb_first(scope, &jb_import_job, &job, .where = JB_SQL("once = ?", once)) || !jb__import_options_read(scope, job.options, &options))
         return false;
-    if (!jb_str_is(job.kind, "undo") || job.undoes != import)
+    if (!jb_str_is(job.kind, "undo") || job.undoes != import || options.whole != whole)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "같은 양식(또는 Idempotency-Key)으로 이미 다른 일을 시켰습니다: 작업 %lld. 양식을 새로 열어 보내세요.", "This form (or Idempotency-Key) has started something else already: job %lld. Open the form anew, or use a new key."), (long long)job.id);
     *ret_job = job.id;
     return true;
@@ -109,7 +110,7 @@ bool jb_undo_start(struct jb_scope *scope, int64_t id, const struct jb_undo_opti
 
     if (!jb_job_get(scope, id, &import))
         return false;
-    if (find_once(scope, key, id, ret_job))
+    if (find_once(scope, key, id, options->whole, ret_job))
         return true;
     if (jb_failure(scope) || !jb_undo_possible(scope, &import) || (options->whole && !whole_possible(scope, &import)))
         return false;
@@ -130,10 +131,12 @@ bool jb_undo_start(struct jb_scope *scope, int64_t id, const struct jb_undo_opti
         if (jb_error(scope) != JB_CONFLICT || !key.data)
             return false;
         struct jb_scope *again = jb_scope_child(scope, "again"); /* the same request may have come twice at the same moment */
-        bool found = find_once(again, key, id, ret_job);
-        jb_scope_end(again);
-        if (found)
+        bool found = find_once(again, key, id, options->whole, ret_job), differs = !found && jb_failure(again);
+        if (found || differs)
             jb_failure_clear(scope);
+        if (differs)
+            jb_failure_pass(again, scope);
+        jb_scope_end(again);
         return found;
     }
     *ret_job = undo.id;

@@ -85,6 +85,8 @@ def test_the_api_undoes_once_however_often_it_is_asked(site):
     answers = [requests.post(f"{address}/api/jobs/{job}/undo", headers={**boss, "Idempotency-Key": "once"}, timeout=60) for _ in range(3)]
     assert {answer.status_code for answer in answers} <= {200, 202}
     assert len({answer.json()["job"] for answer in answers}) == 1
+    whole = requests.post(f"{address}/api/jobs/{job}/undo?whole=true", headers={**boss, "Idempotency-Key": "once"}, timeout=60)
+    assert whole.status_code == 409 and "something else" in whole.json()["detail"], whole.text
     undo = wait_job(address, f"/api/jobs/{answers[0].json()['job']}", boss)
     assert (undo["undoes"], undo["removed"], undo["left"]) == (job, 2, 0)
     assert site.number("select count(*) from cashbook") == 0
