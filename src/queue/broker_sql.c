@@ -1,160 +1,275 @@
-/* broker_sql.c — every statement of the queue.
- *
- * Claiming takes no lock on the main file: candidates are read there, the lease is written to the live file (`on conflict … where until < now`), and the entry is
- * read again under the lease, because whoever held it before may have ended it meanwhile. So heartbeats and claims go on while a merge holds the main writer. */
+/* broker_sql.c — every statement of the queue but those that claim. Where the two databases differ, both texts stand beside each other. */
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/queue_private.h"
-#include <unistd.h>
+#include "base/json.h"
+#include <string.h>
 
-#define CANDIDATES_MAX 32
-#define DONE_KEPT_S 3600
+#define UNIQUE_TRIES 10
+#define ENDS_BYTES_MAX ((size_t)64 << 20)
+#define DONE_KEPT_DAYS 1
+#define FAILED_KEPT_DAYS 30
+#define FORGET_ROWS 1000
 
-/* What of an entry is needed to choose it. */
-struct candidate {
+bool jb__is_sqlite(struct jb_scope *scope)
+{
+    return strcmp(jb_db_kind(jb_db_of(scope)), "sqlite") == 0;
+}
+
+struct jb_str jb__ids_json(struct jb_scope *scope, const int64_t *ids, size_t count)
+{
+    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
+
+    jb_buf_put_char(&buf, '[');
+    for (size_t i = 0; i < count; i++)
+        jb_buf_printf(&buf, "%s%lld", i ? "," : "", (long long)ids[i]);
+    jb_buf_put_char(&buf, ']');
+    struct jb_str text = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return text;
+}
+
+struct one_id {
     int64_t id;
 };
-static const struct jb_record candidate_record = JB_RECORD(candidate, JB_FIELD(candidate, id));
+static const struct jb_record one_id_record = JB_RECORD(one_id, JB_FIELD(one_id, id));
 
-static struct jb_rows *candidates(struct jb_scope *scope, const struct jb__claim *claim, int64_t offset)
+/* ---- enqueueing --------------------------------------------------------------------------------------------------------------------- */
+
+/* SQLite would give the number of an entry that has gone once more; the history keeps its newest row (jb__broker_forget). */
+#define NEXT_ID "max(coalesce((select max(id) from queue_entries), 0), coalesce((select max(id) from queue_history), 0)) + 1"
+
+static struct jb_rows *insert(struct jb_scope *scope, const struct queue_entry *entry)
 {
-    struct jb_str queues = claim->queues ? jb_str_of(claim->queues) : JB_STR(""), without = claim->without ? jb_str_of(claim->without) : JB_STR("");
-    struct jb_time now = jb_now();
-
-    if (claim->only_id)
-        return jb_query(scope, JB_SQL("select id from queue_entries where id = ? and status = 'queued' and ? = 0 limit 1", claim->only_id, offset), &candidate_record);
-    return jb_query(scope,
-        JB_SQL("select id from queue_entries where status = 'queued' and run_at <= ? and (? = '' or replace(?, ',' || queue || ',', '') <> ?) and replace(?, ',' || name || ',', '') = ?"
-               " order by priority desc, run_at, id limit ? offset ?",
-            now, queues, queues, queues, without, without, CANDIDATES_MAX, offset),
-        &candidate_record);
+    if (jb__is_sqlite(scope))
+        return jb_exec_rows(scope,
+            JB_SQL("insert into queue_entries (id, name, queue, payload, unique_key, priority, attempts, run_at, created_at) values (" NEXT_ID ", ?, ?, ?, ?, ?, 0, ?, ?) on conflict (unique_key) do nothing returning id",
+                entry->name, entry->queue, entry->payload, entry->unique_key, entry->priority, entry->run_at, entry->created_at),
+            &one_id_record);
+    return jb_exec_rows(scope,
+        JB_SQL("insert into queue_entries (name, queue, payload, unique_key, priority, attempts, run_at, created_at) values (?, ?, ?, ?, ?, 0, ?, ?) on conflict (unique_key) do nothing returning id",
+            entry->name, entry->queue, entry->payload, entry->unique_key, entry->priority, entry->run_at, entry->created_at),
+        &one_id_record);
 }
 
-static bool take_lease(struct jb_scope *scope, const struct jb__claim *claim, int64_t id, bool *ret_mine)
+/* On PostgreSQL the one in the way may have ended between the two statements. */
+bool jb__broker_enqueue(struct jb_scope *scope, struct queue_entry *entry)
 {
-    struct jb_time now = jb_now(), until = { now.us + claim->lease_s * JB_SECOND_US };
-    int64_t changes = 0;
-    int starts_max = claim->no_suspects ? JB__SUSPECT_STARTS - 1 : INT32_MAX;
+    struct queue_entry other;
 
-    if (!jb_live_exec(scope,
-            JB_SQL("insert into queue_leases (id, worker, pid, starts, cancel, until) values (?, ?, ?, 1, false, ?)"
-                   " on conflict (id) do update set worker = excluded.worker, pid = excluded.pid, until = excluded.until, starts = queue_leases.starts + 1"
-                   " where queue_leases.until < ? and queue_leases.starts < ?",
-                id, claim->worker, (int)getpid(), until, now, starts_max),
-            &changes))
-        return false;
-    *ret_mine = changes == 1;
-    return true;
-}
-
-/* A look before the leap: most candidates that others run are skipped without a write. */
-static bool is_leased(struct jb_scope *scope, int64_t id, bool *ret_leased)
-{
-    int64_t count;
-    if (!jb_live_query_int(scope, JB_SQL("select count(*) from queue_leases where id = ? and until >= ?", id, jb_now()), &count))
-        return false;
-    *ret_leased = count > 0;
-    return true;
-}
-
-static bool claim_one(struct jb_scope *scope, const struct jb__claim *claim, int64_t id, bool *ret_mine, struct queue_entry *ret_entry, struct queue_lease *ret_lease)
-{
-    bool leased, mine = false;
-
-    *ret_mine = false;
-    if (!is_leased(scope, id, &leased) || (!leased && !take_lease(scope, claim, id, &mine)))
-        return false;
-    if (!mine)
-        return true;
-    if (!jb_get(scope, &jb_queue_entry, id, ret_entry)) {
-        if (jb_error(scope) != JB_NOT_FOUND)
+    for (int tries = 0; tries < UNIQUE_TRIES; tries++) {
+        struct jb_rows *added = insert(scope, entry);
+        if (!added)
             return false;
-        jb_failure_clear(scope);
-        return jb__broker_drop(scope, claim->worker, id);
-    }
-    if (!jb_str_is(ret_entry->status, "queued") || (!claim->only_id && ret_entry->run_at.us > jb_now().us))
-        return jb__broker_drop(scope, claim->worker, id);
-    if (!jb_live_query_row(scope, JB_SQL("select id, worker, pid, starts, cancel, until from queue_leases where id = ?", id), &jb_queue_lease.record, ret_lease))
-        return false;
-    *ret_mine = true;
-    return true;
-}
-
-bool jb__broker_claim(struct jb_scope *scope, const struct jb__claim *claim, struct queue_entry *ret_entry, struct queue_lease *ret_lease)
-{
-    for (int64_t offset = 0;; offset += CANDIDATES_MAX) {
-        struct jb_rows *found = candidates(scope, claim, offset);
-        if (!found)
-            return false;
-        for (JB_EACH_ROW(found, struct candidate, candidate)) {
-            bool mine;
-            if (!claim_one(scope, claim, candidate->id, &mine, ret_entry, ret_lease))
-                return false;
-            if (mine)
-                return true;
+        if (added->count > 0) {
+            entry->id = *(int64_t *)jb_rows_at(added, 0);
+            return true;
         }
-        if (found->count < CANDIDATES_MAX)
+        if (jb_first(scope, &jb_queue_entry, &other, .where = JB_SQL("unique_key = ?", entry->unique_key))) {
+            entry->id = other.id;
+            return true;
+        }
+        if (jb_failure(scope))
             return false;
     }
+    return jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "같은 작업이 그사이 자꾸 끝나고 시작합니다. 다시 하세요.", "The same task keeps ending and starting meanwhile. Try again."));
 }
 
-bool jb__broker_renew(struct jb_scope *scope, struct jb_str worker, int64_t id, int lease_s, bool *ret_cancel)
+struct jb_str jb__broker_queues(struct jb_scope *scope)
+{
+    struct jb_rows *rows = jb_distinct(scope, &jb_queue_entry, "queue", QUEUES_MAX);
+    struct jb_str list = JB_STR("");
+
+    if (!rows)
+        return JB_STR_NULL;
+    for (size_t i = 0; i < rows->count; i++) {
+        struct jb_str name = jb_record_get(rows->record, jb_rows_at(rows, i), &rows->record->fields[0]).text;
+        list = jb_format(scope, "%.*s%s%.*s", JB_FMT(list), list.size > 0 ? "\n" : "", JB_FMT(name));
+    }
+    return list;
+}
+
+static const struct jb_record renewed_record = JB_RECORD(jb__renewed, JB_FIELD(jb__renewed, id), JB_FIELD(jb__renewed, cancel));
+
+/* ---- leases ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Starts that did not take place do not count; a row that has none left is gone. */
+bool jb__broker_release(struct jb_scope *scope, struct jb_str worker, const int64_t *ids, size_t count)
+{
+    struct jb_ids list = { ids, count };
+    struct jb_time past = { jb_now().us - JB_SECOND_US };
+
+    return jb_live_exec(scope, JB_SQL("update queue_leases set until = ?, starts = starts - 1 where worker = ? and id in (?)", past, worker, list), NULL) &&
+           jb_live_exec(scope, JB_SQL("delete from queue_leases where starts = 0 and worker = ? and id in (?)", worker, list), NULL);
+}
+
+struct jb_rows *jb__broker_renew(struct jb_scope *scope, struct jb_str worker, int lease_s)
 {
     struct jb_time until = { jb_now().us + lease_s * JB_SECOND_US };
-    int64_t changes, cancel;
 
-    if (!jb_live_exec(scope, JB_SQL("update queue_leases set until = ? where id = ? and worker = ?", until, id, worker), &changes) || changes == 0)
-        return false;
-    if (!jb_live_query_int(scope, JB_SQL("select cancel from queue_leases where id = ?", id), &cancel))
-        return false;
-    *ret_cancel = cancel != 0;
-    return true;
+    return jb_live_exec_rows(scope, JB_SQL("update queue_leases set until = ? where worker = ? and starts > 0 returning id, cancel", until, worker), &renewed_record);
 }
 
-bool jb__broker_drop(struct jb_scope *scope, struct jb_str worker, int64_t id)
+bool jb__broker_wishes(struct jb_scope *scope, struct jb_str worker, int64_t *ret_count)
 {
-    return jb_live_exec(scope, JB_SQL("delete from queue_leases where id = ? and worker = ?", id, worker), NULL);
+    return jb_live_query_int(scope, JB_SQL("select count(*) from queue_leases where worker = ? and cancel", worker), ret_count);
 }
 
 /* ---- what became of it ------------------------------------------------------------------------------------------------------ */
 
-static struct jb_str failure_sentence(struct jb_scope *scope, const struct jb_failure *failure)
+static bool ends_json(struct jb_scope *scope, const struct jb__end *const *ends, size_t count, struct jb_str *ret_json)
 {
-    struct jb_str text = JB_STR_NULL;
+    struct jb_buf buf = JB_BUF_INIT(ENDS_BYTES_MAX);
+    struct jb_json_writer writer;
 
-    for (; failure; failure = failure->cause)
-        text = text.data ? jb_format(scope, "%.*s: %.*s", JB_FMT(text), JB_FMT(failure->message)) : failure->message;
-    return text;
+    jb_json_start(&writer, &buf);
+    jb_json_array(&writer);
+    for (size_t i = 0; i < count; i++) {
+        jb_json_object(&writer);
+        jb_json_name(&writer, "id");
+        jb_json_int(&writer, ends[i]->id);
+        jb_json_name(&writer, "status");
+        jb_json_text(&writer, jb_str_of(ends[i]->status));
+        jb_json_name(&writer, "attempts");
+        jb_json_int(&writer, ends[i]->attempts);
+        jb_json_name(&writer, "kind");
+        jb_json_text(&writer, ends[i]->error_kind);
+        jb_json_name(&writer, "error");
+        jb_json_text(&writer, ends[i]->error);
+        jb_json_name(&writer, "started");
+        jb_json_int(&writer, ends[i]->started_at.us);
+        jb_json_object_end(&writer);
+    }
+    jb_json_array_end(&writer);
+    bool fits = !buf.full;
+    if (fits)
+        *ret_json = jb_copy(scope, jb_buf_str(&buf));
+    jb_buf_done(&buf);
+    return fits || jb_fail(scope, JB_LIMIT, "more than %zu bytes of failures", ENDS_BYTES_MAX);
 }
 
-static struct jb_str kind_of(const struct jb_failure *failure)
+/* Entry, history and lease in one statement: whoever has the lease ends it. */
+static bool end_postgres(struct jb_scope *scope, struct jb_str worker, struct jb_str json, int64_t *ret_ended)
 {
-    return failure ? jb_str_of(jb_error_name(failure->error)) : JB_STR_NULL;
-}
-
-bool jb__broker_end(struct jb_scope *scope, int64_t id, struct jb_str status, int attempts, const struct jb_failure *failure)
-{
-    struct jb_str kind = kind_of(failure), sentence = failure_sentence(scope, failure);
+    struct jb_time now = jb_now();
 
     return jb_exec(scope,
-        JB_SQL("update queue_entries set status = ?, attempts = ?, finished_at = ?, unique_key = null, error_kind = ?, error = ? where id = ? and status = 'queued'",
-            status, attempts, jb_now(), kind, sentence, id),
-        NULL);
+        JB_SQL("with e as (select * from json_to_recordset(?::json) as e(id bigint, status text, attempts integer, kind text, error text, started bigint)),"
+               " gone as (delete from queue_entries q using e where q.id = e.id and not exists (select 1 from queue_leases l where l.id = q.id and l.until >= ? and l.worker <> ?)"
+               "  returning q.id, q.name, q.queue, q.payload, q.priority, q.created_at),"
+               " freed as (delete from queue_leases l using e where l.id = e.id and (l.worker = ? or l.until < ?))"
+               " insert into queue_history (id, name, queue, payload, status, priority, attempts, error_kind, error, worker, created_at, started_at, finished_at)"
+               " select g.id, g.name, g.queue, g.payload, e.status, g.priority, e.attempts, e.kind, e.error, nullif(?, ''), g.created_at, case when e.started > 0 then to_timestamp(e.started / 1000000.0) end, ?::timestamptz"
+               "  from gone g join e on e.id = g.id",
+            json, now, worker, worker, now, worker, now),
+        ret_ended);
 }
 
-bool jb__broker_again(struct jb_scope *scope, int64_t id, int attempts, struct jb_time run_at, const struct jb_failure *failure)
+#define AS_TIME(us) "strftime('%Y-%m-%d %H:%M:%S', " us " / 1000000, 'unixepoch') || printf('.%06d', " us " % 1000000)"
+
+static bool end_in(struct jb_scope *scope, struct jb_str worker, struct jb_str json, int64_t *ret_ended)
 {
-    struct jb_str kind = kind_of(failure), sentence = failure_sentence(scope, failure);
+    return jb_exec(scope,
+               JB_SQL("insert into queue_history (id, name, queue, payload, status, priority, attempts, error_kind, error, worker, created_at, started_at, finished_at)"
+                      " select q.id, q.name, q.queue, q.payload, e.value->>'status', q.priority, e.value->>'attempts', e.value->>'kind', e.value->>'error', nullif(?, ''), q.created_at,"
+                      "  case when e.value->>'started' > 0 then " AS_TIME("(e.value->>'started')") " end, ? from json_each(?) e cross join queue_entries q on q.id = e.value->>'id'",
+                   worker, jb_now(), json),
+               ret_ended) &&
+           jb_exec(scope, JB_SQL("delete from queue_entries where id in (select e.value->>'id' from json_each(?) e)", json), NULL);
+}
+
+/* A scope of its own: the caller's may have children that run meanwhile, and would be in its transaction. */
+static bool in_transaction(struct jb_scope *outer, bool (*run)(struct jb_scope *scope, void *arg), void *arg)
+{
+    struct jb_scope *scope = jb_scope_child(outer, "queue");
+    struct jb_tx *tx = jb_begin(scope);
+    bool ok = tx && run(scope, arg) && jb_commit(tx);
+
+    if (!ok)
+        jb_failure_pass(scope, outer);
+    jb_scope_end(scope); /* which rolls back what was not committed */
+    return ok;
+}
+
+struct ending {
+    struct jb_str worker, json;
+    int64_t *ret_ended;
+};
+
+static bool run_ending(struct jb_scope *scope, void *arg)
+{
+    const struct ending *ending = arg;
+    return end_in(scope, ending->worker, ending->json, ending->ret_ended);
+}
+
+/* The lease may only go when the entry has gone: a transaction of the main file, then one of the live file. */
+static bool end_sqlite(struct jb_scope *scope, struct jb_str worker, struct jb_str json, int64_t *ret_ended)
+{
+    struct ending ending = { worker, json, ret_ended };
+
+    if (!in_transaction(scope, run_ending, &ending))
+        return false;
+    if (!jb_in_transaction(scope) && !jb_live_exec(scope, JB_SQL("delete from queue_leases where id in (select e.value->>'id' from json_each(?) e) and (worker = ? or until < ?)", json, worker, jb_now()), NULL))
+        jb_failure_clear(scope); /* it runs out by itself, and whoever takes it then finds no entry */
+    return true;
+}
+
+bool jb__broker_end(struct jb_scope *scope, struct jb_str worker, const struct jb__end *const *ends, size_t count, int64_t *ret_ended)
+{
+    struct jb_str json, who = worker.data ? worker : JB_STR("");
+
+    JB_CHECK(count <= JB__ENDS_MAX);
+    if (!ends_json(scope, ends, count, &json))
+        return false;
+    return jb__is_sqlite(scope) ? end_sqlite(scope, who, json, ret_ended) : end_postgres(scope, who, json, ret_ended);
+}
+
+bool jb__broker_again(struct jb_scope *scope, struct jb_str worker, const struct jb__end *end, struct jb_time run_at)
+{
+    return jb_exec(scope, JB_SQL("update queue_entries set attempts = ?, run_at = ?, error_kind = ?, error = ? where id = ?", end->attempts, run_at, end->error_kind, end->error, end->id), NULL) &&
+           jb_live_exec(scope, JB_SQL("delete from queue_leases where id = ? and worker = ?", end->id, worker), NULL);
+}
+
+struct retrying {
+    int64_t id, changes;
+};
+
+static bool run_retrying(struct jb_scope *scope, void *arg)
+{
+    struct retrying *retrying = arg;
 
     return jb_exec(scope,
-        JB_SQL("update queue_entries set attempts = ?, run_at = ?, error_kind = ?, error = ? where id = ? and status = 'queued'",
-            attempts, run_at, kind, sentence, id),
-        NULL);
+               JB_SQL("insert into queue_entries (id, name, queue, payload, priority, attempts, run_at, created_at) select id, name, queue, payload, priority, 0, ?, created_at from queue_history"
+                      " where id = ? and status in ('failed', 'cancelled')",
+                   jb_now(), retrying->id),
+               &retrying->changes) &&
+           (retrying->changes == 0 || jb_exec(scope, JB_SQL("delete from queue_history where id = ?", retrying->id), NULL));
 }
 
-bool jb__broker_forget_done(struct jb_scope *scope)
+bool jb__broker_retry(struct jb_scope *scope, int64_t id, bool *ret_found)
 {
-    struct jb_time old = { jb_now().us - DONE_KEPT_S * JB_SECOND_US };
-    return jb_exec(scope, JB_SQL("delete from queue_entries where status = 'done' and finished_at < ?", old), NULL);
+    struct retrying retrying = { .id = id };
+
+    if (!in_transaction(scope, run_retrying, &retrying))
+        return false;
+    *ret_found = retrying.changes > 0;
+    return retrying.changes == 0 || jb_live_exec(scope, JB_SQL("delete from queue_leases where id = ?", id), NULL);
+}
+
+/* The newest row stays: SQLite's next number is above it. */
+bool jb__broker_forget(struct jb_scope *scope)
+{
+    struct jb_time now = jb_now(), done = { now.us - DONE_KEPT_DAYS * JB_DAY_US }, failed = { now.us - FAILED_KEPT_DAYS * JB_DAY_US };
+    int64_t changes = FORGET_ROWS;
+
+    while (changes == FORGET_ROWS)
+        if (!jb_continue(scope) ||
+            !jb_exec(scope,
+                JB_SQL("delete from queue_history where id in (select id from queue_history where (finished_at < ? or (status = 'done' and finished_at < ?)) and id < (select max(id) from queue_history)"
+                       " order by finished_at limit ?)",
+                    failed, done, FORGET_ROWS),
+                &changes))
+            return false;
+    return true;
 }
 
 /* ---- the registry of workers ---------------------------------------------------------------------------------------------------- */
@@ -195,36 +310,46 @@ bool jb_queue_release_worker(struct jb_scope *scope, int pid)
 
 /* ---- from outside ------------------------------------------------------------------------------------------------------------------ */
 
-bool jb_task_cancel(struct jb_scope *scope, int64_t id)
+static bool wish(struct jb_scope *scope, int64_t id, bool *ret_running)
 {
-    int64_t running, changes = 0;
+    int64_t running;
 
     if (!jb_live_exec(scope, JB_SQL("update queue_leases set cancel = true where id = ? and until >= ?", id, jb_now()), &running))
         return false;
-    if (running > 0) {
+    *ret_running = running > 0;
+    if (running > 0)
         jb__queue_poke(jb__queue_of(scope));
-        return true;
-    }
-    if (!jb_exec(scope, JB_SQL("update queue_entries set status = 'cancelled', unique_key = null, finished_at = ? where id = ? and status = 'queued'", jb_now(), id), &changes) ||
-        !jb_live_exec(scope, JB_SQL("update queue_leases set cancel = true where id = ?", id), NULL)) /* somebody may have claimed it just now */
+    return true;
+}
+
+bool jb_task_cancel(struct jb_scope *scope, int64_t id)
+{
+    struct queue_entry entry;
+    bool running;
+    int64_t ended = 0;
+
+    if (!wish(scope, id, &running))
         return false;
-    return changes > 0 || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 끝났습니다.", "Task %lld has ended already."), (long long)id);
+    if (running)
+        return true;
+    if (jb_first(scope, &jb_queue_entry, &entry, .where = JB_SQL("id = ?", id))) {
+        struct jb__end end = { .id = id, .status = "cancelled", .attempts = entry.attempts, .error_kind = entry.error_kind, .error = entry.error };
+        if (!jb__broker_end(scope, JB_STR_NULL, (const struct jb__end *const[]){ &end }, 1, &ended))
+            return false;
+    }
+    if (jb_failure(scope) || !wish(scope, id, &running)) /* somebody may have claimed it just now */
+        return false;
+    return ended > 0 || running || jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 이미 끝났습니다.", "Task %lld has ended already."), (long long)id);
 }
 
 bool jb_task_retry(struct jb_scope *scope, int64_t id)
 {
-    int64_t changes;
+    bool found;
 
-    if (!jb_exec(scope,
-            JB_SQL("update queue_entries set status = 'queued', attempts = 0, run_at = ?, finished_at = null, error = null, error_kind = null"
-                   " where id = ? and status in ('failed', 'cancelled')",
-                jb_now(), id),
-            &changes))
+    if (!jb__broker_retry(scope, id, &found))
         return false;
-    if (changes == 0)
+    if (!found)
         return jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld은(는) 실패하거나 취소된 작업이 아닙니다.", "Task %lld is not a failed or cancelled one."), (long long)id);
-    if (!jb_live_exec(scope, JB_SQL("delete from queue_leases where id = ?", id), NULL))
-        return false;
     jb__queue_poke(jb__queue_of(scope));
     return true;
 }

@@ -1,4 +1,4 @@
-/* enqueue.c — the service, its tables, and putting a task into the queue.
+/* enqueue.c — the service, and putting a task into the queue.
  *
  * The entry is written in the caller's transaction; workers of this process are poked after the commit, those of other processes look for themselves. */
 // SPDX-License-Identifier: Apache-2.0
@@ -7,68 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNIQUE_TRIES 10
 #define PAYLOAD_BYTES_MAX ((size_t)1 << 20)
-
-const struct jb_model jb_queue_entry = {
-    .app = "queue",
-    .reads = JB_READS_PRIMARY,
-    .name = "entry",
-    .table = "queue_entries",
-    .label = "할 일",
-    .label_en = "Task",
-    .indexes = "status -priority run_at",
-    .hidden = true,
-    .record = JB_RECORD(queue_entry,
-        JB_FIELD(queue_entry, id, .primary = true),
-        JB_FIELD(queue_entry, name, .required = true, .length_max = 100),
-        JB_FIELD(queue_entry, queue, .required = true, .length_max = 100),
-        JB_FIELD(queue_entry, payload, .required = true),
-        JB_FIELD(queue_entry, status, .required = true, .length_max = 20),
-        JB_FIELD(queue_entry, unique_key, .unique = true),
-        JB_FIELD(queue_entry, priority, .required = true),
-        JB_FIELD(queue_entry, attempts, .required = true),
-        JB_FIELD(queue_entry, error_kind, .length_max = 20),
-        JB_FIELD(queue_entry, error),
-        JB_FIELD(queue_entry, run_at, .required = true),
-        JB_FIELD(queue_entry, created_at, .auto_now_add = true),
-        JB_FIELD(queue_entry, finished_at),
-        JB_PRESENCE(queue_entry, present)),
-};
-
-const struct jb_model jb_queue_lease = {
-    .app = "queue",
-    .name = "lease",
-    .table = "queue_leases",
-    .live = true,
-    .hidden = true,
-    .record = JB_RECORD(queue_lease,
-        JB_FIELD(queue_lease, id, .primary = true),
-        JB_FIELD(queue_lease, worker, .required = true, .length_max = 200),
-        JB_FIELD(queue_lease, pid, .required = true),
-        JB_FIELD(queue_lease, starts, .required = true),
-        JB_FIELD(queue_lease, cancel, .required = true),
-        JB_FIELD(queue_lease, until, .required = true)),
-};
-
-const struct jb_model jb_queue_worker = {
-    .app = "queue",
-    .name = "worker",
-    .table = "queue_workers",
-    .live = true,
-    .hidden = true,
-    .record = JB_RECORD(queue_worker,
-        JB_FIELD(queue_worker, id, .primary = true),
-        JB_FIELD(queue_worker, worker, .required = true, .unique = true, .length_max = 200),
-        JB_FIELD(queue_worker, queues),
-        JB_FIELD(queue_worker, pid, .required = true),
-        JB_FIELD(queue_worker, concurrency, .required = true),
-        JB_FIELD(queue_worker, active, .required = true),
-        JB_FIELD(queue_worker, done, .required = true),
-        JB_FIELD(queue_worker, started_at, .required = true),
-        JB_FIELD(queue_worker, seen_at, .required = true),
-        JB_PRESENCE(queue_worker, present)),
-};
 
 /* ---- the service -------------------------------------------------------------------------------------------------------- */
 
@@ -204,30 +143,6 @@ static void poke_after_commit(struct jb_scope *scope, void *arg)
     jb__queue_poke(arg);
 }
 
-/* *ret_id: of the entry that has the key now, be it another's; 0 when that one ended between the two statements, as it can on PostgreSQL. */
-static bool insert_unique(struct jb_scope *scope, struct queue_entry *entry, int64_t *ret_id)
-{
-    int64_t inserted;
-
-    *ret_id = 0;
-    return jb_exec(scope, JB_SQL("delete from queue_entries where unique_key = ? and status not in ('queued')", entry->unique_key), NULL) &&
-           jb_bulk_insert(scope, &jb_queue_entry, entry, 1, &(struct jb_bulk){ .match_on = "unique_key", .on_conflict = JB_CONFLICT_IGNORE, .ret_inserted = &inserted }) &&
-           jb_query_int(scope, JB_SQL("select coalesce(max(id), 0) from queue_entries where unique_key = ?", entry->unique_key), ret_id);
-}
-
-static bool insert_entry(struct jb_scope *scope, struct queue_entry *entry)
-{
-    int64_t id = 0;
-
-    if (!entry->unique_key.data)
-        return jb_insert(scope, &jb_queue_entry, entry);
-    for (int tries = 0; tries < UNIQUE_TRIES && id == 0; tries++)
-        if (!insert_unique(scope, entry, &id))
-            return false;
-    entry->id = id;
-    return id != 0 || jb_fail(scope, JB_UNAVAILABLE, "%s", JB_L(scope, "같은 작업이 그사이 자꾸 끝나고 시작합니다. 다시 하세요.", "The same task keeps ending and starting meanwhile. Try again."));
-}
-
 bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const void *payload, const struct jb_enqueue *how)
 {
     struct jb_queue *queue = jb__queue_of(scope);
@@ -236,7 +151,6 @@ bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const v
     struct queue_entry entry = {
         .name = jb_str_of(task->name),
         .queue = jb_str_of(task->queue ? task->queue : "default"),
-        .status = JB_STR("queued"),
         .priority = priority ? priority : JB_NORMAL,
         .run_at = { now.us + how->delay_s * JB_SECOND_US },
         .created_at = now,
@@ -244,11 +158,7 @@ bool jb_enqueue_with(struct jb_scope *scope, const struct jb_task *task, const v
     };
 
     JB_CHECK(jb__task_find(queue, entry.name)); /* only declared tasks find a worker */
-    /* every member but finished_at (left absent) is there */
-    for (const struct jb_field *field = jb_queue_entry.record.fields; field->type != JB_END; field++)
-        if (field->type != JB_WORD && strcmp(field->name, "finished_at") != 0)
-            entry.present |= (uint64_t)1 << jb_field_index(&jb_queue_entry.record, field);
-    if (!payload_text(scope, task, payload, &entry.payload) || !insert_entry(scope, &entry))
+    if (!payload_text(scope, task, payload, &entry.payload) || !jb__broker_enqueue(scope, &entry))
         return jb_wrap(scope, JB_L(scope, "작업 ‘%s’을(를) 맡기지 못했습니다", "cannot enqueue the task \"%s\""), task->name);
     if (how->ret_id)
         *how->ret_id = entry.id;

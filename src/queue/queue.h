@@ -36,9 +36,9 @@ struct jb_task {
         __VA_ARGS__, NULL           \
     }
 
-/* Models of the queue: jb_task_entry in the main file; leases, workers in the live file. */
-extern const struct jb_model jb_queue_entry, jb_queue_lease, jb_queue_worker;
-#define JB_QUEUE_MODELS &jb_queue_entry, &jb_queue_lease, &jb_queue_worker
+/* Models of the queue: entries and what has ended in the main file; leases, workers in the live file. */
+extern const struct jb_model jb_queue_entry, jb_queue_history, jb_queue_lease, jb_queue_worker;
+#define JB_QUEUE_MODELS &jb_queue_entry, &jb_queue_history, &jb_queue_lease, &jb_queue_worker
 
 struct jb_enqueue {
     int delay_s;
@@ -62,6 +62,7 @@ struct jb_scope *jb_scope_detached(struct jb_scope *scope, const char *name);
 struct jb_work {
     const char *queues;   /* "default,email"; NULL: all */
     int concurrency;      /* fibers; 0: cores */
+    int prefetch;         /* so many entries are claimed for each of them, with those that run; 0: 1 */
     const char *hostname; /* stands before host:pid in the worker's name; NULL: nothing does */
     int lease_s;          /* 0: jb_queue_lease_set's */
     int tasks_max;        /* then returns; 0: no limit (--max-tasks-per-child) */

@@ -5,41 +5,13 @@
 #ifndef JB_QUEUE_PRIVATE_H
 #define JB_QUEUE_PRIVATE_H
 
-#include "queue/queue.h"
+#include "queue/broker.h"
 #include "base/list.h"
 #include "run/run.h"
 #include <pthread.h>
 
-/* A task that waits, failed or was done lately (main file). While it runs it is still `queued`, with a lease in the live file. */
-struct queue_entry {
-    int64_t id;
-    struct jb_str name, queue, payload, status; /* queued done failed cancelled */
-    struct jb_str unique_key;                   /* NULL once it has ended */
-    int priority, attempts;                     /* ended attempts */
-    struct jb_str error_kind, error;
-    struct jb_time run_at, created_at, finished_at;
-    uint64_t present;
-};
-
-/* Who runs entry `id` now (live file). The row outlives a crash, so that it counts starts and keeps a cancel wish. */
-struct queue_lease {
-    int64_t id;
-    struct jb_str worker;
-    int pid, starts;
-    bool cancel;
-    struct jb_time until;
-};
-
-struct queue_worker {
-    int64_t id;
-    struct jb_str worker, queues;
-    int pid, concurrency, active;
-    int64_t done;
-    struct jb_time started_at, seen_at;
-    uint64_t present;
-};
-
 #define JB_LEASE_S 10 /* when nothing is said */
+#define QUEUES_MAX 100
 
 struct jb_queue {
     const struct jb_task *const *tasks;
@@ -62,47 +34,76 @@ const struct jb_task *jb__task_find(const struct jb_queue *queue, struct jb_str 
 /* Pokes this process's workers: there may be something to do. Any thread. */
 void jb__queue_poke(struct jb_queue *queue);
 
-/* broker_sql.c — every statement of the queue. */
-struct jb__claim {
-    struct jb_str worker; /* who claims */
-    const char *queues;   /* ",default,email,"; NULL: all */
-    const char *without;  /* ",transfer.import,": tasks that it does not take now; NULL: none */
-    int64_t only_id;      /* 0: any */
-    int lease_s;
-    bool no_suspects; /* takes none whose workers have died: one of them runs here already */
-};
-/* Of two tasks that ran when their worker died, nobody knows which it was. From this many starts on they no longer run beside each other, so that only the guilty one goes on dying. */
-#define JB__SUSPECT_STARTS 3
-/* Takes the next entry that may run now. false without a failure when there is none. *ret_starts counts this one. */
-bool jb__broker_claim(struct jb_scope *scope, const struct jb__claim *claim, struct queue_entry *ret_entry, struct queue_lease *ret_lease);
-/* false without a failure when the lease was lost; otherwise the cancel wish. */
-bool jb__broker_renew(struct jb_scope *scope, struct jb_str worker, int64_t id, int lease_s, bool *ret_cancel);
-bool jb__broker_drop(struct jb_scope *scope, struct jb_str worker, int64_t id);
-/* Ends the entry: done, failed or cancelled. */
-bool jb__broker_end(struct jb_scope *scope, int64_t id, struct jb_str status, int attempts, const struct jb_failure *failure);
-/* Back into the queue, to be run at that time. */
-bool jb__broker_again(struct jb_scope *scope, int64_t id, int attempts, struct jb_time run_at, const struct jb_failure *failure);
-/* Forgets what was done more than an hour ago. */
-bool jb__broker_forget_done(struct jb_scope *scope);
-bool jb__broker_worker_seen(struct jb_scope *scope, const struct queue_worker *worker);
-bool jb__broker_worker_gone(struct jb_scope *scope, struct jb_str worker);
+/* broker_sql.c */
+bool jb__is_sqlite(struct jb_scope *scope);
+struct jb_str jb__ids_json(struct jb_scope *scope, const int64_t *ids, size_t count); /* "[1,2]" */
 
-/* work.c */
-void jb__work_poke(struct jb_list *link);                                /* called by jb__queue_poke */
+/* ---- run.c: one claimed entry --------------------------------------------------------------------------------------------------- */
+
+enum jb__outcome {
+    JB__DONE,
+    JB__FAILED,
+    JB__CANCELLED,
+    JB__AGAIN,
+    JB__PUT_BACK,
+};
+
+/* Entries that were claimed together: their texts go when the last of them has gone. */
+struct jb__batch {
+    struct jb_scope *scope;
+    size_t left;
+};
+
+struct jb__task_run {
+    struct jb_list link; /* in work->reserved, ->running or ->ended */
+    struct jb__work *work;
+    struct jb__batch *batch;
+    struct jb_scope *scope;     /* of the task, while it runs: who cancels it says why */
+    const struct jb_task *task; /* NULL: nobody here knows it */
+    struct jb__claimed entry;
+    int64_t since; /* which renewal of the leases came before it */
+    bool wished;   /* somebody asked for the cancellation */
+    bool lost;     /* the lease is another worker's now: what becomes of the entry is for that one to write */
+    /* Once it has returned: */
+    enum jb__outcome outcome;
+    struct jb__end end;
+    struct jb_time run_at; /* again */
+};
+/* Runs it to its end and logs once; what became of it is in the run, for ends.c to write. */
+void jb__task_run(struct jb__task_run *run);
+
+/* ---- work.c: a worker ---------------------------------------------------------------------------------------------------------------- */
+
+struct jb__work {
+    struct jb_list link; /* in queue->workers */
+    struct jb_scope *scope, *beat_scope;
+    struct jb_scope *steady; /* is not cancelled with `scope`: heartbeats and endings go on */
+    struct jb_queue *queue;
+    struct jb_channel *pokes;
+    struct jb__claim claim;
+    struct queue_worker registry;
+    struct jb_list reserved, running, ended; /* struct jb__task_run */
+    int reserved_count, ended_count;
+    struct jb_str own_queues, bulk_tasks; /* one name per line; NULL: of all queues; there are none */
+    struct jb_scope *names;               /* owns claim.queues */
+    int concurrency, prefetch, bulk_active, bulk_max, suspects_active, tasks_max, started;
+    int64_t forgot_us, named_us, renewals;
+    int turn; /* which queue comes first in the next claim */
+    bool beating, drain, writing_ends;
+};
+
+void jb__work_poke(struct jb_list *link); /* called by jb__queue_poke */
+/* Waits for a poke, at most so long, whatever the scope says: a worker that is cancelled still waits for its runs. */
+void jb__work_wait(struct jb__work *work, int64_t us);
+void jb__work_log(struct jb_scope *scope, const char *doing);            /* a failure that it goes on after; clears it */
 struct jb_str jb__process_name(struct jb_scope *scope, int pid);         /* HOST:PID */
 struct jb_str jb__worker_name(struct jb_scope *scope, const char *name); /* [NAME@]HOST:PID/TOKEN, of this process */
 
-/* run.c: one claimed entry. The heartbeat cancels `scope` and says why. */
-struct jb__task_run {
-    struct jb_list link;
-    struct jb_scope *scope;     /* of the task; NULL once it has returned */
-    const struct jb_task *task; /* NULL: nobody here knows it */
-    struct queue_entry entry;
-    int starts;
-    bool wished; /* somebody asked for the cancellation */
-    bool lost;   /* the lease is another worker's now: what becomes of the entry is for that one to write */
-};
-/* Runs it to its end in a child of `scope`, writes what became of it and logs once; `steady` is not cancelled with the worker. */
-void jb__task_run(struct jb_scope *scope, struct jb_scope *steady, struct jb_str worker, struct jb__task_run *run);
+/* heartbeat.c, a fiber: renews leases, looks for wishes, says that the worker lives. */
+void jb__beat(void *work);
+
+/* ends.c */
+void jb__ended(struct jb__task_run *run);    /* the task has returned; writes what ended, unless another fiber is doing so */
+void jb__run_free(struct jb__task_run *run); /* out of its list; its batch goes with the last one */
 
 #endif

@@ -1,7 +1,7 @@
-/* work.c — a worker: claims entries and runs each on a fiber, while a heartbeat renews the leases and looks for wishes to cancel.
+/* work.c — a worker: claims entries and runs each on a fiber.
  *
- * The calling fiber is the dispatcher. It waits on a channel of one place for a poke (an enqueue of this process, the end of a run) and looks by itself five times
- * a second for what other processes enqueued. */
+ * The calling fiber is the dispatcher. It waits on a channel of one place for a poke (an enqueue of this process, the end of a run) and looks by itself five times a second for what other processes enqueued. What it claims beyond its fibers
+ * (prefetch) is reserved: whichever fiber comes free starts it. */
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/queue_private.h"
 #include "base/log.h"
@@ -12,41 +12,20 @@
 #include <unistd.h>
 
 #define LOOK_US (200 * 1000)
-#define WISH_LOOK_US (300 * 1000) /* a wish to cancel is seen well within a second */
-#define SEEN_EVERY_US (JB_LEASE_S * JB_SECOND_US / 3)
+#define LOOK_AGAIN_US (5 * 1000) /* others may just be taking what it would have taken */
 #define PAUSE_AFTER_FAILURE_US JB_SECOND_US
+#define NAMES_US JB_SECOND_US
 #define DRAIN_S 25 /* the supervisor waits 30 */
 #define FORGET_EVERY_US (600 * JB_SECOND_US)
-
-struct work {
-    struct jb_list link; /* in queue->workers */
-    struct jb_scope *scope, *beat_scope;
-    struct jb_scope *steady; /* is not cancelled with `scope`: heartbeats and endings go on */
-    struct jb_queue *queue;
-    struct jb_channel *pokes;
-    struct jb__claim claim;
-    struct queue_worker registry;
-    struct jb_list runs;    /* struct jb__task_run */
-    const char *bulk_tasks; /* their names, as jb__claim wants them; NULL: there are none */
-    int concurrency, bulk_active, bulk_max, suspects_active, tasks_max, started;
-    bool beating, drain;
-    int64_t forgot_us;
-};
-
-struct job {
-    struct work *work;
-    struct jb_scope *scope; /* owns the entry's texts */
-    struct jb__task_run run;
-};
+#define ENDED_MAX (4 * (int)JB__ENDS_MAX) /* then nothing more is started until some are written */
 
 void jb__work_poke(struct jb_list *link)
 {
-    struct work *work = JB_CONTAINER(link, struct work, link);
+    struct jb__work *work = JB_CONTAINER(link, struct jb__work, link);
     jb_channel_try_send(work->pokes, work); /* one poke is as good as two */
 }
 
-/* Waits for a poke, at most so long. Its own scope: a worker that is cancelled still waits for its runs. */
-static void wait_poke(struct work *work, int64_t us)
+void jb__work_wait(struct jb__work *work, int64_t us)
 {
     struct jb_scope *wait = jb_scope_new("wait for work");
     void *poke;
@@ -56,7 +35,7 @@ static void wait_poke(struct work *work, int64_t us)
     jb_scope_end(wait);
 }
 
-static void log_and_clear(struct jb_scope *scope, const char *doing)
+void jb__work_log(struct jb_scope *scope, const char *doing)
 {
     struct jb_str text = jb_failure_text(scope);
 
@@ -65,89 +44,77 @@ static void log_and_clear(struct jb_scope *scope, const char *doing)
     jb_failure_clear(scope);
 }
 
-/* ---- the heartbeat -------------------------------------------------------------------------------------------------------- */
+/* ---- names, one per line --------------------------------------------------------------------------------------------------------- */
 
-static struct jb__task_run *run_find(struct work *work, int64_t id)
+static bool has_line(struct jb_str list, struct jb_str name)
 {
-    for (JB_EACH(&work->runs, link)) {
-        struct jb__task_run *run = JB_CONTAINER(link, struct jb__task_run, link);
-        if (run->entry.id == id)
-            return run;
-    }
-    return NULL;
+    for (struct jb_str rest = list; rest.data && rest.size > 0;)
+        if (jb_str_equal(jb_str_cut(&rest, '\n'), name))
+            return true;
+    return false;
 }
 
-static bool renew_one(struct work *work, struct jb_scope *scope, int64_t id)
+static struct jb_str with_line(struct jb_scope *scope, struct jb_str list, struct jb_str name)
 {
-    bool cancel = false;
-    bool kept = jb__broker_renew(scope, work->claim.worker, id, work->claim.lease_s, &cancel);
+    if (name.size == 0 || has_line(list, name))
+        return list;
+    return jb_format(scope, "%.*s%s%.*s", JB_FMT(list), list.size > 0 ? "\n" : "", JB_FMT(name));
+}
 
-    if (!kept && jb_failure(scope)) {
-        log_and_clear(scope, "renewing a lease");
-        return false;
+/* "a, b"; NULL: all. */
+static struct jb_str own_queues(struct jb_scope *scope, const char *queues)
+{
+    struct jb_str rest = jb_str_of(queues ? queues : ""), list = JB_STR("");
+
+    if (!queues)
+        return JB_STR_NULL;
+    while (rest.data)
+        list = with_line(scope, list, jb_str_trim(jb_str_cut(&rest, ',')));
+    return list;
+}
+
+static struct jb_str bulk_tasks(struct jb_scope *scope, const struct jb_queue *queue)
+{
+    struct jb_str list = JB_STR("");
+
+    for (const struct jb_task *const *task = queue->tasks; *task; task++)
+        if ((*task)->bulk)
+            list = with_line(scope, list, jb_str_of((*task)->name));
+    return list;
+}
+
+/* Which queues there are: those that tasks name, and those that have entries. The next claim begins with another one, so that tasks that are equal have equal chances. */
+static bool name_queues(struct jb__work *work)
+{
+    struct jb_scope *scope = jb_scope_child(work->steady, "names");
+    struct jb_str list = work->own_queues;
+
+    if (!list.data) {
+        struct jb_str others = jb__broker_queues(scope);
+        if (!others.data) {
+            jb__work_log(scope, "looking for queues");
+            jb_scope_end(scope);
+            return false;
+        }
+        list = JB_STR("");
+        for (const struct jb_task *const *task = work->queue->tasks; *task; task++)
+            list = with_line(scope, list, jb_str_of((*task)->queue ? (*task)->queue : "default"));
+        while (others.data && others.size > 0)
+            list = with_line(scope, list, jb_str_cut(&others, '\n'));
     }
-    struct jb__task_run *run = run_find(work, id); /* it may have ended during the wait */
-    if (!run || !run->scope)
-        return true;
-    run->wished |= cancel;
-    run->lost |= !kept;
-    if (run->wished || run->lost)
-        jb_cancel(run->scope);
+    jb_scope_end(work->names);
+    work->names = scope;
+    work->claim.queues = list;
+    work->named_us = jb_monotonic_us();
     return true;
 }
 
-static void renew_all(struct work *work, struct jb_scope *scope)
+static void turn_queues(struct jb__work *work)
 {
-    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, (size_t)work->registry.active + 1);
-    size_t count = 0;
+    struct jb_str rest = work->claim.queues, first = jb_str_cut(&rest, '\n');
 
-    for (JB_EACH(&work->runs, link))
-        ids[count++] = JB_CONTAINER(link, struct jb__task_run, link)->entry.id;
-    for (size_t i = 0; i < count && renew_one(work, scope, ids[i]); i++)
-        ;
-}
-
-static bool wish_exists(struct work *work, struct jb_scope *scope)
-{
-    int64_t count = 0;
-
-    if (jb_list_empty(&work->runs))
-        return false;
-    if (!jb_live_query_int(scope, JB_SQL("select count(*) from queue_leases where worker = ? and cancel", work->claim.worker), &count))
-        log_and_clear(scope, "looking for wishes to cancel");
-    return count > 0;
-}
-
-static void see_worker(struct work *work, struct jb_scope *scope)
-{
-    if (work->claim.only_id)
-        return;
-    work->registry.seen_at = jb_now();
-    if (!jb__broker_worker_seen(scope, &work->registry))
-        log_and_clear(scope, "writing the heartbeat");
-}
-
-static void beat(void *arg)
-{
-    struct work *work = arg;
-    int64_t renewed_us = 0, seen_us = 0, lease_us = work->claim.lease_s * JB_SECOND_US;
-
-    while (!jb_cancelled(work->beat_scope)) {
-        struct jb_scope *scope = jb_scope_child(work->beat_scope, "beat");
-        bool due = jb_monotonic_us() - renewed_us >= lease_us / 3;
-        if (due || wish_exists(work, scope))
-            renew_all(work, scope);
-        if (due)
-            renewed_us = jb_monotonic_us();
-        if (due || jb_monotonic_us() - seen_us >= SEEN_EVERY_US) { /* however long a lease is */
-            see_worker(work, scope);
-            seen_us = jb_monotonic_us();
-        }
-        (void)jb_sleep(scope, JB_MIN(WISH_LOOK_US, lease_us / 4)); /* ends early when the worker stops */
-        jb_scope_end(scope);
-    }
-    work->beating = false;
-    jb_channel_try_send(work->pokes, work);
+    if (rest.data)
+        work->claim.queues = jb_format(work->names, "%.*s\n%.*s", JB_FMT(rest), JB_FMT(first));
 }
 
 /* ---- running ----------------------------------------------------------------------------------------------------------------- */
@@ -159,92 +126,203 @@ static bool is_bulk(const struct jb__task_run *run)
 
 static bool is_suspect(const struct jb__task_run *run)
 {
-    return run->starts >= JB__SUSPECT_STARTS;
+    return run->entry.starts >= JB__SUSPECT_STARTS;
 }
 
 /* A worker of one fiber gets a second one while the first is busy for long. */
-static bool has_room(const struct work *work)
+static bool has_room(const struct jb__work *work)
 {
-    return work->registry.active < JB_MAX(work->concurrency, work->bulk_active + 1);
+    return work->registry.active < JB_MAX(work->concurrency, work->bulk_active + 1) && work->ended_count < ENDED_MAX;
 }
+
+static void start_reserved(struct jb__work *work);
 
 static void run_job(void *arg)
 {
-    struct job *job = arg;
-    struct work *work = job->work;
+    struct jb__task_run *run = arg;
+    struct jb__work *work = run->work;
 
-    jb__task_run(job->scope, work->steady, work->claim.worker, &job->run);
-    jb_list_remove(&job->run.link);
+    jb__task_run(run);
     work->registry.active--;
-    work->bulk_active -= is_bulk(&job->run);
-    work->suspects_active -= is_suspect(&job->run);
+    work->bulk_active -= is_bulk(run);
+    work->suspects_active -= is_suspect(run);
     work->registry.done++;
-    jb_scope_end(job->scope);
-    jb_channel_try_send(work->pokes, work);
+    start_reserved(work);
+    jb__work_poke(&work->link);
+    jb__ended(run);
 }
 
-/* true when something was started. */
-static bool start_one(struct work *work, bool *ret_failed)
+static void start(struct jb__task_run *run)
 {
-    struct jb_scope *scope = jb_scope_child(work->scope, "task run");
-    jb_db_reads(scope, JB_READS_PRIMARY); /* it is about what somebody has just written */
-    struct job *job = JB_NEW(scope, struct job);
-    struct queue_lease lease = { 0 };
+    struct jb__work *work = run->work;
 
-    work->claim.without = work->bulk_active >= work->bulk_max ? work->bulk_tasks : NULL;
-    work->claim.no_suspects = work->suspects_active > 0;
-    bool found = jb__broker_claim(scope, &work->claim, &job->run.entry, &lease);
-    *ret_failed = !found && jb_failure(scope);
-    if (!found) {
-        if (*ret_failed && jb_error(scope) != JB_CANCELLED)
-            log_and_clear(scope, "looking for work");
-        jb_scope_end(scope);
-        return false;
-    }
-    job->work = work;
-    job->scope = scope;
-    job->run.task = jb__task_find(work->queue, job->run.entry.name);
-    job->run.starts = lease.starts;
-    job->run.wished = lease.cancel;
-    jb_list_init(&job->run.link);
-    jb_list_append(&work->runs, &job->run.link);
+    jb_list_remove(&run->link);
+    jb_list_append(&work->running, &run->link);
+    work->reserved_count--;
     work->registry.active++;
-    work->bulk_active += is_bulk(&job->run);
-    work->suspects_active += is_suspect(&job->run);
     work->started++;
-    jb_fiber_start_big("task", run_job, job);
-    return true;
+    jb_fiber_start_big("task", run_job, run);
 }
 
-static void forget_done(struct work *work)
+static void start_reserved(struct jb__work *work)
+{
+    while (!jb_list_empty(&work->reserved) && has_room(work) && !jb_stopping() && !jb_cancelled(work->scope)) {
+        struct jb__task_run *run = JB_CONTAINER(work->reserved.next, struct jb__task_run, link);
+        if (!run->lost) {
+            start(run);
+            continue;
+        }
+        work->reserved_count--;
+        work->bulk_active -= is_bulk(run);
+        work->suspects_active -= is_suspect(run);
+        jb__run_free(run);
+    }
+}
+
+/* ---- claiming ---------------------------------------------------------------------------------------------------------------- */
+
+/* How many more it may have: as many as its fibers, times `prefetch`; of tasks that run for long it has no reserve. */
+static size_t wanted(const struct jb__work *work)
+{
+    int have = work->registry.active + work->reserved_count, most = JB_MAX(work->concurrency * work->prefetch, work->bulk_active + 1) - have;
+
+    if (work->tasks_max > 0)
+        most = JB_MIN(most, work->tasks_max - work->started - work->reserved_count);
+    return most <= 0 || work->ended_count >= ENDED_MAX ? 0 : (size_t)JB_MIN(most, JB__CLAIM_MAX);
+}
+
+/* Of what was claimed together, more bulk tasks than may run, and more than one suspect, go back. */
+static bool may_stay(const struct jb__work *work, const struct jb__task_run *run)
+{
+    return (!is_bulk(run) || work->bulk_active < work->bulk_max) && (!is_suspect(run) || work->suspects_active == 0);
+}
+
+static void reserve(struct jb__work *work, struct jb__batch *batch, const struct jb__claimed *claimed, size_t count)
+{
+    struct jb__task_run *runs = JB_NEW_ARRAY(batch->scope, struct jb__task_run, count);
+    int64_t *back = JB_NEW_ARRAY(batch->scope, int64_t, count);
+    size_t back_count = 0;
+
+    batch->left = 1; /* ours, until all are in their places */
+    for (size_t i = 0; i < count; i++) {
+        struct jb__task_run *run = &runs[i];
+        *run = (struct jb__task_run){ .work = work, .batch = batch, .entry = claimed[i], .task = jb__task_find(work->queue, claimed[i].name), .wished = claimed[i].cancel, .since = work->renewals };
+        jb_list_init(&run->link);
+        if (!may_stay(work, run)) {
+            back[back_count++] = run->entry.id;
+            continue;
+        }
+        batch->left++;
+        work->bulk_active += is_bulk(run);
+        work->suspects_active += is_suspect(run);
+        work->reserved_count++;
+        jb_list_append(&work->reserved, &run->link);
+    }
+    if (back_count > 0 && !jb__broker_release(batch->scope, work->claim.worker, back, back_count))
+        jb__work_log(batch->scope, "giving tasks back"); /* their leases run out */
+    if (--batch->left == 0)
+        jb_scope_end(batch->scope);
+}
+
+enum claimed {
+    SOME,
+    NONE,
+    BROKEN,
+};
+
+static enum claimed claim_some(struct jb__work *work, size_t most)
+{
+    struct jb_scope *scope = jb_scope_child(work->scope, "claimed tasks"), *claiming = jb_scope_child(work->steady, "claim");
+    struct jb__claimed *claimed = JB_NEW_ARRAY(scope, struct jb__claimed, most);
+    size_t count = 0;
+
+    if (!work->claim.only_id && jb_monotonic_us() - work->named_us >= NAMES_US && !name_queues(work)) {
+        jb_scope_end(claiming);
+        jb_scope_end(scope);
+        return BROKEN;
+    }
+    work->claim.without = work->bulk_active >= work->bulk_max ? work->bulk_tasks : JB_STR_NULL;
+    work->claim.no_suspects = work->suspects_active > 0;
+    jb_db_reads(scope, JB_READS_PRIMARY);
+    bool ok = jb__broker_claim(scope, &work->claim, most, claimed, &count);
+    turn_queues(work);
+    jb_scope_end(claiming);
+    if (!ok && jb_error(scope) != JB_CANCELLED)
+        jb__work_log(scope, "looking for work");
+    if (count == 0) {
+        jb_scope_end(scope);
+        return ok ? NONE : BROKEN;
+    }
+    struct jb__batch *batch = JB_NEW(scope, struct jb__batch);
+    batch->scope = scope;
+    reserve(work, batch, claimed, count);
+    return SOME;
+}
+
+static void forget(struct jb__work *work)
 {
     if (work->claim.only_id || jb_monotonic_us() - work->forgot_us < FORGET_EVERY_US)
         return;
     struct jb_scope *scope = jb_scope_child(work->scope, "forget");
-    if (!jb__broker_forget_done(scope))
-        log_and_clear(scope, "forgetting what was done");
+    if (!jb__broker_forget(scope))
+        jb__work_log(scope, "forgetting what has ended long ago");
     jb_scope_end(scope);
     work->forgot_us = jb_monotonic_us();
 }
 
-static void dispatch(struct work *work)
+static bool is_idle(const struct jb__work *work)
 {
-    bool failed = false;
+    return work->registry.active == 0 && work->reserved_count == 0 && work->ended_count == 0 && !work->writing_ends;
+}
 
-    while (!jb_stopping() && !jb_cancelled(work->scope) && (work->tasks_max == 0 || work->started < work->tasks_max)) {
-        bool room = has_room(work);
-        if (room && start_one(work, &failed))
+static bool goes_on(const struct jb__work *work)
+{
+    return !jb_stopping() && !jb_cancelled(work->scope) && (work->tasks_max == 0 || work->started < work->tasks_max);
+}
+
+static void dispatch(struct jb__work *work)
+{
+    int64_t pause_us = LOOK_AGAIN_US;
+
+    while (goes_on(work)) {
+        start_reserved(work);
+        size_t most = wanted(work);
+        enum claimed claimed = most > 0 ? claim_some(work, most) : NONE;
+        if (claimed == SOME) {
+            pause_us = LOOK_AGAIN_US;
             continue;
-        if (work->drain && room && !failed && work->registry.active == 0)
+        }
+        if (work->drain && most > 0 && claimed == NONE && is_idle(work))
             return;
-        forget_done(work);
-        wait_poke(work, failed ? PAUSE_AFTER_FAILURE_US : LOOK_US);
+        forget(work);
+        jb__work_wait(work, claimed == BROKEN ? PAUSE_AFTER_FAILURE_US : pause_us);
+        pause_us = JB_MIN(2 * pause_us, LOOK_US);
     }
 }
 
-static void cancel_runs(struct work *work)
+/* ---- the end -------------------------------------------------------------------------------------------------------------------- */
+
+static void give_back_reserved(struct jb__work *work)
 {
-    for (JB_EACH(&work->runs, link)) {
+    struct jb_scope *scope = jb_scope_child(work->steady, "give back");
+    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, (size_t)work->reserved_count + 1);
+    size_t count = 0;
+
+    while (!jb_list_empty(&work->reserved)) {
+        struct jb__task_run *run = JB_CONTAINER(work->reserved.next, struct jb__task_run, link);
+        if (!run->lost)
+            ids[count++] = run->entry.id;
+        work->reserved_count--;
+        jb__run_free(run);
+    }
+    if (count > 0 && !jb__broker_release(scope, work->claim.worker, ids, count))
+        jb__work_log(scope, "giving tasks back");
+    jb_scope_end(scope);
+}
+
+static void cancel_runs(struct jb__work *work)
+{
+    for (JB_EACH(&work->running, link)) {
         struct jb__task_run *run = JB_CONTAINER(link, struct jb__task_run, link);
         if (run->scope)
             jb_cancel(run->scope);
@@ -252,18 +330,19 @@ static void cancel_runs(struct work *work)
 }
 
 /* What runs may finish; after the drain time it is cancelled and put back. */
-static void finish(struct work *work)
+static void finish(struct jb__work *work)
 {
     int64_t until_us = jb_monotonic_us() + DRAIN_S * JB_SECOND_US;
 
-    while (work->registry.active > 0) {
+    give_back_reserved(work);
+    while (!is_idle(work)) {
         if (jb_cancelled(work->scope) || (jb_stopping() && jb_monotonic_us() > until_us))
             cancel_runs(work);
-        wait_poke(work, LOOK_US);
+        jb__work_wait(work, LOOK_US);
     }
     jb_cancel(work->beat_scope);
     while (work->beating)
-        wait_poke(work, LOOK_US);
+        jb__work_wait(work, LOOK_US);
 }
 
 /* ---- doors ---------------------------------------------------------------------------------------------------------------------- */
@@ -290,39 +369,14 @@ struct jb_str jb__worker_name(struct jb_scope *scope, const char *name)
     return name ? jb_format(scope, "%s@%.*s/%s", name, JB_FMT(process), token) : jb_format(scope, "%.*s/%s", JB_FMT(process), token);
 }
 
-/* "a, b" as ",a,b,". */
-static const char *queue_list(struct jb_scope *scope, const char *queues)
-{
-    if (!queues)
-        return NULL;
-    struct jb_str rest = jb_str_of(queues), list = JB_STR(",");
-    while (rest.data) {
-        struct jb_str name = jb_str_trim(jb_str_cut(&rest, ','));
-        if (name.size > 0)
-            list = jb_format(scope, "%.*s%.*s,", JB_FMT(list), JB_FMT(name));
-    }
-    return jb_cstr(scope, list);
-}
-
-/* ",transfer.import,transfer.export,"; commas stand twice between, as each name is looked for with its own. */
-static const char *bulk_tasks(struct jb_scope *scope, const struct jb_queue *queue)
-{
-    struct jb_str list = JB_STR("");
-
-    for (const struct jb_task *const *task = queue->tasks; *task; task++)
-        if ((*task)->bulk)
-            list = jb_format(scope, "%.*s,%s,", JB_FMT(list), (*task)->name);
-    return list.size > 0 ? jb_cstr(scope, list) : NULL;
-}
-
-static void join(struct work *work)
+static void join(struct jb__work *work)
 {
     pthread_mutex_lock(&work->queue->mutex);
     jb_list_append(&work->queue->workers, &work->link);
     pthread_mutex_unlock(&work->queue->mutex);
 }
 
-static void leave(struct work *work)
+static void leave(struct jb__work *work)
 {
     pthread_mutex_lock(&work->queue->mutex);
     jb_list_remove(&work->link);
@@ -333,18 +387,22 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
 {
     struct jb_scope *scope = jb_scope_child(outer, "worker");
     struct jb_scope *steady = jb_scope_detached(outer, "steady");
-    struct work work = {
+    struct jb__work work = {
         .scope = scope,
         .steady = steady,
         .beat_scope = jb_scope_child(steady, "heartbeat"),
         .queue = jb__queue_of(scope),
         .pokes = jb_channel_new(1),
-        .claim = { .worker = jb__worker_name(scope, how->hostname), .queues = queue_list(scope, how->queues), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : jb__queue_of(scope)->lease_s },
+        .claim = { .worker = jb__worker_name(scope, how->hostname), .only_id = only_id, .lease_s = how->lease_s ? how->lease_s : jb__queue_of(scope)->lease_s },
+        .own_queues = own_queues(scope, how->queues),
+        .names = jb_scope_child(steady, "names"),
         .concurrency = how->concurrency ? how->concurrency : default_concurrency(),
+        .prefetch = how->prefetch ? how->prefetch : 1,
         .tasks_max = how->tasks_max,
         .drain = how->drain,
         .beating = true,
         .forgot_us = jb_monotonic_us() - FORGET_EVERY_US,
+        .named_us = jb_monotonic_us() - NAMES_US,
     };
     work.bulk_tasks = bulk_tasks(scope, work.queue);
     work.bulk_max = JB_MAX(1, work.concurrency / 2);
@@ -355,17 +413,20 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
         .concurrency = work.concurrency,
         .started_at = jb_now(),
     };
-    jb_list_init(&work.runs);
+    jb_list_init(&work.reserved);
+    jb_list_init(&work.running);
+    jb_list_init(&work.ended);
     jb_list_init(&work.link);
     join(&work);
-    jb_fiber_start("heartbeat", beat, &work);
+    jb_fiber_start("heartbeat", jb__beat, &work);
     dispatch(&work);
     finish(&work);
     leave(&work);
     if (!only_id && !jb__broker_worker_gone(steady, work.claim.worker))
-        log_and_clear(steady, "leaving the registry");
+        jb__work_log(steady, "leaving the registry");
     jb_channel_free(work.pokes);
     jb_scope_end(work.beat_scope);
+    jb_scope_end(work.names);
     jb_scope_end(steady);
     jb_scope_end(scope);
     return work.started;

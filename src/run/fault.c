@@ -12,6 +12,7 @@
 /* All places, sorted. */
 static const char *const names[] = {
     "net/stream/write",
+    "queue/ends/write",
     "queue/work/claimed",
     "store/bulk/flush",
     "store/commit/answer",

@@ -55,10 +55,10 @@ static int64_t stated_limit(const struct jb_sql *sql)
     return jb_str_to_int64(number, &limit) ? limit : 0;
 }
 
-static struct jb_rows *query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, bool live)
+static struct jb_rows *query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, bool live, bool write)
 {
     struct jb__sink sink;
-    struct jb__statement statement = { .live = live, .row_limit = stated_limit(&sql), .sink = &sink };
+    struct jb__statement statement = { .live = live, .write = write, .row_limit = stated_limit(&sql), .sink = &sink };
 
     jb__sink_init(&sink, scope, as, QUERY_ROWS_MAX + 1);
     if (!run_sql(scope, &sql, &statement))
@@ -106,12 +106,22 @@ static bool query_int(struct jb_scope *scope, const struct jb_sql *sql, bool liv
 
 struct jb_rows *jb_query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as)
 {
-    return query(scope, sql, as, false);
+    return query(scope, sql, as, false, false);
 }
 
 struct jb_rows *jb_live_query(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as)
 {
-    return query(scope, sql, as, true);
+    return query(scope, sql, as, true, false);
+}
+
+struct jb_rows *jb_exec_rows(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as)
+{
+    return query(scope, sql, as, false, true);
+}
+
+struct jb_rows *jb_live_exec_rows(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as)
+{
+    return query(scope, sql, as, true, true);
 }
 
 bool jb_query_row(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as, void *ret_row)

@@ -237,6 +237,9 @@ bool jb_delete_rows(struct jb_scope *scope, const struct jb_model *model, struct
 /* Any statement on the main or the live file. ret_changes may be NULL. */
 bool jb_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
 bool jb_live_exec(struct jb_scope *scope, struct jb_sql sql, int64_t *ret_changes);
+/* One that also gives rows back (`returning`, or on PostgreSQL a select over statements that write). NULL on failure. */
+struct jb_rows *jb_exec_rows(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as);
+struct jb_rows *jb_live_exec_rows(struct jb_scope *scope, struct jb_sql sql, const struct jb_record *as);
 
 /* Many rows by one prepared statement in the open transaction (or one of its own). With match_on (unique fields) it can ignore or update. */
 enum jb_on_conflict {

@@ -183,11 +183,34 @@ static int64_t job_of_file(struct jb_str name)
 /* A job whose run died where no queue will take it up again (the command line). Its upload stays, so that it can be tried again. */
 static bool bury(struct jb_scope *scope, struct import_job *job)
 {
-    struct jb_scope *one = jb_scope_child(scope, "bury");
-    jb_fail(one, JB_UNAVAILABLE, "%s", JB_L(one, "처리하던 프로그램이 끝까지 가지 못하고 죽었습니다. 다시 시도하세요.", "The program that ran it died. Try it again."));
-    bool ok = jb__job_end(scope, job, "failed", jb_failure(one));
+    struct jb_scope *one = jb_scope_child(scope, "bury"), *why = jb_scope_child(one, "why");
+    struct jb__job_options options;
+
+    if (jb__import_options_read(one, job->options, &options)) {
+        jb_language_set(one, options.language);
+        jb_language_set(why, options.language);
+    } else {
+        jb_failure_clear(one);
+    }
+    jb_fail(why, JB_UNAVAILABLE, "%s", JB_L(why, "처리하던 프로그램이 끝까지 가지 못하고 죽었습니다. 다시 시도하세요.", "The program that ran it died. Try it again."));
+    bool ok = jb__job_end(one, job, "failed", jb_failure(why)) || jb_failure_pass(one, scope);
+    jb_scope_end(why);
     jb_scope_end(one);
     return ok;
+}
+
+bool jb_transfer_bury(struct jb_scope *scope)
+{
+    struct jb_rows *running = jb_select(scope, &jb_import_job, .where = JB_SQL("status = 'running' and coalesce(task_id, 0) = 0 and spool is not null"), .order = JB_STR("id"), .limit = 100);
+
+    if (!running)
+        return false;
+    for (JB_EACH_ROW(running, struct import_job, job)) {
+        struct jb_str path = jb__spool_path(scope, jb__transfer_of(scope), job->spool);
+        if (access(path.data, F_OK) == 0 && !is_locked(path.data) && !bury(scope, job)) /* a file that is not here is another machine's */
+            return false;
+    }
+    return true;
 }
 
 static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const char *path, bool *ret_needed)
@@ -219,7 +242,7 @@ static bool spool_is_needed(struct jb_scope *scope, struct jb_str name, const ch
         *ret_needed = job.expires_at.us > jb_now().us;
         return true;
     }
-    if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ? and status = 'queued'", job.task_id), &task_queued))
+    if (job.task_id && !jb_query_int(scope, JB_SQL("select count(*) from queue_entries where id = ?", job.task_id), &task_queued))
         return false;
     bool about_to_start = jb_str_is(job.status, "queued") && job.created_at.us > jb_now().us - 60 * JB_SECOND_US;
     return task_queued || about_to_start || bury(scope, &job);

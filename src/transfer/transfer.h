@@ -143,6 +143,8 @@ void jb_transfer_use(struct jb_scope *scope, struct jb_transfer *transfer);
 const struct jb_exchange *jb_exchange_of(struct jb_scope *scope, const struct jb_model *model);
 /* Removes spool, staging and result files that no job needs (dead attempts, expired previews, days-old exports). At start and nightly. */
 bool jb_transfer_sweep(struct jb_scope *scope);
+/* Imports that no queue takes up again and whose program has died (the command line) are failed, with their uploads kept. Quick: for every few seconds. */
+bool jb_transfer_bury(struct jb_scope *scope);
 
 /* ---- uploads into the spool ------------------------------------------------------------------------------------------------------------ */
 

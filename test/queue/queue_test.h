@@ -49,11 +49,17 @@ TEST_HELPER int64_t test_enqueue(struct jb_scope *scope, const struct jb_task *t
     return id;
 }
 
-TEST_HELPER struct queue_entry test_entry(struct jb_scope *scope, int64_t id)
+/* Of a task that waits or runs ("queued") or has ended. */
+TEST_HELPER struct queue_history test_entry(struct jb_scope *scope, int64_t id)
 {
-    struct queue_entry entry = { 0 };
-    CHECK_OK(jb_get(scope, &jb_queue_entry, id, &entry));
-    return entry;
+    struct queue_history ended = { 0 };
+    struct queue_entry entry;
+
+    if (jb_first(scope, &jb_queue_entry, &entry, .where = JB_SQL("id = ?", id)))
+        return (struct queue_history){ .id = id, .status = JB_STR("queued"), .attempts = entry.attempts, .error_kind = entry.error_kind, .error = entry.error };
+    CHECK_OK(!jb_failure(scope));
+    CHECK_OK(jb_get(scope, &jb_queue_history, id, &ended));
+    return ended;
 }
 
 /* Waits for a condition that another fiber or process brings about. */

@@ -20,7 +20,7 @@ JB_FIBER_TEST("an enqueued task is run once and its entry is done")
     test_drain(scope);
     CHECK_INT(ran_count, 1);
     CHECK_TEXT(JB_STR("한글 \"a\""), ran[0].key);
-    struct queue_entry entry = test_entry(scope, id);
+    struct queue_history entry = test_entry(scope, id);
     CHECK_TEXT(entry.status, "done");
     CHECK_INT(entry.attempts, 1);
     jb_queue_free(queue);
@@ -77,7 +77,7 @@ JB_FIBER_TEST("a task that loses its service is tried again after 1, 2, 4 s and 
     jb_clock_advance_us(JB_SECOND_US + JB_SECOND_US / 5);
     test_drain(scope);
     CHECK_INT(ran_count, 3);
-    struct queue_entry entry = test_entry(scope, id);
+    struct queue_history entry = test_entry(scope, id);
     CHECK_TEXT(entry.status, "failed");
     CHECK_TEXT(entry.error_kind, "unavailable");
     CHECK_TEXT(entry.error, "as asked");
@@ -144,8 +144,9 @@ JB_FIBER_TEST("on PostgreSQL a unique task is queued anew when the one before en
     struct jb_queue *queue = test_queue(scope);
     int64_t first = test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") });
 
+    CHECK_INT(first, 1);
     CHECK_OK(jb_exec(scope, JB_SQL("create function end_first() returns trigger language plpgsql as 'begin"
-                                   " update queue_entries set status = ''done'', unique_key = null where id = (select min(id) from queue_entries); return null; end'"),
+                                   " delete from queue_entries where id = 1; return null; end'"),
         NULL));
     CHECK_OK(jb_exec(scope, JB_SQL("create trigger end_first after insert on queue_entries execute function end_first()"), NULL));
     int64_t second = test_enqueue(scope, &sample_once, (struct sample_task){ .key = JB_STR("a") });
@@ -190,7 +191,7 @@ JB_FIBER_TEST("a task of a name that nobody knows fails with a sentence")
     CHECK_OK(jb_exec(scope, JB_SQL("update queue_entries set name = 'gone.task' where id = ?", id), NULL));
     test_drain(scope);
     CHECK_INT(ran_count, 0);
-    struct queue_entry entry = test_entry(scope, id);
+    struct queue_history entry = test_entry(scope, id);
     CHECK_TEXT(entry.status, "failed");
     CHECK(jb_str_find(entry.error, JB_STR("gone.task"), 0) != SIZE_MAX);
     jb_queue_free(queue);
@@ -208,7 +209,7 @@ JB_FIBER_TEST("a task that runs over its time is stopped")
     int64_t id = test_enqueue(scope, &sample_hurried, (struct sample_task){ .key = JB_STR("a"), .wait = true });
 
     test_drain(scope);
-    struct queue_entry entry = test_entry(scope, id);
+    struct queue_history entry = test_entry(scope, id);
     CHECK_TEXT(entry.status, "failed");
     CHECK_TEXT(entry.error_kind, "timeout");
     jb_queue_free(queue);

@@ -1,0 +1,86 @@
+/* models.c — the queue's tables. */
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/broker.h"
+
+const struct jb_model jb_queue_entry = {
+    .app = "queue",
+    .reads = JB_READS_PRIMARY,
+    .name = "entry",
+    .table = "queue_entries",
+    .label = "할 일",
+    .label_en = "Task",
+    .indexes = "queue -priority run_at id", /* one lane after the other is walked along it (broker_claim.c) */
+    .hidden = true,
+    .record = JB_RECORD(queue_entry,
+        JB_FIELD(queue_entry, id, .primary = true),
+        JB_FIELD(queue_entry, name, .required = true, .length_max = 100),
+        JB_FIELD(queue_entry, queue, .required = true, .length_max = 100),
+        JB_FIELD(queue_entry, payload, .required = true),
+        JB_FIELD(queue_entry, unique_key, .unique = true),
+        JB_FIELD(queue_entry, priority, .required = true),
+        JB_FIELD(queue_entry, attempts, .required = true),
+        JB_FIELD(queue_entry, error_kind, .length_max = 20),
+        JB_FIELD(queue_entry, error),
+        JB_FIELD(queue_entry, run_at, .required = true),
+        JB_FIELD(queue_entry, created_at, .auto_now_add = true)),
+};
+
+const struct jb_model jb_queue_history = {
+    .app = "queue",
+    .reads = JB_READS_PRIMARY,
+    .name = "history",
+    .table = "queue_history",
+    .label = "끝난 일",
+    .label_en = "Ended task",
+    .indexes = "-finished_at",
+    .named_indexes = JB_INDEXES({ "queue_history_not_done", "-finished_at", .where = "status <> 'done'" }),
+    .hidden = true,
+    .record = JB_RECORD(queue_history,
+        JB_FIELD(queue_history, id, .primary = true),
+        JB_FIELD(queue_history, name, .required = true, .length_max = 100),
+        JB_FIELD(queue_history, queue, .required = true, .length_max = 100),
+        JB_FIELD(queue_history, payload, .required = true),
+        JB_FIELD(queue_history, status, .required = true, .length_max = 20),
+        JB_FIELD(queue_history, priority, .required = true),
+        JB_FIELD(queue_history, attempts, .required = true),
+        JB_FIELD(queue_history, error_kind, .length_max = 20),
+        JB_FIELD(queue_history, error),
+        JB_FIELD(queue_history, worker, .length_max = 200),
+        JB_FIELD(queue_history, created_at, .required = true),
+        JB_FIELD(queue_history, started_at),
+        JB_FIELD(queue_history, finished_at, .required = true)),
+};
+
+const struct jb_model jb_queue_lease = {
+    .app = "queue",
+    .name = "lease",
+    .table = "queue_leases",
+    .live = true,
+    .hidden = true,
+    .record = JB_RECORD(queue_lease,
+        JB_FIELD(queue_lease, id, .primary = true),
+        JB_FIELD(queue_lease, worker, .required = true, .length_max = 200),
+        JB_FIELD(queue_lease, pid, .required = true),
+        JB_FIELD(queue_lease, starts, .required = true),
+        JB_FIELD(queue_lease, cancel, .required = true),
+        JB_FIELD(queue_lease, until, .required = true)),
+};
+
+const struct jb_model jb_queue_worker = {
+    .app = "queue",
+    .name = "worker",
+    .table = "queue_workers",
+    .live = true,
+    .hidden = true,
+    .record = JB_RECORD(queue_worker,
+        JB_FIELD(queue_worker, id, .primary = true),
+        JB_FIELD(queue_worker, worker, .required = true, .unique = true, .length_max = 200),
+        JB_FIELD(queue_worker, queues),
+        JB_FIELD(queue_worker, pid, .required = true),
+        JB_FIELD(queue_worker, concurrency, .required = true),
+        JB_FIELD(queue_worker, active, .required = true),
+        JB_FIELD(queue_worker, done, .required = true),
+        JB_FIELD(queue_worker, started_at, .required = true),
+        JB_FIELD(queue_worker, seen_at, .required = true),
+        JB_PRESENCE(queue_worker, present)),
+};
