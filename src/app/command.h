@@ -89,6 +89,7 @@ int jb__command_check(struct jb_program *program);
 int jb__command_import(struct jb_program *program);
 int jb__command_continue(struct jb_program *program, int64_t job);    /* jobs continue ID FILE */
 int jb__command_differences(struct jb_program *program, int64_t job); /* jobs differences ID -o FILE */
+int jb__command_refused(struct jb_program *program, int64_t job);     /* jobs refused ID -o FILE */
 int jb__command_export(struct jb_program *program);
 int jb__command_jobs(struct jb_program *program);
 int jb__command_sheet(struct jb_program *program);

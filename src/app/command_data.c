@@ -179,14 +179,11 @@ static bool try_outputs(struct jb_program *program)
     return try_output(program, "refused") && try_output(program, "differences");
 }
 
-static bool save_refused(struct jb_program *program, int64_t job)
+static bool save_refused(struct jb_program *program, int64_t job, struct jb_str path)
 {
     struct jb_scope *scope = program->scope;
-    struct jb_str path = jb__option(program, "refused");
     struct jb_job_file file;
 
-    if (!path.data)
-        return true;
     if (!jb_job_file(scope, job, &file))
         return false;
     FILE *out = fopen(jb_cstr(scope, path), "wbe");
@@ -243,6 +240,40 @@ static bool refused_is_possible(struct jb_program *program)
     return jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "--background와 --refused는 함께 쓸 수 없습니다. 거절된 행의 파일은 작업의 쪽에서 받습니다.", "--background and --refused do not go together. The file of refused rows can be downloaded on the job's page."));
 }
 
+/* Into the file that was asked for, or a word of how to get it. */
+static bool take_refused(struct jb_program *program, const struct import_job *job)
+{
+    struct jb_str path = jb__option(program, "refused");
+    long long id = job->id;
+
+    if (job->refused == 0)
+        return true;
+    if (path.data)
+        return save_refused(program, id, path);
+    if (job->result.size > 0)
+        fprintf(stderr, JB_L(program->scope, "거절된 행의 파일: jangbu jobs refused %lld -o 거절.xlsx. 고쳐서 이어 가기: jangbu jobs continue %lld 거절.xlsx\n", "Refused rows as a workbook: jangbu jobs refused %lld -o refused.xlsx. Corrected, go on: jangbu jobs continue %lld refused.xlsx\n"), id, id);
+    return true;
+}
+
+int jb__command_refused(struct jb_program *program, int64_t id)
+{
+    struct jb_scope *scope = program->scope;
+    struct jb_str output = jb__option(program, "output");
+    struct import_job job;
+
+    if (!output.data) {
+        jb_fail(scope, JB_INVALID, "%s", JB_L(scope, "쓸 파일을 적으세요: jangbu jobs refused 17 -o 거절.xlsx", "name the file to write: jangbu jobs refused 17 -o refused.xlsx"));
+        return jb__command_misused(program);
+    }
+    if (!jb_job_get(scope, id, &job))
+        return jb__command_failed(program);
+    if (job.refused == 0 || job.result.size == 0) {
+        jb_fail(scope, JB_CONFLICT, JB_L(scope, "작업 %lld에는 거절된 행의 파일이 없습니다.", "Job %lld has no file of refused rows."), (long long)id);
+        return jb__command_failed(program);
+    }
+    return save_refused(program, id, output) ? 0 : jb__command_failed(program);
+}
+
 static int left_to_a_worker(struct jb_program *program, int64_t id)
 {
     struct import_job job;
@@ -269,7 +300,7 @@ static int run_job(struct jb_program *program, int64_t id)
     if (!saved || !jb_job_get(scope, id, &job))
         return jb__command_failed(program);
     jb__job_print(program, &job);
-    if (job.refused > 0 && !save_refused(program, id))
+    if (!take_refused(program, &job))
         return jb__command_failed(program);
     return jb__job_exit(&job);
 }

@@ -1,4 +1,4 @@
-/* command_jobs.c — jobs list|show|wait|cancel|retry|continue|differences|discard|undo. */
+/* command_jobs.c — jobs list|show|wait|cancel|retry|refused|continue|differences|discard|undo. */
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 #include "app/job_report.h"
@@ -98,7 +98,7 @@ static int undo_job(struct jb_program *program, int64_t import)
 
 static bool is_verb(struct jb_str verb)
 {
-    static const char *const verbs[] = { "show", "wait", "cancel", "retry", "continue", "differences", "discard", "undo" };
+    static const char *const verbs[] = { "show", "wait", "cancel", "retry", "refused", "continue", "differences", "discard", "undo" };
 
     for (size_t i = 0; i < JB_COUNT(verbs); i++)
         if (jb_str_is(verb, verbs[i]))
@@ -117,7 +117,7 @@ int jb__command_jobs(struct jb_program *program)
     if (jb_str_is(verb, "list"))
         return list_jobs(program);
     if (!is_verb(verb)) {
-        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry, continue, differences, discard, undo 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry, continue, differences, discard, undo."), JB_FMT(verb));
+        jb_fail(scope, JB_INVALID, JB_L(scope, "‘%.*s’: list, show, wait, cancel, retry, refused, continue, differences, discard, undo 가운데 하나를 적으세요.", "'%.*s': give one of list, show, wait, cancel, retry, refused, continue, differences, discard, undo."), JB_FMT(verb));
         return jb__command_misused(program);
     }
     if (program->argument_count < 2 || !jb_str_to_int64(program->arguments[1], &id)) {
@@ -130,6 +130,8 @@ int jb__command_jobs(struct jb_program *program)
         return wait_for(program, id);
     if (jb_str_is(verb, "continue"))
         return jb__command_continue(program, id);
+    if (jb_str_is(verb, "refused"))
+        return jb__command_refused(program, id);
     if (jb_str_is(verb, "differences"))
         return jb__command_differences(program, id);
     if (jb_str_is(verb, "undo"))

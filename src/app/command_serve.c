@@ -17,6 +17,7 @@
 #define SOCKETS_MAX 256 /* as many as the supervisor passes on */
 #define DRAIN_SECONDS 30
 #define SWEEP_SECONDS 3600
+#define BURY_SECONDS 10 /* between looks for imports whose command died */
 
 /* up tells its children, so that a worker may end itself after WORKER_MAX_TASKS_PER_CHILD and is started anew. */
 #define SUPERVISED "JANGBU_SUPERVISED"
@@ -310,19 +311,24 @@ struct working {
     int status;
 };
 
-/* Dead attempts' files and expired previews: at start and every hour. */
+/* Dead attempts' files and expired previews: at start and every hour. Imports whose command died: soon. */
 static void sweep(void *arg)
 {
     struct jb_runtime *runtime = arg;
+    int64_t swept_us = 0;
+
     for (;;) {
         struct jb_scope *scope = jb_scope_new("sweep");
         jb__site_use(scope, runtime);
-        if (!jb_transfer_sweep(scope)) {
+        bool due = swept_us == 0 || jb_monotonic_us() - swept_us >= SWEEP_SECONDS * JB_SECOND_US;
+        if (due)
+            swept_us = jb_monotonic_us();
+        if (!(due ? jb_transfer_sweep(scope) : jb_transfer_bury(scope))) {
             struct jb_str text = jb_failure_text(scope);
             jb_log(JB_LOG_WARNING, "worker", "sweeping: %.*s", JB_FMT(text));
             jb_failure_clear(scope);
         }
-        bool again = jb_sleep(scope, SWEEP_SECONDS * JB_SECOND_US);
+        bool again = jb_sleep(scope, BURY_SECONDS * JB_SECOND_US);
         jb_scope_end(scope);
         if (!again || jb_stopping())
             return;
@@ -359,18 +365,20 @@ int jb__command_worker(struct jb_program *program)
 {
     struct working working = { .program = program };
     int64_t concurrency, tasks_max, prefetch, from_config = program->config.concurrency;
+    bool drain = jb__flag(program, "drain"); /* to the end, and not as many as a child runs */
     struct jb_str queues = jb__option(program, "queues"), hostname = jb__option(program, "hostname");
 
     if (!jb__option_int(program, "concurrency", 1, 10000, from_config > 0 ? from_config : core_count(), &concurrency) ||
-        !jb__option_int(program, "max-tasks-per-child", 0, INT32_MAX, program->config.tasks_per_child, &tasks_max) ||
+        !jb__option_int(program, "max-tasks-per-child", 0, INT32_MAX, drain ? 0 : program->config.tasks_per_child, &tasks_max) ||
         !jb__option_int(program, "prefetch", 1, 10000, program->config.prefetch, &prefetch))
         return jb__command_misused(program);
     working.how = (struct jb_work){
         .queues = queues.data ? jb_cstr(program->scope, queues) : NULL,
         .hostname = hostname.data ? jb_cstr(program->scope, hostname) : NULL,
         .concurrency = (int)concurrency,
+        .prefetch = (int)prefetch,
         .tasks_max = (int)tasks_max,
-        .drain = jb__flag(program, "drain"),
+        .drain = drain,
     };
     if (!jb__daemon_start(program, &working.daemon, &working.status))
         return working.status;

@@ -42,7 +42,12 @@ void jb__job_line(struct jb_program *program, const struct import_job *job)
     for (size_t i = 0; i < size; i++)
         status[i] = job->status.data[i] >= 'a' && job->status.data[i] <= 'z' ? (char)(job->status.data[i] - 32) : job->status.data[i];
     status[size] = 0;
-    printf("%lld: %s (%d%%) %.*s %.*s%s\n", (long long)job->id, status, job->progress, JB_FMT(job->model), JB_FMT(job->file_name), job->dry_run ? JB_L(program->scope, " (시험)", " (dry run)") : "");
+    printf("%lld: %s (%d%%) %.*s %.*s%s", (long long)job->id, status, job->progress, JB_FMT(job->model), JB_FMT(job->file_name), job->dry_run ? JB_L(program->scope, " (시험)", " (dry run)") : "");
+    if (job->undoes)
+        printf(JB_L(program->scope, " (작업 %lld 되돌리기)", " (undo of job %lld)"), (long long)job->undoes);
+    if (job->undone_by)
+        printf(JB_L(program->scope, " (작업 %lld이(가) 되돌림)", " (undone by job %lld)"), (long long)job->undone_by);
+    printf("\n");
 }
 
 /* What is wrong with a cell, or with a row as a whole: then there is no column, and no value. */

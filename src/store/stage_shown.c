@@ -37,8 +37,6 @@ struct jb_str jb__shown_value(struct jb_scope *scope, const struct jb_stage *sta
     size_t count = jb__stage_differing(stage, fields);
     struct jb_str name = jb__quoted(scope, field->name);
 
-    if (field->primary) /* the row may have been deleted since */
-        return jb_format(scope, "coalesce(t.%.*s, w.target) as %.*s", JB_FMT(name), JB_FMT(name));
     for (size_t i = 0; i < count; i++)
         if (fields[i] == field)
             return jb_format(scope, "case when w.id is null then t.%.*s else w.b%zu end as %.*s", JB_FMT(name), i, JB_FMT(name));

@@ -26,7 +26,7 @@ static sqlite3_stmt *prepare_shown(struct jb_stage *stage, struct jb_scope *scop
 
     for (size_t i = 0; i < count; i++)
         list = jb_format(scope, "%.*s%s%.*s", JB_FMT(list), i ? ", " : "", JB_FMT(jb__shown_value(scope, stage, fields[i])));
-    return jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from (select ? as id) i left join target.%.*s t on t.rowid = i.id left join main.jb_shown w on w.target = i.id and w.state = 1 where coalesce(t.rowid, w.target) is not null", JB_FMT(list), JB_FMT(table)).data);
+    return jb__stage_prepare(stage, scope, jb_format(scope, "select %.*s from target.%.*s t left join main.jb_shown w on w.target = t.rowid and w.state = 1 where t.rowid = ?", JB_FMT(list), JB_FMT(table)).data);
 }
 
 static sqlite3_stmt *prepare_row(struct jb_stage *stage, struct jb_scope *scope, const char *schema)

@@ -88,6 +88,7 @@ static bool read_and_check(struct jb__attempt *attempt, struct jb_thread *reader
     attempt->counts.corrected = sources->taken.count;
     bool ok = jb_failure(checker.scope) ? jb_failure_pass(checker.scope, attempt->scope) : jb_failure(reader.scope) ? jb_failure_pass(reader.scope, attempt->scope)
                                                                                                                     : jb_continue(attempt->scope);
+    jb__note_stray(attempt, &checker);
     jb_channel_free(reading.ended);
     drain(filled);
     drain(free_batches);
@@ -149,40 +150,6 @@ static bool open_stage(struct jb__attempt *attempt, bool sealed)
     attempt->checked_early = staging.ok && !sealed && attempt->model->check && (staging.empty || attempt->options.import.mode == JB_INSERT);
     attempt->was_empty = staging.ok && staging.empty;
     return staging.ok && jb__mark_read(attempt, attempt->scope) && jb__compare_prepare(attempt);
-}
-
-/* The job's notes are a JSON list of sentences. */
-static void add_note(struct jb__attempt *attempt, struct jb_str note)
-{
-    struct jb_str old = attempt->job.notes;
-    struct jb_buf buf = JB_BUF_INIT((size_t)1 << 20);
-    struct jb_json_writer writer;
-
-    jb_json_start(&writer, &buf);
-    jb_json_array(&writer);
-    jb_json_text(&writer, note);
-    if (old.size > 2) { /* "[…" goes on behind ours */
-        jb_buf_put_char(&buf, ',');
-        jb_buf_put(&buf, jb_str_slice(old, 1, old.size));
-    } else {
-        jb_json_array_end(&writer);
-    }
-    attempt->job.notes = jb_copy(attempt->scope, jb_buf_str(&buf));
-    jb_buf_done(&buf);
-}
-
-static void note_unknown_columns(struct jb__attempt *attempt)
-{
-    const struct jb__plan *plan = attempt->plan;
-    struct jb_scope *scope = attempt->scope;
-    struct jb_str list = JB_STR("");
-
-    attempt->job.notes = JB_STR_NULL; /* of an earlier attempt */
-    if (plan->unknown_count == 0)
-        return;
-    for (size_t i = 0; i < plan->unknown_count; i++)
-        list = jb_format(scope, "%.*s%s‘%.*s’", JB_FMT(list), i ? ", " : "", JB_FMT(plan->unknown[i]));
-    add_note(attempt, jb_format(scope, JB_L(scope, "열 %zu개는 넣지 않습니다: %.*s. 아는 머리글이 아닙니다.", "%zu columns are ignored: %.*s. They match no field."), plan->unknown_count, JB_FMT(list)));
 }
 
 static void stage_index_blocking(void *arg)
@@ -307,9 +274,9 @@ static bool stage_or_reopen(struct jb__attempt *attempt, struct jb_thread *reade
     jb_thread_call(reader_thread, open_blocking, &opening);
     bool ok = opening.ok || jb_failure_pass(opening.scope, attempt->scope);
     if (ok)
-        note_unknown_columns(attempt);
+        jb__note_unknown_columns(attempt);
     if (ok && attempt->recalled)
-        add_note(attempt, jb__recalled_words(attempt));
+        jb__note_add(attempt, jb__recalled_words(attempt));
     if (ok && attempt->asks.data) {
         jb__sources_close(opening.sources);
         jb_scope_end(opening.scope);
@@ -416,7 +383,7 @@ static bool show_again(struct jb__attempt *attempt)
 {
     jb_failure_clear(attempt->scope);
     attempt->options.confirmed = false;
-    add_note(attempt, attempt->shows_again);
+    jb__note_add(attempt, attempt->shows_again);
     return seal(attempt);
 }
 

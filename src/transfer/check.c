@@ -24,6 +24,7 @@ struct checking {
     const struct jb__plan *plan;
     const struct jb_record *record;
     const struct jb_sheet *sheet; /* of the batch at hand */
+    bool strays;                  /* values without a heading matter there: it is the upload itself */
     void *blank;                  /* a row with all defaults */
     char *rows;                   /* batch_rows records */
     bool *good;
@@ -118,6 +119,29 @@ static bool take_missing(struct checking *checking, struct jb_scope *scope, cons
     return true;
 }
 
+/* A value where no heading stands. In a text it is the rest of a cell that a comma has cut in two: what stands before it is not what was meant. In a workbook it is a remark beside the table; it is told. */
+static bool take_stray(struct checking *checking, struct jb_scope *scope, const struct jb_sheet_row *row, const struct jb_cell *cell, bool *ret_ok)
+{
+    struct jb__checker *checker = checking->checker;
+    struct jb_str text = jb_str_trim_unicode(jb_cell_text(checking->sheet, scope, cell));
+    char letters[4];
+
+    *ret_ok = true;
+    if (text.size == 0)
+        return true;
+    if (jb_sheet_number_format(checking->sheet, 0)) {
+        if (checker->stray_row == 0) {
+            checker->stray_row = row->number;
+            checker->stray_column = cell->column;
+        }
+        return true;
+    }
+    *ret_ok = false;
+    struct jb_str column = jb_column_letters(cell->column, letters);
+    struct jb_str reason = jb_format(scope, JB_L(scope, "%.*s열에는 머리글이 없습니다. 값 안의 쉼표라면 값을 따옴표로 묶고(\"1,234\"), 아니면 머리글을 적거나 그 열을 빼세요(map \"[%.*s]=\").", "Column %.*s has no heading. If a comma within a value came here, put that value in quotes (\"1,234\"); otherwise add a heading, or leave the column out (map \"[%.*s]=\")."), JB_FMT(column), JB_FMT(column));
+    return refuse(checking, scope, row->number, NULL, text, reason);
+}
+
 static bool is_blank(const struct checking *checking)
 {
     for (size_t i = 0; i < checking->plan->count; i++)
@@ -137,8 +161,13 @@ static bool check_row(struct checking *checking, struct jb_scope *scope, size_t 
     for (size_t i = 0; i < checking->lookup_count; i++)
         checking->lookups[i].keys[index] = JB_STR_NULL;
     for (size_t i = 0; i < row->count; i++) {
-        bool ok;
-        if (row->cells[i].column > plan->column_max || !plan->by_column[row->cells[i].column])
+        bool ok, stray = row->cells[i].column > plan->column_max || (!plan->by_column[row->cells[i].column] && !plan->seen[row->cells[i].column]);
+        if (stray && checking->strays) {
+            if (!take_stray(checking, scope, row, &row->cells[i], &ok))
+                return false;
+            bad_cell |= !ok;
+        }
+        if (stray || !plan->by_column[row->cells[i].column])
             continue;
         if (!take_cell(checking, scope, index, row, &row->cells[i], &ok))
             return false;
@@ -340,6 +369,7 @@ static bool check_batch(struct checking *checking, struct jb_scope *scope, const
         return false;
     checking->row_count = 0;
     checking->sheet = batch->source->sheet;
+    checking->strays = !batch->source->numbered;
     for (size_t i = 0; i < batch->count; i++) {
         if (!check_row(checking, scope, checking->row_count, &batch->rows[i], &blank))
             return false;

@@ -215,7 +215,9 @@ bool jb__plan_choices_end(struct jb__plan *plan, struct jb_scope *scope, const s
             continue;
         if (!choice->column)
             return fail_no_heading(plan, scope, choice->head, heads, count);
-        if (choice->target && !jb__plan_take(plan, scope, choice->target, choice->head, choice->column))
+        if (!choice->target)
+            plan->seen[choice->column] = true; /* it is left out, whatever it holds */
+        else if (!jb__plan_take(plan, scope, choice->target, choice->head, choice->column))
             return false;
     }
     return true;

@@ -263,6 +263,8 @@ struct jb__checker {
     const struct jb__row_set *refused_before;
     void *check_state;
     struct jb__counts counts; /* rows, refused, errors, carried */
+    int64_t stray_row;        /* of a workbook: the first row with a value in a column that has no heading, and that column; 0: none */
+    uint32_t stray_column;
     struct jb__row_set *dropped;
 };
 void jb__checker_run(void *checker); /* for jb_thread_call */
@@ -312,6 +314,10 @@ struct jb__attempt {
     bool refused_all;                         /* it ended because rows were refused, and says so of each */
     const char *status;                       /* once it has ended or waits */
 };
+/* notes.c: sentences that the job tells beside its figures. */
+void jb__note_add(struct jb__attempt *attempt, struct jb_str note);
+void jb__note_unknown_columns(struct jb__attempt *attempt); /* the first of an attempt: those of an earlier one go */
+void jb__note_stray(struct jb__attempt *attempt, const struct jb__checker *checker);
 struct jb__ending;
 /* Runs the job to its end or to `waiting`, everything written. false: a failure that another attempt may get over. */
 bool jb__attempt_run(struct jb_scope *scope, int64_t job_id);
