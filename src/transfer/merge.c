@@ -222,7 +222,13 @@ static bool merge_group(struct jb__attempt *attempt, int64_t from, int64_t to, i
     return false;
 }
 
-void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+static void tell_counts(struct jb__attempt *attempt)
+{
+    const struct jb__counts *all = &attempt->counts;
+    jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
+}
+
+static void add_counts(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
 {
     struct jb__counts *all = &attempt->counts;
 
@@ -233,7 +239,12 @@ void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *c
     all->refused += counts->refused;
     all->conflicts += counts->conflicts;
     attempt->decided += counts->new_rows + counts->changed + counts->unchanged + counts->skipped + counts->refused;
-    jb__progress_counts(&attempt->progress, attempt->decided, all->new_rows, all->changed, all->unchanged, all->refused);
+}
+
+void jb__counts_add(struct jb__attempt *attempt, const struct jb_stage_counts *counts)
+{
+    add_counts(attempt, counts);
+    tell_counts(attempt);
 }
 
 bool jb__mark_read(struct jb__attempt *attempt, struct jb_scope *scope)
@@ -258,7 +269,7 @@ void jb__mark_count(struct jb__attempt *attempt)
     const struct import_mark *mark = &attempt->mark;
 
     if (attempt->mark_known && !attempt->mark_counted)
-        jb__counts_add(attempt, &(struct jb_stage_counts){ mark->new_rows, mark->changed, mark->unchanged, mark->skipped, mark->refused, mark->conflicts });
+        add_counts(attempt, &(struct jb_stage_counts){ mark->new_rows, mark->changed, mark->unchanged, mark->skipped, mark->refused, mark->conflicts });
     attempt->mark_counted = attempt->mark_known;
 }
 
@@ -311,6 +322,7 @@ static bool merge_skip(struct jb__attempt *attempt)
     jb_stage_watch(attempt->stage, NULL, NULL); /* rows count once they are in */
     jb__progress_phase(&attempt->progress, JB_WRITING, attempt->counts.rows);
     attempt->decided += attempt->counts.refused - attempt->mark.refused - attempt->counts.carried;
+    tell_counts(attempt);
     for (;;) {
         bool crowded = jb__pace_is_slow(&attempt->progress.pace);
         if (JB_FAULT("transfer/import/group", attempt->scope) || !jb__pace_rest(&attempt->progress.pace, attempt->scope) || !next_range(attempt, groups * batch_rows, &last))
