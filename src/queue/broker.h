@@ -69,13 +69,14 @@ struct jb__claimed {
 bool jb__broker_claim(struct jb_scope *scope, const struct jb__claim *claim, size_t most, struct jb__claimed *ret_claimed, size_t *ret_count);
 /* Back, as if they had not been claimed. */
 bool jb__broker_release(struct jb_scope *scope, struct jb_str worker, const int64_t *ids, size_t count);
+bool jb__broker_release_all(struct jb_scope *scope, struct jb_str worker);
 
 struct jb__renewed {
     int64_t id;
     bool cancel;
 };
-/* All leases of the worker; what is not among them it has lost. NULL on failure. */
-struct jb_rows *jb__broker_renew(struct jb_scope *scope, struct jb_str worker, int lease_s);
+/* Those of these leases that the worker still has. NULL on failure. One that it does not know of, because the answer to its claim was lost, is not renewed and so comes back. */
+struct jb_rows *jb__broker_renew(struct jb_scope *scope, struct jb_str worker, const int64_t *ids, size_t count, int lease_s);
 
 /* ---- what became of it ------------------------------------------------------------------------------------------------------------ */
 

@@ -102,11 +102,20 @@ bool jb__broker_release(struct jb_scope *scope, struct jb_str worker, const int6
            jb_live_exec(scope, JB_SQL("delete from queue_leases where starts = 0 and worker = ? and id in (?)", worker, list), NULL);
 }
 
-struct jb_rows *jb__broker_renew(struct jb_scope *scope, struct jb_str worker, int lease_s)
+bool jb__broker_release_all(struct jb_scope *scope, struct jb_str worker)
 {
+    struct jb_time past = { jb_now().us - JB_SECOND_US };
+
+    return jb_live_exec(scope, JB_SQL("update queue_leases set until = ?, starts = starts - 1 where worker = ? and starts > 0", past, worker), NULL) &&
+           jb_live_exec(scope, JB_SQL("delete from queue_leases where starts = 0 and worker = ?", worker), NULL);
+}
+
+struct jb_rows *jb__broker_renew(struct jb_scope *scope, struct jb_str worker, const int64_t *ids, size_t count, int lease_s)
+{
+    struct jb_ids list = { ids, count };
     struct jb_time until = { jb_now().us + lease_s * JB_SECOND_US };
 
-    return jb_live_exec_rows(scope, JB_SQL("update queue_leases set until = ? where worker = ? and starts > 0 returning id, cancel", until, worker), &renewed_record);
+    return jb_live_exec_rows(scope, JB_SQL("update queue_leases set until = ? where worker = ? and id in (?) returning id, cancel", until, worker, list), &renewed_record);
 }
 
 bool jb__broker_wishes(struct jb_scope *scope, struct jb_str worker, int64_t *ret_count)

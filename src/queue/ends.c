@@ -81,6 +81,7 @@ static void write_some(struct jb__work *work)
 
     while (!jb_list_empty(&work->ended) && count < JB__ENDS_MAX) {
         struct jb__task_run *run = JB_CONTAINER(jb_list_pop(&work->ended), struct jb__task_run, link);
+        jb_list_append(&work->writing, &run->link);
         runs[count++] = run;
         if (!run->lost && is_end(run))
             ends[end_count++] = &run->end;

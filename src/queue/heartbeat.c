@@ -27,13 +27,29 @@ static void judge(struct jb_list *runs, const struct jb_rows *renewed, int64_t r
     }
 }
 
+/* Of all that the worker has, also of what has returned and is not written yet. */
+static const int64_t *lease_ids(struct jb__work *work, struct jb_scope *scope, size_t *ret_count)
+{
+    struct jb_list *const lists[] = { &work->reserved, &work->running, &work->ended, &work->writing };
+    int64_t *ids = JB_NEW_ARRAY(scope, int64_t, (size_t)(work->reserved_count + work->registry.active + work->ended_count) + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < JB_COUNT(lists); i++)
+        for (JB_EACH(lists[i], link))
+            ids[count++] = JB_CONTAINER(link, struct jb__task_run, link)->entry.id;
+    *ret_count = count;
+    return ids;
+}
+
 static void renew(struct jb__work *work, struct jb_scope *scope)
 {
     int64_t renewal = ++work->renewals;
+    size_t count;
+    const int64_t *ids = lease_ids(work, scope, &count);
 
-    if (jb_list_empty(&work->reserved) && jb_list_empty(&work->running) && jb_list_empty(&work->ended))
+    if (count == 0)
         return;
-    struct jb_rows *renewed = jb__broker_renew(scope, work->claim.worker, work->claim.lease_s);
+    struct jb_rows *renewed = jb__broker_renew(scope, work->claim.worker, ids, count, work->claim.lease_s);
     if (!renewed) {
         jb__work_log(scope, "renewing leases");
         return;

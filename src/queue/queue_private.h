@@ -55,7 +55,7 @@ struct jb__batch {
 };
 
 struct jb__task_run {
-    struct jb_list link; /* in work->reserved, ->running or ->ended */
+    struct jb_list link; /* in work->reserved, ->running, ->ended or ->writing */
     struct jb__work *work;
     struct jb__batch *batch;
     struct jb_scope *scope;     /* of the task, while it runs: who cancels it says why */
@@ -82,7 +82,7 @@ struct jb__work {
     struct jb_channel *pokes;
     struct jb__claim claim;
     struct queue_worker registry;
-    struct jb_list reserved, running, ended; /* struct jb__task_run */
+    struct jb_list reserved, running, ended, writing; /* struct jb__task_run: claimed; started; has returned; what became of it is being written */
     int reserved_count, ended_count;
     struct jb_str own_queues, bulk_tasks; /* one name per line; NULL: of all queues; there are none */
     struct jb_scope *names;               /* owns claim.queues */

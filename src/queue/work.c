@@ -416,13 +416,14 @@ static int work_on(struct jb_scope *outer, const struct jb_work *how, int64_t on
     jb_list_init(&work.reserved);
     jb_list_init(&work.running);
     jb_list_init(&work.ended);
+    jb_list_init(&work.writing);
     jb_list_init(&work.link);
     join(&work);
     jb_fiber_start("heartbeat", jb__beat, &work);
     dispatch(&work);
     finish(&work);
     leave(&work);
-    if (!only_id && !jb__broker_worker_gone(steady, work.claim.worker))
+    if (!only_id && !(jb__broker_release_all(steady, work.claim.worker) && jb__broker_worker_gone(steady, work.claim.worker))) /* what a claim took whose answer was lost goes back, too */
         jb__work_log(steady, "leaving the registry");
     jb_channel_free(work.pokes);
     jb_scope_end(work.beat_scope);

@@ -187,8 +187,8 @@ struct jb__pg_connection *jb__pg_connect(struct jb__pg_server *server, struct jb
     jb_list_init(&connection->recent);
     PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
     bool ok = encoding_fits(scope, connection) && jb__pg_exec_on(connection, scope, "set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set default_transaction_isolation = 'read committed'");
-    if (ok && live)
-        ok = jb__pg_exec_on(connection, scope, "set synchronous_commit = off");
+    if (ok && live) /* what is asked here looks for keys: a plan that was made while a table was empty must not read all of it later */
+        ok = jb__pg_exec_on(connection, scope, "set synchronous_commit = off; set enable_seqscan = off; set enable_bitmapscan = off");
     if (!ok) {
         jb__pg_close(connection);
         return NULL;

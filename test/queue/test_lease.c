@@ -46,7 +46,7 @@ static bool claims(struct jb_scope *scope, struct jb__claim claim, struct jb__cl
 
 static bool renews(struct jb_scope *scope, struct jb__claim claim, int64_t id)
 {
-    struct jb_rows *rows = jb__broker_renew(scope, claim.worker, claim.lease_s);
+    struct jb_rows *rows = jb__broker_renew(scope, claim.worker, &id, 1, claim.lease_s);
     CHECK_OK(rows != NULL);
     return rows->count == 1 && ((struct jb__renewed *)jb_rows_at(rows, 0))->id == id;
 }
@@ -82,6 +82,29 @@ JB_FIBER_TEST("a lease that ran out is taken over, the start is counted, and the
     CHECK_INT(entry.starts, 2);
     CHECK(!renews(scope, a, id));
     CHECK_INT(jb_error(scope), JB_OK);
+    jb_queue_free(queue);
+}
+
+JB_FIBER_TEST("a lease that its worker does not know of, as when the answer to its claim was lost, is not renewed with the others")
+{
+    struct jb_queue *queue = test_queue(scope);
+    struct jb__claim a = claim_as("a"), b = claim_as("b");
+    struct jb__claimed known, lost, entry;
+
+    jb_clock_hold(jb_now());
+    for (int i = 0; i < 2; i++)
+        test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") });
+    CHECK(claims(scope, a, &known) && claims(scope, a, &lost));
+    jb_clock_advance_us(9 * JB_SECOND_US);
+    CHECK(renews(scope, a, known.id));
+    jb_clock_advance_us(2 * JB_SECOND_US);
+    CHECK(claims(scope, b, &entry));
+    CHECK_INT(entry.id, lost.id);
+    CHECK(!claims(scope, b, &entry));
+    CHECK_OK(jb__broker_release_all(scope, a.worker));
+    CHECK(claims(scope, b, &entry));
+    CHECK_INT(entry.id, known.id);
+    CHECK_INT(entry.starts, 1);
     jb_queue_free(queue);
 }
 
