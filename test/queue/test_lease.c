@@ -429,13 +429,13 @@ JB_FIBER_TEST("what became of a task is written when the database is back, and t
 
 JB_FIBER_TEST("on PostgreSQL whoever has lost the lease ends nothing")
 {
+    if (test_is_sqlite())
+        return; /* leases stand in another file there: the heartbeat says so */
     struct jb_queue *queue = test_queue(scope);
     struct jb__claim a = claim_as("a"), b = claim_as("b");
     struct jb__claimed entry;
     int64_t ended = -1;
 
-    if (test_is_sqlite())
-        return; /* leases stand in another file there: the heartbeat says so */
     test_enqueue(scope, &sample_task, (struct sample_task){ .key = JB_STR("x") });
     CHECK(claims(scope, a, &entry));
     CHECK_OK(jb_live_exec(scope, JB_SQL("update queue_leases set until = ?", (struct jb_time){ 0 }), NULL));
