@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         bench_die("usage", "queue_sql fill URL COUNT | work URL CONCURRENCY PREFETCH");
-    jb_log_level_set(JB_LOG_WARNING);
+    jb_log_open(&(struct jb_log_options){ .level = JB_LOG_WARNING });
     if (strcmp(argv[1], "work") == 0) {
         struct working working = { argv[2], atoi(argv[3]), argc > 4 ? atoi(argv[4]) : 1 };
         jb_loop_run(work, &working);
